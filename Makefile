@@ -1,0 +1,75 @@
+# The commands of the house. Each target is a few lines; what it needs is made by the targets before it,
+# once: the stamps in build/ say what is already there.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+BIN    := .venv/bin
+UV     := $(BIN)/uv
+STAMP  := build/stamp
+
+NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
+PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
+
+.PHONY: help build test test-native lint demo bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+build: $(STAMP)/native $(STAMP)/packages ## set up .venv and build/native
+
+test: build ## run the tests (no GPU, no cluster, no root)
+	@$(BIN)/python -m pytest -n auto -q
+
+test-native: build ## run the C tests of the native runtime and the simulated drivers
+	@$(BIN)/ctest --test-dir build/native --output-on-failure
+
+lint: $(STAMP)/packages ## ruff, mypy --strict, import-linter layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy hetero vendors/*/hetero_*
+	@$(BIN)/lint-imports
+
+demo: build ## one slice, end to end, with real calls
+	@$(BIN)/python examples/demo.py
+
+bench: build ## print the figures and write build/bench/<name>.json
+	@$(BIN)/python -m tests.bench
+
+lock: $(STAMP)/uv ## choose new versions of all dependencies
+	@$(UV) pip compile pyproject.toml --extra cli --group test --group lint --group build --group vendors \
+	    --no-emit-package hetero $(LOCK_OPTIONS) -o requirements/all.lock -q --upgrade
+	@$(UV) pip compile requirements/bootstrap.in $(LOCK_OPTIONS) -o requirements/bootstrap.lock -q --upgrade
+
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+    --custom-compile-command "make lock"
+
+clean: ## remove everything that make made
+	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# --- set-up, each step once -------------------------------------------------------------------------------
+
+$(STAMP)/uv: requirements/bootstrap.lock
+	@echo "setting up .venv"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "hetero needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv --clear .venv \
+	    || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/dependencies: requirements/all.lock $(STAMP)/uv
+	@echo "installing dependencies"
+	@$(UV) pip install -q --require-hashes -r requirements/all.lock
+	@touch $@
+
+$(STAMP)/packages: $(PACKAGE) $(STAMP)/dependencies
+	@echo "installing hetero and its vendors"
+	@$(UV) pip install -q --no-deps --no-build-isolation -e . -e vendors/nvidia
+	@touch $@
+
+$(STAMP)/native: $(NATIVE) $(STAMP)/dependencies
+	@echo "building native"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(UV) pip install -q --no-deps --no-build-isolation --reinstall-package hetero-native ./native
+	@touch $@

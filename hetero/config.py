@@ -1,0 +1,112 @@
+"""Settings of a hetero process, from one YAML file and the environment. Unknown keys are refused.
+
+The file is named by ``HETERO_CONFIG``, or is ``/etc/hetero/config.yaml`` when that exists. This module reads no YAML
+itself: the process that has a YAML reader passes the document in, and the rest of hetero stays without one.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hetero.errors import InvalidConfiguration
+
+DEFAULT_PATH = Path("/etc/hetero/config.yaml")
+
+
+class VendorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which vendors a process works with.
+
+    Attributes:
+        required: Entry points that must load; the process stops with an error when one does not. Empty by default,
+            because on a developer's machine a broken plugin should not take the others with it.
+        disabled: Entry points that are not loaded.
+    """
+
+    required: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
+
+
+class PlacementSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Defaults of the planner; a pod's annotations win.
+
+    Attributes:
+        node_policy: ``binpack`` (fill a node before the next; default, it keeps whole nodes free) or ``spread``.
+        device_policy: ``spread`` (default, programs disturb each other least) or ``binpack``.
+    """
+
+    node_policy: str = "binpack"
+    device_policy: str = "spread"
+
+    def __post_init__(self) -> None:
+        """Refuse a policy that does not exist."""
+        for policy in (self.node_policy, self.device_policy):
+            if policy not in ("binpack", "spread"):
+                raise ValueError(f"{policy!r} is no policy; write binpack or spread")
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What goes to standard error.
+
+    Attributes:
+        level: ``debug``, ``info``, ``warning`` (default: a command that works says nothing) or ``error``.
+        json: One JSON object per line instead of words.
+    """
+
+    level: str = "warning"
+    json: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a level that does not exist."""
+        if self.level not in ("debug", "info", "warning", "error"):
+            raise ValueError(f"{self.level!r} is no level; write debug, info, warning or error")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings, by topic."""
+
+    vendors: VendorSettings = VendorSettings()
+    placement: PlacementSettings = PlacementSettings()
+    log: LogSettings = LogSettings()
+
+
+def path(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The configuration file of this process; None when there is none and none is named."""
+    named = environment.get("HETERO_CONFIG")
+    if named:
+        return Path(named)
+    return DEFAULT_PATH if DEFAULT_PATH.exists() else None
+
+
+def settings(document: Any, source: str) -> Settings:
+    """Check a configuration document.
+
+    Args:
+        document: What the YAML reader returned; None for an empty file.
+        source: The file, for the error.
+
+    Raises:
+        InvalidConfiguration: A key is unknown or a value cannot be used.
+    """
+    try:
+        return msgspec.convert({} if document is None else document, Settings)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise InvalidConfiguration(source, str(error)) from error
+
+
+def runtime_directory(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where this user's slices live on this machine.
+
+    ``HETERO_RUNTIME_DIR`` when set, else ``$XDG_RUNTIME_DIR/hetero``, else a directory of the user's own below the
+    directory for temporary files. All of them vanish with a restart of the machine, as slices do.
+    """
+    if environment.get("HETERO_RUNTIME_DIR"):
+        return Path(environment["HETERO_RUNTIME_DIR"])
+    if environment.get("XDG_RUNTIME_DIR"):
+        return Path(environment["XDG_RUNTIME_DIR"], "hetero")
+    return Path(tempfile.gettempdir(), f"hetero-{os.getuid()}")

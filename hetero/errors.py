@@ -1,0 +1,156 @@
+"""Every failure that hetero names, as one tree.
+
+::
+
+    HeteroError
+    ├── UserError                 what the user gave is wrong: exit code 2, fix the input
+    │   ├── InvalidValue          one field, one value, one reason
+    │   ├── InvalidRequest        all problems of a request at once, each with its field
+    │   ├── InvalidConfiguration  a file that people write: its path, the field, what to do
+    │   └── Unplaceable           the request is sound, but nothing here can hold it
+    ├── PluginError               a package that offers an entry point could not be used
+    ├── DriverError               the vendor's library
+    │   ├── DriverMissing         it is not installed on this machine
+    │   └── DriverFailed          it is there and answered with an error
+    ├── EnforcementError          a slice could not be made or kept
+    │   └── RegionError           the shared region is unreadable, of another version or damaged
+    └── WireError                 a stored record cannot be read
+
+The text of an error is one sentence for the person who reads it, naming the field, the value and what to
+do; the fields carry the same facts for logs and tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class HeteroError(Exception):
+    """Base of all failures that hetero raises on purpose."""
+
+    exit_code = 1
+
+
+class UserError(HeteroError):
+    """The input is wrong; nothing is broken. The command line exits with code 2."""
+
+    exit_code = 2
+
+
+class InvalidValue(UserError):
+    """One field holds a value that cannot be used.
+
+    Args:
+        field: Where the value stands, as the user would name it (``--memory``,
+            ``spec.containers[0].resources.limits[acme.com/npu]``).
+        value: What was given, unchanged.
+        reason: Why it cannot be used and what to write instead, without a final full stop.
+    """
+
+    def __init__(self, field: str, value: object, reason: str) -> None:
+        super().__init__(f"{field}: {value!r} {reason}")
+        self.field = field
+        self.value = value
+        self.reason = reason
+
+
+class InvalidRequest(UserError):
+    """A request with one or more problems, all of them reported together.
+
+    Args:
+        problems: The problems in the order in which their fields stand in the request; at least one.
+    """
+
+    def __init__(self, problems: Iterable[InvalidValue]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+class InvalidConfiguration(UserError):
+    """A file written by a person cannot be used.
+
+    Args:
+        path: The file.
+        reason: What is wrong in it, with the field, and what to write instead.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class Unplaceable(UserError):
+    """No device here can hold what was asked; the text says why for each candidate."""
+
+
+class PluginError(HeteroError):
+    """A plugin cannot be used.
+
+    Args:
+        plugin: Name of the entry point.
+        reason: What happened when it was loaded.
+        advice: What to do about it.
+    """
+
+    def __init__(self, plugin: str, reason: str, advice: str = "") -> None:
+        super().__init__(f"plugin {plugin}: {reason}" + (f"; {advice}" if advice else ""))
+        self.plugin = plugin
+        self.reason = reason
+        self.advice = advice
+
+
+class DriverError(HeteroError):
+    """The vendor's driver library did not do what was asked."""
+
+
+class DriverMissing(DriverError):
+    """The driver library is not on this machine.
+
+    Args:
+        library: The file that was looked for.
+        advice: What to install.
+    """
+
+    def __init__(self, library: str, advice: str) -> None:
+        super().__init__(f"{library} was not found: {advice}")
+        self.library = library
+        self.advice = advice
+
+
+class DriverFailed(DriverError):
+    """The driver library answered a call with an error.
+
+    Args:
+        call: Name of the function.
+        code: What it returned.
+        text: The library's own words for the code.
+    """
+
+    def __init__(self, call: str, code: int, text: str) -> None:
+        super().__init__(f"{call} answered {code} ({text})")
+        self.call = call
+        self.code = code
+        self.text = text
+
+
+class EnforcementError(HeteroError):
+    """A slice could not be made, kept or released."""
+
+
+class RegionError(EnforcementError):
+    """A shared region cannot be used.
+
+    Args:
+        path: The region's file.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class WireError(HeteroError):
+    """A stored record (annotation, checkpoint, limits file) cannot be read."""

@@ -1,0 +1,91 @@
+"""What a container asks of one vendor's devices: the request, freed of any vendor's spelling."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which devices may serve, beyond having room.
+
+    Attributes:
+        use_models: Only models whose name contains one of these words, in any case; empty means any.
+        avoid_models: Never these, by the same comparison.
+        use_devices: Only these identities, compared exactly; empty means any.
+        avoid_devices: Never these.
+        same_numa: All devices of the ask on one NUMA node.
+    """
+
+    use_models: tuple[str, ...] = ()
+    avoid_models: tuple[str, ...] = ()
+    use_devices: tuple[str, ...] = ()
+    avoid_devices: tuple[str, ...] = ()
+    same_numa: bool = False
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """So many devices of one vendor, and so much of each.
+
+    Attributes:
+        vendor: Name of the vendor.
+        family: Resource family of the vendor; empty when it has one.
+        count: Devices, ≥ 1. Each gives the same share.
+        memory: MiB on each device, or None when asked in percent or not at all (then: the whole memory).
+        memory_percentage: 1 to 100 percent of each device's memory, or None.
+        cores: Percent of each device's compute; 0 sets no limit, 100 takes the device for itself.
+        priority: 0 is the highest; None when the pod does not say.
+        selection: Which devices may serve.
+    """
+
+    vendor: str
+    family: str = ""
+    count: int = 1
+    memory: int | None = None
+    memory_percentage: int | None = None
+    cores: int = 0
+    priority: int | None = None
+    selection: Selection = Selection()
+
+    @property
+    def exclusive(self) -> bool:
+        """True when no other program may be on the device: all of its compute is asked."""
+        return self.cores == 100
+
+
+class ContainerAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one container asks.
+
+    Attributes:
+        name: Name of the container within its pod.
+        asks: One for each vendor and family that it names; empty when it needs no device.
+    """
+
+    name: str
+    asks: tuple[Ask, ...] = ()
+
+
+class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one pod asks.
+
+    Attributes:
+        name: Name of the pod.
+        namespace: Its namespace.
+        containers: The containers that run side by side, in the order of the pod.
+        init_containers: Those that run one after another before them, in order. They reuse what their
+            successors get, so the pod needs the greater of the two, not the sum (Kubernetes documentation,
+            "Init Containers", "Resource sharing within containers").
+        node_policy: ``binpack`` or ``spread`` over nodes; empty for the planner's default.
+        device_policy: The same over the devices of a node.
+    """
+
+    name: str
+    namespace: str = "default"
+    containers: tuple[ContainerAsk, ...] = ()
+    init_containers: tuple[ContainerAsk, ...] = ()
+    node_policy: str = ""
+    device_policy: str = ""
+
+    @property
+    def asks_devices(self) -> bool:
+        """True when any container needs a device."""
+        return any(container.asks for container in (*self.containers, *self.init_containers))
