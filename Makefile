@@ -66,7 +66,7 @@ $(STAMP)/dependencies: requirements/all.lock $(STAMP)/uv
 
 $(STAMP)/packages: $(PACKAGE) $(STAMP)/dependencies
 	@echo "installing hetero and its vendors"
-	@$(UV) pip install -q --no-deps --no-build-isolation -e . -e vendors/nvidia
+	@$(UV) pip install -q --no-deps --no-build-isolation --no-sources -e . -e vendors/nvidia
 	@touch $@
 
 $(STAMP)/native: $(NATIVE) $(STAMP)/dependencies
