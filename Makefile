@@ -19,7 +19,7 @@ help: ## list the targets
 
 build: $(STAMP)/native $(STAMP)/packages ## set up .venv and build/native
 
-test: $(STAMP)/packages ## run the tests (no GPU, no cluster, no root)
+test: build ## run the tests (no GPU, no cluster, no root)
 	@$(BIN)/python -m pytest -n auto -q
 
 test-native: build ## run the C tests of the native runtime and the simulated drivers

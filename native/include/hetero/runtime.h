@@ -1,0 +1,85 @@
+/*
+ * What a shim may call. The runtime knows slices, devices by number, bytes and nanoseconds; it knows no driver.
+ *
+ * A shim describes its environment variables once, opens the slice on the first call that needs it, and then asks for
+ * memory before the driver does and for time before a launch. Every function is safe from any thread; none ends the
+ * process, changes its environment, mask, signals or standard output.
+ */
+#ifndef HETERO_RUNTIME_H
+#define HETERO_RUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hetero/region.h"
+
+/* The names under which people set limits for one kind of device. */
+struct hetero_option_names {
+	const char *memory; /* a size for all devices; with _<i> for one */
+	const char *cores;  /* percent, likewise */
+	const char *region; /* path of the region's file */
+	const char *log;    /* 0 silent, 1 errors (default), 2 warnings, 3 information, 4 everything */
+};
+
+struct hetero_limits {
+	char region[4096]; /* empty: none given */
+	bool any;          /* a limit or a region is given: there is a slice */
+	bool malformed;    /* a memory limit cannot be read: memory fails closed */
+	uint64_t memory[HETERO_DEVICES];
+	uint32_t cores[HETERO_DEVICES];
+};
+
+/* Reads the environment. Malformed values are reported in one line each. */
+void hetero_options_read(const struct hetero_option_names *names, struct hetero_limits *limits);
+
+/* "1.5g" -> bytes. False when it is no size. 0 is a size: no limit. */
+bool hetero_parse_size(const char *text, uint64_t *bytes);
+
+/* "30" or "30%" -> percent, 0 to 100. */
+bool hetero_parse_percent(const char *text, uint32_t *percent);
+
+enum hetero_log_level { HETERO_ERROR = 1, HETERO_WARNING = 2, HETERO_INFO = 3, HETERO_DEBUG = 4 };
+
+void hetero_log_set_level(int level);
+void hetero_log(enum hetero_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Maps the region at `path`, or creates it with `limits` when it does not exist (an empty path: a place of the
+ * user's own, shared by all processes with the same limits). NULL on failure, with one line in the log.
+ */
+struct hetero_region *hetero_region_open(const char *path, const struct hetero_limits *limits);
+
+/* The region's lock. Recovers the sums when the last holder died while it held it. */
+void hetero_region_lock(struct hetero_region *region);
+void hetero_region_unlock(struct hetero_region *region);
+
+/*
+ * This process' slot, taken on the first call of a process (a forked child takes its own). NULL when all slots
+ * belong to living processes.
+ */
+struct hetero_region_slot *hetero_slot_join(struct hetero_region *region);
+
+/* With the lock held: frees the slots of dead processes and gives back what they held. Returns how many. */
+unsigned hetero_slots_sweep(struct hetero_region *region);
+
+/* Reserves bytes of a device, before the driver is asked. False when the limit would be exceeded. */
+bool hetero_memory_reserve(struct hetero_region *region, unsigned device, uint64_t bytes);
+
+/* Gives back what was reserved by this process. */
+void hetero_memory_release(struct hetero_region *region, unsigned device, uint64_t bytes);
+
+/* Bytes that the slice holds of a device, those of dead processes excluded when `sweep` is set. */
+uint64_t hetero_memory_used(struct hetero_region *region, unsigned device, bool sweep);
+
+/* True when the device's time is limited. */
+bool hetero_pacer_limits(const struct hetero_region *region, unsigned device);
+
+/* Waits until the budget is not overdrawn. Never call it with a lock held or while a stream is captured. */
+void hetero_pacer_wait(struct hetero_region *region, unsigned device);
+
+/* Takes device time from the budget; negative gives back what was taken too much. */
+void hetero_pacer_charge(struct hetero_region *region, unsigned device, int64_t ns);
+
+uint64_t hetero_monotonic_ns(void);
+
+#endif

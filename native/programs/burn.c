@@ -1,0 +1,166 @@
+/*
+ * burn: keeps a device busy with one small kernel and says what share of the
+ * time it got: launches * kernel time / wall time.
+ *
+ * The kernel time is the shortest of several measured with events before the
+ * clock starts: one that had to wait for a neighbour, or was held back by a limit,
+ * only measures longer.
+ */
+#include "common.h"
+
+static const char usage[] =
+	"usage: burn [--seconds 5] [--iterations N] [--kernel-ns NS] [--report]\n"
+	"  --seconds     how long to launch kernels\n"
+	"  --iterations  of the kernel's loop; chosen for kernels of about 2 ms when not given\n"
+	"  --kernel-ns   time of one kernel, when it is known; measured when not given\n"
+	"  --report      a line each second as well as at the end\n";
+
+#define IN_FLIGHT 4           /* launches queued at once */
+#define TARGET_NS 2000000.0   /* long against a launch, short against a limiter's period */
+#define SAMPLES 16
+
+/* The store keeps the loop from being optimised away. */
+static const char image[] =
+	".version 5.0\n"
+	".target sm_50\n"
+	".address_size 64\n"
+	".global .align 8 .u64 sink;\n"
+	".visible .entry work(.param .u64 iterations)\n"
+	"{\n"
+	"  .reg .pred %p<2>;\n"
+	"  .reg .u64 %rd<4>;\n"
+	"  ld.param.u64 %rd1, [iterations];\n"
+	"  mov.u64 %rd2, 0;\n"
+	"  mov.u64 %rd3, 1;\n"
+	"  setp.eq.u64 %p1, %rd1, 0;\n"
+	"  @%p1 bra DONE;\n"
+	"LOOP:\n"
+	"  mad.lo.u64 %rd3, %rd3, 6364136223846793005, %rd2;\n"
+	"  add.u64 %rd2, %rd2, 1;\n"
+	"  setp.lt.u64 %p1, %rd2, %rd1;\n"
+	"  @%p1 bra LOOP;\n"
+	"DONE:\n"
+	"  st.global.u64 [sink], %rd3;\n"
+	"  ret;\n"
+	"}\n";
+
+struct plan {
+	uint64_t seconds, iterations, kernel_ns;
+	bool report;
+};
+
+static struct plan read_arguments(char **argument)
+{
+	struct plan plan = {.seconds = 5};
+	while (*argument) {
+		const char *option = *argument++, *value = *argument;
+		if (strcmp(option, "--report") == 0) {
+			plan.report = true;
+			continue;
+		}
+		if (strcmp(option, "--seconds") == 0)
+			plan.seconds = number_argument(option, value, 1, 86400);
+		else if (strcmp(option, "--iterations") == 0)
+			plan.iterations = number_argument(option, value, 1, 1000000000000);
+		else if (strcmp(option, "--kernel-ns") == 0)
+			plan.kernel_ns = number_argument(option, value, 1, 1000000000000);
+		else {
+			fputs(usage, stderr);
+			exit(2);
+		}
+		argument++;
+	}
+	return plan;
+}
+
+static void launch(CUfunction kernel, uint64_t iterations)
+{
+	void *parameters[] = {&iterations};
+	CHECK(cuLaunchKernel(kernel, 1, 1, 1, 1, 1, 1, 0, NULL, parameters, NULL));
+}
+
+static double milliseconds_between(CUevent before, CUevent after)
+{
+	float milliseconds = 0;
+	CHECK(cuEventElapsedTime(&milliseconds, before, after));
+	return (double)milliseconds;
+}
+
+/* Kernels in one row, an event after each: one that follows its predecessor at once measures true. */
+static double measure(CUfunction kernel, uint64_t iterations)
+{
+	CUevent after[SAMPLES];
+	double least = 0;
+	for (int i = 0; i < SAMPLES; i++) {
+		CHECK(cuEventCreate(&after[i], CU_EVENT_DEFAULT));
+		launch(kernel, iterations);
+		CHECK(cuEventRecord(after[i], NULL));
+	}
+	CHECK(cuEventSynchronize(after[SAMPLES - 1]));
+	for (int i = 1; i < SAMPLES; i++) {
+		double ns = 1e6 * milliseconds_between(after[i - 1], after[i]);
+		least = i == 1 || ns < least ? ns : least;
+	}
+	for (int i = 0; i < SAMPLES; i++)
+		CHECK(cuEventDestroy_v2(after[i]));
+	return least;
+}
+
+static uint64_t choose_iterations(CUfunction kernel)
+{
+	const uint64_t probe = 1000;
+	double per_iteration = measure(kernel, 11 * probe) - measure(kernel, probe);
+	per_iteration /= 10.0 * (double)probe;
+	return per_iteration > 0 ? (uint64_t)(TARGET_NS / per_iteration) + 1 : 100000;
+}
+
+static void print_share(const char *label, uint64_t launches, uint64_t kernel_ns, double wall)
+{
+	printf("%s: launches %llu, kernel %llu ns, wall %.3f s, busy %.1f %%\n", label, (unsigned long long)launches,
+	       (unsigned long long)kernel_ns, wall, 100.0 * (double)launches * (double)kernel_ns / (wall * 1e9));
+	fflush(stdout);
+}
+
+static void burn(CUfunction kernel, const struct plan *plan)
+{
+	CUevent done[IN_FLIGHT];
+	uint64_t launches = 0, reported = 0;
+	for (int i = 0; i < IN_FLIGHT; i++)
+		CHECK(cuEventCreate(&done[i], CU_EVENT_DISABLE_TIMING));
+	double start = seconds_now(), since = start, now = start;
+	for (; now - start < (double)plan->seconds; now = seconds_now()) {
+		CUevent event = done[launches % IN_FLIGHT];
+		CHECK(cuEventSynchronize(event)); /* an event never recorded is complete */
+		launch(kernel, plan->iterations);
+		CHECK(cuEventRecord(event, NULL));
+		launches++;
+		if (plan->report && now - since >= 1) {
+			print_share("last second", launches - reported, plan->kernel_ns, now - since);
+			reported = launches;
+			since = now;
+		}
+	}
+	CHECK(cuCtxSynchronize());
+	print_share("total", launches, plan->kernel_ns, seconds_now() - start);
+	for (int i = 0; i < IN_FLIGHT; i++)
+		CHECK(cuEventDestroy_v2(done[i]));
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	CUmodule module;
+	CUfunction kernel;
+	struct plan plan = read_arguments(argv + 1);
+	CUdevice device = use_device(0);
+	CHECK(cuModuleLoadData(&module, image));
+	CHECK(cuModuleGetFunction(&kernel, module, "work"));
+	if (!plan.iterations)
+		plan.iterations = choose_iterations(kernel);
+	if (!plan.kernel_ns)
+		plan.kernel_ns = (uint64_t)measure(kernel, plan.iterations);
+	burn(kernel, &plan);
+	CHECK(cuModuleUnload(module));
+	CHECK(cuDevicePrimaryCtxRelease_v2(device));
+	return 0;
+}

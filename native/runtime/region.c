@@ -1,0 +1,186 @@
+/*
+ * Opens the region of a slice: maps it when it is there, makes it when it is not. A file lock orders those who come at
+ * the same time, so nobody sees half a region; a creator that dies leaves one that the next makes anew.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hetero/runtime.h"
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* FNV-1a: equal limits, equal name. It is no secret, the directory is what protects. */
+static uint64_t fingerprint(const struct hetero_limits *limits)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+	const unsigned char *bytes = (const unsigned char *)limits->memory;
+	size_t size = sizeof limits->memory + sizeof limits->cores;
+	_Static_assert(offsetof(struct hetero_limits, cores) ==
+			       offsetof(struct hetero_limits, memory) + sizeof limits->memory,
+		       "memory and cores are read as one run of bytes");
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3u;
+	return hash;
+}
+
+/* A directory that is ours alone: in /tmp somebody else may have been there first. */
+static bool own_directory(const char *path)
+{
+	struct stat found;
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return false;
+	return lstat(path, &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid == geteuid() &&
+	       !(found.st_mode & 0077);
+}
+
+static bool default_path(const struct hetero_limits *limits, char *path, size_t size)
+{
+	char directory[64];
+	snprintf(directory, sizeof directory, "/tmp/hetero-%u", (unsigned)geteuid());
+	snprintf(path, size, "%s/%016llx.region", directory, (unsigned long long)fingerprint(limits));
+	if (own_directory(directory))
+		return true;
+	hetero_log(HETERO_ERROR, "%s must be a directory of this user with mode 0700; remove it", directory);
+	return false;
+}
+
+static int open_locked(const char *path)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int answer;
+	if (file < 0)
+		return -1;
+	do
+		answer = fcntl(file, F_OFD_SETLKW, &whole);
+	while (answer < 0 && errno == EINTR);
+	return file;
+}
+
+static struct hetero_region *map(int file, const char *path)
+{
+	struct stat found;
+	if (fstat(file, &found) < 0 || (found.st_size && found.st_size != (off_t)sizeof(struct hetero_region))) {
+		hetero_log(HETERO_ERROR, "%s is no region of this release; remove it", path);
+		return NULL;
+	}
+	if (!found.st_size && ftruncate(file, sizeof(struct hetero_region)) < 0)
+		return NULL;
+	void *memory = mmap(NULL, sizeof(struct hetero_region), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void fill(struct hetero_region *region, const struct hetero_limits *limits)
+{
+	memset(region, 0, sizeof *region);
+	region->magic = HETERO_REGION_MAGIC;
+	region->layout_version = HETERO_REGION_VERSION;
+	region->size = sizeof *region;
+	region->device_count = HETERO_DEVICES;
+	region->slot_capacity = HETERO_SLOTS;
+	region->created_ns = realtime_ns();
+	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
+		region->devices[device].memory_limit = limits->memory[device];
+		region->devices[device].core_limit = limits->cores[device];
+	}
+	atomic_store_explicit(&region->state, HETERO_REGION_READY, memory_order_release);
+}
+
+static void make_mutex(union hetero_shared_mutex *shared)
+{
+	pthread_mutexattr_t attributes;
+	_Static_assert(sizeof(pthread_mutex_t) <= sizeof *shared, "the region leaves 64 bytes for a mutex");
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&shared->mutex, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+}
+
+/* Whoever wrote the limits may not know this C library's mutexes, so the first process of the slice makes them. */
+static void make_locks(struct hetero_region *region)
+{
+	if (atomic_load(&region->flags) & HETERO_REGION_LOCKS_READY)
+		return;
+	make_mutex(&region->lock);
+	for (unsigned slot = 0; slot < HETERO_SLOTS; slot++)
+		make_mutex(&region->slots[slot].alive);
+	atomic_fetch_or(&region->flags, HETERO_REGION_LOCKS_READY);
+}
+
+static bool sound(const struct hetero_region *region, const char *path)
+{
+	if (region->magic == HETERO_REGION_MAGIC && region->layout_version == HETERO_REGION_VERSION &&
+	    region->size == sizeof *region && region->device_count <= HETERO_DEVICES &&
+	    region->slot_capacity == HETERO_SLOTS)
+		return true;
+	hetero_log(HETERO_ERROR, "%s is a region of version %u, this library reads version %u; remove it", path,
+		   region->layout_version, HETERO_REGION_VERSION);
+	return false;
+}
+
+static struct hetero_region *prepare(int file, const char *path, const struct hetero_limits *limits)
+{
+	struct hetero_region *region = map(file, path);
+	if (!region)
+		return NULL;
+	if (atomic_load_explicit(&region->state, memory_order_acquire) != HETERO_REGION_READY)
+		fill(region, limits);
+	if (sound(region, path)) {
+		make_locks(region);
+		return region;
+	}
+	munmap(region, sizeof *region);
+	return NULL;
+}
+
+struct hetero_region *hetero_region_open(const char *path, const struct hetero_limits *limits)
+{
+	char own[128];
+	if (!*path && !default_path(limits, own, sizeof own))
+		return NULL;
+	path = *path ? path : own;
+	int file = open_locked(path);
+	if (file < 0) {
+		hetero_log(HETERO_ERROR, "%s cannot be opened: %s", path, strerror(errno));
+		return NULL;
+	}
+	struct hetero_region *region = prepare(file, path, limits);
+	close(file); /* and with it the lock: no other descriptor shares this open file */
+	return region;
+}
+
+/* The holder died between two of its stores: each slot's ledger is right, only the sum may not be. */
+static void recover_sums(struct hetero_region *region)
+{
+	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
+		uint64_t sum = 0;
+		for (unsigned slot = 0; slot < HETERO_SLOTS; slot++)
+			sum += atomic_load(&region->slots[slot].used[device]);
+		atomic_store(&region->devices[device].memory_used, sum);
+	}
+}
+
+void hetero_region_lock(struct hetero_region *region)
+{
+	if (pthread_mutex_lock(&region->lock.mutex) != EOWNERDEAD)
+		return;
+	recover_sums(region);
+	pthread_mutex_consistent(&region->lock.mutex);
+}
+
+void hetero_region_unlock(struct hetero_region *region)
+{
+	pthread_mutex_unlock(&region->lock.mutex);
+}

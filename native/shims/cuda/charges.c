@@ -1,0 +1,129 @@
+/*
+ * What was charged for which address, so that freeing gives back exactly that. Open addressing in shards with a lock each:
+ * the cost does not grow with the number of live allocations, and threads rarely meet.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "shim.h"
+
+#define SHARDS 32
+#define FIRST_SIZE 64
+
+struct shard {
+	pthread_mutex_t lock;
+	struct charge *rows; /* size is a power of two, at most half full; key 0 is an empty row */
+	size_t size, count;
+};
+
+static struct shard shards[CHARGE_KINDS][SHARDS];
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+
+/* A forked child has copies of its parent's locks in whatever state they were. It has none of its memory either. */
+static void make_locks(void)
+{
+	for (size_t i = 0; i < CHARGE_KINDS * SHARDS; i++) {
+		struct shard *shard = &shards[0][0] + i;
+		pthread_mutex_init(&shard->lock, NULL);
+		shard->rows = NULL;
+		shard->size = shard->count = 0;
+	}
+}
+
+static void prepare(void)
+{
+	make_locks();
+	pthread_atfork(NULL, NULL, make_locks);
+}
+
+static uint64_t mix(uint64_t key)
+{
+	key *= 0x9E3779B97F4A7C15u;
+	return key ^ key >> 32;
+}
+
+static struct shard *shard_of(enum charge_kind kind, uint64_t key)
+{
+	pthread_once(&prepared, prepare);
+	return &shards[kind][mix(key) % SHARDS];
+}
+
+static struct charge *place_of(struct charge *rows, size_t size, uint64_t key)
+{
+	size_t i = (mix(key) / SHARDS) & (size - 1);
+	while (rows[i].key && rows[i].key != key)
+		i = (i + 1) & (size - 1);
+	return &rows[i];
+}
+
+static bool grow(struct shard *shard)
+{
+	size_t size = shard->size ? shard->size * 2 : FIRST_SIZE;
+	struct charge *rows = calloc(size, sizeof *rows);
+	if (!rows)
+		return false;
+	for (size_t i = 0; i < shard->size; i++)
+		if (shard->rows[i].key)
+			*place_of(rows, size, shard->rows[i].key) = shard->rows[i];
+	free(shard->rows);
+	shard->rows = rows;
+	shard->size = size;
+	return true;
+}
+
+static bool add(struct shard *shard, const struct charge *charge)
+{
+	if (shard->count * 2 >= shard->size && !grow(shard))
+		return false;
+	struct charge *row = place_of(shard->rows, shard->size, charge->key);
+	shard->count += !row->key;
+	*row = *charge;
+	return true;
+}
+
+bool charges_add(enum charge_kind kind, const struct charge *charge)
+{
+	struct shard *shard = shard_of(kind, charge->key);
+	pthread_mutex_lock(&shard->lock);
+	bool added = add(shard, charge);
+	pthread_mutex_unlock(&shard->lock);
+	return added;
+}
+
+/* Moves later rows of the run into the gap, so that no search stops early at it. */
+static void close_gap(struct shard *shard, size_t gap)
+{
+	size_t mask = shard->size - 1;
+	for (size_t i = (gap + 1) & mask; shard->rows[i].key; i = (i + 1) & mask) {
+		size_t home = (mix(shard->rows[i].key) / SHARDS) & mask;
+		if (((i - home) & mask) < ((i - gap) & mask))
+			continue;
+		shard->rows[gap] = shard->rows[i];
+		gap = i;
+	}
+	shard->rows[gap].key = 0;
+}
+
+static bool take(struct shard *shard, uint64_t key, struct charge *charge)
+{
+	if (!shard->size)
+		return false;
+	struct charge *row = place_of(shard->rows, shard->size, key);
+	if (!row->key)
+		return false;
+	*charge = *row;
+	close_gap(shard, (size_t)(row - shard->rows));
+	shard->count--;
+	return true;
+}
+
+bool charges_take(enum charge_kind kind, uint64_t key, struct charge *charge)
+{
+	if (!key)
+		return false;
+	struct shard *shard = shard_of(kind, key);
+	pthread_mutex_lock(&shard->lock);
+	bool taken = take(shard, key, charge);
+	pthread_mutex_unlock(&shard->lock);
+	return taken;
+}

@@ -1,0 +1,29 @@
+/* How long a kernel takes: predicted from what was measured of its kind (estimate.c). */
+#ifndef HETERO_SHIM_ESTIMATE_H
+#define HETERO_SHIM_ESTIMATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The least of the last runs: a run that waited for another tenant measures longer, never shorter. */
+#define ESTIMATE_WINDOW 8
+
+struct estimate {
+	uint64_t key;       /* function and geometry; 0 is an empty row */
+	int64_t ns;         /* predicted; 0 until measured */
+	int64_t recent[ESTIMATE_WINDOW];
+	uint32_t samples;   /* measured so far */
+	uint32_t launches;  /* seen so far */
+	uint32_t unsettled; /* launched before the first measurement, charged nothing */
+};
+
+/* Row of a kind of kernel; a full table reuses the row of another kind. */
+struct estimate *estimate_of(uint64_t key);
+
+/* True for the first launches of a kind and for one in some after them. */
+bool estimate_wants_sample(const struct estimate *estimate);
+
+/* Takes a measurement in; returns the device time still owed for launches charged too little (or, negative, too much). */
+int64_t estimate_learn(struct estimate *estimate, int64_t measured_ns);
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * Launches: wait while the slice's time is overdrawn, charge what the kernel is predicted to take, and measure one launch in some with
+ * a pair of events in its own stream. Compute fails open: what cannot be measured is launched all the same.
+ */
+#include <pthread.h>
+
+#include "estimate.h"
+#include "shim.h"
+
+#define PENDING 16
+
+/* A measured launch whose end has not been seen yet. */
+struct sample {
+	CUevent start, end; /* NULL: a free place */
+	uint64_t key;
+	unsigned position;
+};
+
+struct stream_calls {
+	CUresult (*record)(CUevent, CUstream);
+	CUresult (*capturing)(CUstream, CUstreamCaptureStatus *);
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the samples and the estimates */
+static struct sample samples[PENDING];
+static unsigned pending;
+
+static uint64_t key_of(CUfunction function, const unsigned int geometry[6])
+{
+	uint64_t key = (uint64_t)(uintptr_t)function;
+	for (int i = 0; i < 6; i++)
+		key = (key ^ geometry[i]) * 0x9E3779B97F4A7C15u;
+	return key ^ key >> 29;
+}
+
+static void forget(struct sample *sample)
+{
+	cuda_real()->cuEventDestroy_v2(sample->start);
+	cuda_real()->cuEventDestroy_v2(sample->end);
+	sample->start = sample->end = NULL;
+	pending--;
+}
+
+/* Device time that a finished sample shows to be owed; 0 while it runs. */
+static int64_t finish(struct sample *sample)
+{
+	float milliseconds = 0;
+	CUresult result = cuda_real()->cuEventQuery(sample->end);
+	int64_t owed = 0;
+	if (result == CUDA_ERROR_NOT_READY)
+		return 0;
+	if (result == CUDA_SUCCESS &&
+	    cuda_real()->cuEventElapsedTime(&milliseconds, sample->start, sample->end) == CUDA_SUCCESS)
+		owed = estimate_learn(estimate_of(sample->key), (int64_t)((double)milliseconds * 1e6));
+	forget(sample);
+	return owed;
+}
+
+/* With the lock held: charges what the samples that ended meanwhile tell. */
+static void collect(struct hetero_region *region)
+{
+	for (unsigned i = 0; pending && i < PENDING; i++) {
+		unsigned position = samples[i].position;
+		int64_t owed = samples[i].end ? finish(&samples[i]) : 0;
+		if (owed)
+			hetero_pacer_charge(region, position, owed);
+	}
+}
+
+/* With the lock held: a free place with two fresh events, or NULL. */
+static struct sample *begin(uint64_t key, unsigned position)
+{
+	for (unsigned i = 0; pending < PENDING && i < PENDING; i++) {
+		struct sample *sample = &samples[i];
+		if (sample->end)
+			continue;
+		if (cuda_real()->cuEventCreate(&sample->start, CU_EVENT_DEFAULT) != CUDA_SUCCESS)
+			return NULL;
+		if (cuda_real()->cuEventCreate(&sample->end, CU_EVENT_DEFAULT) != CUDA_SUCCESS) {
+			cuda_real()->cuEventDestroy_v2(sample->start);
+			sample->end = NULL;
+			return NULL;
+		}
+		sample->key = key;
+		sample->position = position;
+		pending++;
+		return sample;
+	}
+	return NULL;
+}
+
+/* Charges the prediction for one launch. Returns a copy of the events to record around it, if it is to be measured. */
+static struct sample account(struct hetero_region *region, unsigned position, uint64_t key)
+{
+	struct sample chosen = {0};
+	pthread_mutex_lock(&lock);
+	collect(region);
+	struct estimate *estimate = estimate_of(key);
+	struct sample *place = estimate_wants_sample(estimate) ? begin(key, position) : NULL;
+	estimate->launches++;
+	estimate->unsettled += !estimate->ns;
+	int64_t predicted = estimate->ns;
+	if (place)
+		chosen = *place;
+	pthread_mutex_unlock(&lock);
+	atomic_fetch_add_explicit(&region->devices[position].launches, 1, memory_order_relaxed);
+	hetero_pacer_charge(region, position, predicted);
+	return chosen;
+}
+
+/* A stream that is being captured runs nothing: neither wait nor events belong there. */
+static bool captured(const struct stream_calls *calls, CUstream stream)
+{
+	CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+	return calls->capturing && calls->capturing(stream, &status) == CUDA_SUCCESS &&
+	       status != CU_STREAM_CAPTURE_STATUS_NONE;
+}
+
+typedef CUresult launch_call(CUfunction, unsigned int, unsigned int, unsigned int, unsigned int, unsigned int,
+			     unsigned int, unsigned int, CUstream, void **, void **);
+
+static CUresult launch(const struct stream_calls *calls, launch_call *real, CUfunction function,
+		       const unsigned int geometry[6], unsigned int shared_bytes, CUstream stream, void **parameters,
+		       void **extra)
+{
+	struct hetero_region *region = slice_region();
+	struct sample sample = {0};
+	unsigned position;
+	if (region && slice_current_device(&position) && position < HETERO_DEVICES && !captured(calls, stream)) {
+		hetero_pacer_wait(region, position);
+		sample = account(region, position, key_of(function, geometry));
+	}
+	if (sample.start)
+		calls->record(sample.start, stream);
+	CUresult result = real(function, geometry[0], geometry[1], geometry[2], geometry[3], geometry[4], geometry[5],
+			       shared_bytes, stream, parameters, extra);
+	if (sample.end)
+		calls->record(sample.end, stream);
+	return result;
+}
+
+CUresult hook_launch_kernel(launch_call *real, CUfunction function, unsigned int grid_x, unsigned int grid_y,
+			    unsigned int grid_z, unsigned int block_x, unsigned int block_y, unsigned int block_z,
+			    unsigned int shared_bytes, CUstream stream, void **parameters, void **extra)
+{
+	const struct stream_calls calls = {cuda_real()->cuEventRecord, cuda_real()->cuStreamIsCapturing};
+	const unsigned int geometry[6] = {grid_x, grid_y, grid_z, block_x, block_y, block_z};
+	return launch(&calls, real, function, geometry, shared_bytes, stream, parameters, extra);
+}
+
+CUresult hook_launch_kernel_ptsz(launch_call *real, CUfunction function, unsigned int grid_x, unsigned int grid_y,
+				 unsigned int grid_z, unsigned int block_x, unsigned int block_y, unsigned int block_z,
+				 unsigned int shared_bytes, CUstream stream, void **parameters, void **extra)
+{
+	const struct stream_calls calls = {cuda_real()->cuEventRecord_ptsz, cuda_real()->cuStreamIsCapturing_ptsz};
+	const unsigned int geometry[6] = {grid_x, grid_y, grid_z, block_x, block_y, block_z};
+	return launch(&calls, real, function, geometry, shared_bytes, stream, parameters, extra);
+}

@@ -1,0 +1,29 @@
+/* What a program may know: the slice's memory where it asks for the device's. Outputs that the program leaves out are left out. */
+#include "shim.h"
+
+CUresult hook_mem_get_info(CUresult (*real)(size_t *, size_t *), size_t *free_bytes, size_t *total)
+{
+	unsigned position;
+	size_t card_free = 0, card_total = 0;
+	CUresult result = real(&card_free, &card_total);
+	if (result != CUDA_SUCCESS || !slice_current_device(&position))
+		return result;
+	uint64_t seen_free = card_free, seen_total = card_total;
+	slice_view(position, &seen_free, &seen_total);
+	if (free_bytes)
+		*free_bytes = (size_t)seen_free;
+	if (total)
+		*total = (size_t)seen_total;
+	return CUDA_SUCCESS;
+}
+
+CUresult hook_device_total_mem(CUresult (*real)(size_t *, CUdevice), size_t *bytes, CUdevice device)
+{
+	CUresult result = real(bytes, device);
+	if (result != CUDA_SUCCESS || !bytes)
+		return result;
+	uint64_t ignored = 0, total = *bytes;
+	slice_view(slice_device(device), &ignored, &total);
+	*bytes = (size_t)total;
+	return CUDA_SUCCESS;
+}

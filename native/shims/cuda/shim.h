@@ -1,0 +1,73 @@
+/*
+ * The shim between a program and the CUDA driver: what its files share.
+ *
+ * The exported functions are generated (wrappers.inc): outside a slice they only pass on, inside they call the hooks, which
+ * are written by hand in memory.c, context.c, query.c, launch.c, resolve.c and nvml.c.
+ */
+#ifndef HETERO_SHIM_CUDA_H
+#define HETERO_SHIM_CUDA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cuda_abi.h"
+#include "hetero/runtime.h"
+#include "nvml_abi.h"
+
+#include "reals.h"
+
+#include "hooks.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define UUID_TEXT 41 /* "GPU-" and 36 characters, and the end */
+
+/* The C library's own lookups (libc.c): the names are ours in this process. */
+void *(*libc_dlsym(void))(void *, const char *);
+void *(*libc_dlvsym(void))(void *, const char *, const char *);
+
+/* The driver's own functions (loader.c), opened on the first call; NULL pointers where it has none. */
+const struct cuda_real *cuda_real(void);
+const struct nvml_real *nvml_real(void);
+
+/* The wrapper for a driver's function, or the function itself when it is not intercepted (resolve.c). */
+void *wrapper_of(void *function);
+
+/* True when this process is in a slice (slice.c). */
+bool slice_limits(void);
+
+/* The slice's region; NULL when it cannot be opened: then memory is refused and compute not limited. */
+struct hetero_region *slice_region(void);
+
+/* Position of a device in the slice; HETERO_DEVICES when it is no part of it. */
+unsigned slice_device(CUdevice device);
+
+/* The same for a device known by its identity; `index` counts where the region has no identities. */
+unsigned slice_device_by_uuid(const char *uuid, unsigned index);
+
+/* Position of the calling thread's device; false without a context. */
+bool slice_current_device(unsigned *position);
+
+/* Reserve and release on a position; reserving fails when there is no region. */
+bool slice_reserve(unsigned position, uint64_t bytes);
+void slice_release(unsigned position, uint64_t bytes);
+
+/* What a program may know of a device's memory: the lesser of slice and card. */
+void slice_view(unsigned position, uint64_t *free_bytes, uint64_t *total);
+
+/* What was charged for an address or a handle (charges.c). */
+struct charge {
+	uint64_t key;   /* address or handle; 0 is none */
+	uint64_t bytes;
+	unsigned position;
+};
+
+enum charge_kind { CHARGE_POINTER, CHARGE_HANDLE, CHARGE_CONTEXT, CHARGE_KINDS };
+
+/* False when there is no memory to remember it. */
+bool charges_add(enum charge_kind kind, const struct charge *charge);
+
+/* Forgets and returns a charge; false when there is none. */
+bool charges_take(enum charge_kind kind, uint64_t key, struct charge *charge);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * The simulated driver inside one process: what cuInit found, and the objects
+ * behind the handles.  One mutex guards all of it; waiting is done without it.
+ */
+#ifndef HETERO_SIM_CUDA_DRIVER_H
+#define HETERO_SIM_CUDA_DRIVER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../machine/machine.h"
+#include "cuda_abi.h"
+
+#define SIM_EXPORT __attribute__((visibility("default")))
+
+enum kind { CONTEXT = 0x43545853, STREAM = 0x5354524d, EVENT = 0x45564e54, MODULE = 0x4d4f4455, FUNCTION = 0x46554e43,
+	    POOL = 0x504f4f4c };
+
+/*
+ * First member of all that a handle points to.  Objects are never returned to
+ * the allocator but kept for the next of their kind, so that a stale handle is
+ * told from a live one without touching freed memory.
+ */
+struct object {
+	uint32_t kind; /* 0 once destroyed */
+	struct object *next_free;
+};
+
+struct allocation;
+
+struct CUctx_st {
+	struct object object;
+	struct CUctx_st *next;        /* all live contexts of the process */
+	CUdevice device;
+	unsigned flags;
+	unsigned api_version;
+	uint64_t tail_ns;             /* end of the last work of any stream */
+	uint64_t blocking_tail_ns;    /* the same of the streams that the default stream waits for */
+	uint64_t legacy_tail_ns;      /* end of the last work of the default stream */
+	uint64_t per_thread_tail_ns;
+	struct allocation *allocations;
+	struct CUstream_st *streams;
+	struct CUmod_st *modules;
+};
+
+struct CUstream_st {
+	struct object object;
+	struct CUstream_st *next;
+	CUcontext context;
+	unsigned flags;
+	int priority;
+	uint64_t tail_ns;
+};
+
+struct CUevent_st {
+	struct object object;
+	CUcontext context;
+	unsigned flags;
+	bool recorded;
+	uint64_t at_ns;               /* when the work before it ends */
+};
+
+struct CUfunc_st {
+	struct object object;
+	struct CUfunc_st *next;
+	CUmodule module;
+	bool works;                   /* named "work": its first parameter says how long it takes */
+	char name[128];
+};
+
+struct CUmod_st {
+	struct object object;
+	struct CUmod_st *next;
+	CUcontext context;
+	struct CUfunc_st *functions;
+};
+
+struct driver {
+	pthread_mutex_t lock;
+	bool ready;
+	struct sim_machine machine;
+	struct sim_process *process;
+	int device_count;
+	uint32_t card_of[SIM_CARDS];  /* card of each visible device */
+	struct primary {
+		CUcontext context;
+		unsigned uses, flags;
+	} primary[SIM_CARDS];
+	CUcontext contexts;
+};
+
+extern struct driver driver;
+
+void driver_lock(void);
+void driver_unlock(void);
+
+void *object_new(enum kind kind, size_t size);
+void object_end(void *object);
+static inline bool object_is(const void *object, enum kind kind)
+{
+	return object && ((const struct object *)object)->kind == (uint32_t)kind;
+}
+
+/* CUDA_SUCCESS when cuInit succeeded in this process. */
+CUresult driver_ready(void);
+/* Fills the devices that CUDA_VISIBLE_DEVICES lets this process see. */
+void driver_find_visible(void);
+
+static inline bool device_exists(CUdevice device)
+{
+	return device >= 0 && device < driver.device_count;
+}
+
+static inline const struct sim_card_config *device_card(CUdevice device)
+{
+	return &driver.machine.config.cards[driver.card_of[device]];
+}
+
+/* The context current to this thread: CUDA_ERROR_INVALID_CONTEXT if there is none. */
+CUresult current_context(CUcontext *context);
+CUresult ready_device(CUdevice device);
+
+/* What goes with a context, with the driver's lock held. */
+void memory_forget_context(CUcontext context);
+void modules_forget_context(CUcontext context);
+void streams_forget_context(CUcontext context);
+
+/* True when the whole range lies in one live allocation or mapping. */
+bool memory_covers(CUdeviceptr address, size_t bytes);
+
+/*
+ * Streams.  `stream` may be NULL or one of the two special handles; `per_thread`
+ * says what NULL means.  `tail_ns` is when a stream's work so far ends.
+ */
+CUresult stream_tail(CUstream stream, bool per_thread, CUcontext *context, uint64_t *tail_ns);
+/* Moves the end of the stream's work on. */
+void stream_advance(CUstream stream, bool per_thread, CUcontext context, uint64_t end_ns);
+
+/* Begins an entry point that needs cuInit, and one that needs a current context as well. */
+#define NEED_INIT()                                        \
+	do {                                               \
+		CUresult ready_result = driver_ready();    \
+		if (ready_result != CUDA_SUCCESS)          \
+			return ready_result;               \
+	} while (0)
+
+#define NEED_CONTEXT(name)                                 \
+	CUcontext name;                                    \
+	do {                                               \
+		CUresult context_result = current_context(&name); \
+		if (context_result != CUDA_SUCCESS)        \
+			return context_result;             \
+	} while (0)
+
+#endif

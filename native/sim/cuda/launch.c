@@ -1,0 +1,196 @@
+/*
+ * Modules, functions and launches.  A kernel is only a time: one named "work"
+ * takes its first parameter (iterations, 64 bits) times the card's time of an
+ * iteration, any other takes 10 microseconds.
+ */
+#include "driver.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PLAIN_KERNEL_NS 10000ull
+#define LONGEST_KERNEL_NS 3600e9 /* keeps the clock from overflowing */
+
+SIM_EXPORT CUresult cuModuleLoadData(CUmodule *out, const void *image)
+{
+	NEED_CONTEXT(context);
+	if (!out || !image)
+		return CUDA_ERROR_INVALID_VALUE;
+	driver_lock();
+	CUmodule module = object_new(MODULE, sizeof *module);
+	if (module) {
+		module->context = context;
+		module->next = context->modules;
+		context->modules = module;
+		*out = module;
+	}
+	driver_unlock();
+	return module ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+SIM_EXPORT CUresult cuModuleLoadDataEx(CUmodule *out, const void *image, unsigned int count, CUjit_option *options,
+				       void **values)
+{
+	(void)count;
+	(void)options;
+	(void)values;
+	return cuModuleLoadData(out, image);
+}
+
+SIM_EXPORT CUresult cuModuleLoadFatBinary(CUmodule *out, const void *image)
+{
+	return cuModuleLoadData(out, image);
+}
+
+SIM_EXPORT CUresult cuModuleLoad(CUmodule *out, const char *path)
+{
+	NEED_INIT();
+	FILE *file = path ? fopen(path, "re") : NULL;
+	if (!file)
+		return path ? CUDA_ERROR_FILE_NOT_FOUND : CUDA_ERROR_INVALID_VALUE;
+	fclose(file);
+	return cuModuleLoadData(out, path);
+}
+
+static void end_module(CUmodule module)
+{
+	while (module->functions) {
+		CUfunction function = module->functions;
+		module->functions = function->next;
+		object_end(function);
+	}
+	object_end(module);
+}
+
+void modules_forget_context(CUcontext context)
+{
+	while (context->modules) {
+		CUmodule module = context->modules;
+		context->modules = module->next;
+		end_module(module);
+	}
+}
+
+SIM_EXPORT CUresult cuModuleUnload(CUmodule module)
+{
+	NEED_INIT();
+	if (!object_is(module, MODULE))
+		return CUDA_ERROR_INVALID_HANDLE;
+	driver_lock();
+	CUmodule *link = &module->context->modules;
+	while (*link != module)
+		link = &(*link)->next;
+	*link = module->next;
+	end_module(module);
+	driver_unlock();
+	return CUDA_SUCCESS;
+}
+
+static CUfunction find_function(CUmodule module, const char *name)
+{
+	for (CUfunction function = module->functions; function; function = function->next)
+		if (strcmp(function->name, name) == 0)
+			return function;
+	return NULL;
+}
+
+static CUfunction add_function(CUmodule module, const char *name)
+{
+	CUfunction function = object_new(FUNCTION, sizeof *function);
+	if (!function)
+		return NULL;
+	function->module = module;
+	function->works = strcmp(name, "work") == 0;
+	snprintf(function->name, sizeof function->name, "%s", name);
+	function->next = module->functions;
+	module->functions = function;
+	return function;
+}
+
+/* The image is not read, so it has every function that is asked for. */
+SIM_EXPORT CUresult cuModuleGetFunction(CUfunction *out, CUmodule module, const char *name)
+{
+	NEED_INIT();
+	if (!out || !name || !*name)
+		return CUDA_ERROR_INVALID_VALUE;
+	if (!object_is(module, MODULE))
+		return CUDA_ERROR_INVALID_HANDLE;
+	if (strlen(name) >= sizeof(*out)->name)
+		return CUDA_ERROR_NOT_FOUND;
+	driver_lock();
+	CUfunction function = find_function(module, name);
+	if (!function)
+		function = add_function(module, name);
+	driver_unlock();
+	*out = function;
+	return function ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+/* Parameters come one pointer each, or packed in a buffer that `extra` describes. */
+static const void *first_parameter(void **parameters, void **extra)
+{
+	if (parameters)
+		return parameters[0];
+	for (; extra && extra[0] != CU_LAUNCH_PARAM_END; extra += 2)
+		if (extra[0] == CU_LAUNCH_PARAM_BUFFER_POINTER)
+			return extra[1];
+	return NULL;
+}
+
+static CUresult duration(CUfunction function, void **parameters, void **extra, uint64_t *ns)
+{
+	*ns = PLAIN_KERNEL_NS;
+	if (!function->works)
+		return CUDA_SUCCESS;
+	const void *parameter = first_parameter(parameters, extra);
+	if (!parameter)
+		return CUDA_ERROR_INVALID_VALUE;
+	uint64_t iterations;
+	memcpy(&iterations, parameter, sizeof iterations);
+	double time = (double)iterations * device_card(function->module->context->device)->ns_per_iteration;
+	*ns = (uint64_t)(time < LONGEST_KERNEL_NS ? time : LONGEST_KERNEL_NS);
+	return CUDA_SUCCESS;
+}
+
+static CUresult launch(CUfunction function, CUstream stream, bool per_thread, void **parameters, void **extra)
+{
+	CUcontext context;
+	uint64_t tail, ns;
+	CUresult result = stream_tail(stream, per_thread, &context, &tail);
+	if (result != CUDA_SUCCESS)
+		return result;
+	if (!object_is(function, FUNCTION) || function->module->context != context)
+		return CUDA_ERROR_INVALID_HANDLE;
+	result = duration(function, parameters, extra, &ns);
+	if (result != CUDA_SUCCESS)
+		return result;
+	uint64_t end = sim_work_queue(&driver.machine, driver.process, driver.card_of[context->device], ns, tail);
+	stream_advance(stream, per_thread, context, end);
+	return CUDA_SUCCESS;
+}
+
+static bool valid_shape(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz)
+{
+	return gx && gy && gz && bx && by && bz && gx <= 2147483647u && gy <= 65535 && gz <= 65535 && bx <= 1024 &&
+	       by <= 1024 && bz <= 64 && bx * by * bz <= 1024;
+}
+
+SIM_EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned int gx, unsigned int gy, unsigned int gz,
+				   unsigned int bx, unsigned int by, unsigned int bz, unsigned int shared,
+				   CUstream stream, void **parameters, void **extra)
+{
+	(void)shared;
+	if (!valid_shape(gx, gy, gz, bx, by, bz))
+		return CUDA_ERROR_INVALID_VALUE;
+	return launch(function, stream, false, parameters, extra);
+}
+
+SIM_EXPORT CUresult cuLaunchKernel_ptsz(CUfunction function, unsigned int gx, unsigned int gy, unsigned int gz,
+					unsigned int bx, unsigned int by, unsigned int bz, unsigned int shared,
+					CUstream stream, void **parameters, void **extra)
+{
+	(void)shared;
+	if (!valid_shape(gx, gy, gz, bx, by, bz))
+		return CUDA_ERROR_INVALID_VALUE;
+	return launch(function, stream, true, parameters, extra);
+}

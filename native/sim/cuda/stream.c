@@ -1,0 +1,221 @@
+/*
+ * Streams.  The card runs one thing at a time in the order in which it was
+ * queued, so a stream is no more than the time when its last work ends.
+ */
+#include "driver.h"
+
+/* Handles with a meaning of their own, from the driver API's header. */
+#define LEGACY ((CUstream)0x1)
+#define PER_THREAD ((CUstream)0x2)
+
+static bool is_legacy(CUstream stream, bool per_thread)
+{
+	return stream == LEGACY || (!stream && !per_thread);
+}
+
+static bool is_per_thread(CUstream stream, bool per_thread)
+{
+	return stream == PER_THREAD || (!stream && per_thread);
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+CUresult stream_tail(CUstream stream, bool per_thread, CUcontext *context, uint64_t *tail_ns)
+{
+	NEED_CONTEXT(current);
+	*context = current;
+	if (is_legacy(stream, per_thread)) {
+		*tail_ns = current->blocking_tail_ns;
+	} else if (is_per_thread(stream, per_thread)) {
+		*tail_ns = later(current->per_thread_tail_ns, current->legacy_tail_ns);
+	} else if (!object_is(stream, STREAM)) {
+		return CUDA_ERROR_INVALID_HANDLE;
+	} else {
+		*context = stream->context;
+		*tail_ns = stream->flags & CU_STREAM_NON_BLOCKING
+				   ? stream->tail_ns
+				   : later(stream->tail_ns, stream->context->legacy_tail_ns);
+	}
+	return CUDA_SUCCESS;
+}
+
+static void push_back(uint64_t *tail_ns, uint64_t end_ns)
+{
+	*tail_ns = later(*tail_ns, end_ns);
+}
+
+void stream_advance(CUstream stream, bool per_thread, CUcontext context, uint64_t end_ns)
+{
+	bool blocking = true;
+	driver_lock();
+	push_back(&context->tail_ns, end_ns);
+	if (is_legacy(stream, per_thread)) {
+		push_back(&context->legacy_tail_ns, end_ns);
+	} else if (is_per_thread(stream, per_thread)) {
+		push_back(&context->per_thread_tail_ns, end_ns);
+	} else {
+		push_back(&stream->tail_ns, end_ns);
+		blocking = !(stream->flags & CU_STREAM_NON_BLOCKING);
+	}
+	if (blocking)
+		push_back(&context->blocking_tail_ns, end_ns);
+	driver_unlock();
+}
+
+void streams_forget_context(CUcontext context)
+{
+	while (context->streams) {
+		CUstream stream = context->streams;
+		context->streams = stream->next;
+		object_end(stream);
+	}
+}
+
+SIM_EXPORT CUresult cuStreamCreateWithPriority(CUstream *out, unsigned int flags, int priority)
+{
+	NEED_CONTEXT(context);
+	if (!out || flags > CU_STREAM_NON_BLOCKING)
+		return CUDA_ERROR_INVALID_VALUE;
+	driver_lock();
+	CUstream stream = object_new(STREAM, sizeof *stream);
+	if (stream) {
+		stream->context = context;
+		stream->flags = flags;
+		stream->priority = priority;
+		stream->next = context->streams;
+		context->streams = stream;
+		*out = stream;
+	}
+	driver_unlock();
+	return stream ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+SIM_EXPORT CUresult cuStreamCreate(CUstream *out, unsigned int flags)
+{
+	return cuStreamCreateWithPriority(out, flags, 0);
+}
+
+/* Returns at once; the work that is queued still runs. */
+SIM_EXPORT CUresult cuStreamDestroy_v2(CUstream stream)
+{
+	NEED_INIT();
+	if (stream == LEGACY || stream == PER_THREAD || !object_is(stream, STREAM))
+		return CUDA_ERROR_INVALID_HANDLE;
+	driver_lock();
+	CUstream *link = &stream->context->streams;
+	while (*link != stream)
+		link = &(*link)->next;
+	*link = stream->next;
+	object_end(stream);
+	driver_unlock();
+	return CUDA_SUCCESS;
+}
+
+SIM_EXPORT CUresult cuStreamDestroy(CUstream stream)
+{
+	return cuStreamDestroy_v2(stream);
+}
+
+static CUresult synchronize(CUstream stream, bool per_thread)
+{
+	CUcontext context;
+	uint64_t tail;
+	CUresult result = stream_tail(stream, per_thread, &context, &tail);
+	if (result == CUDA_SUCCESS)
+		sim_sleep_until(tail);
+	return result;
+}
+
+static CUresult query(CUstream stream, bool per_thread)
+{
+	CUcontext context;
+	uint64_t tail;
+	CUresult result = stream_tail(stream, per_thread, &context, &tail);
+	return result == CUDA_SUCCESS && tail > sim_now() ? CUDA_ERROR_NOT_READY : result;
+}
+
+static CUresult wait_event(CUstream stream, CUevent event, bool per_thread)
+{
+	CUcontext context;
+	uint64_t tail;
+	CUresult result = stream_tail(stream, per_thread, &context, &tail);
+	if (result != CUDA_SUCCESS)
+		return result;
+	if (!object_is(event, EVENT))
+		return CUDA_ERROR_INVALID_HANDLE;
+	if (event->recorded)
+		stream_advance(stream, per_thread, context, event->at_ns);
+	return CUDA_SUCCESS;
+}
+
+SIM_EXPORT CUresult cuStreamSynchronize(CUstream stream)
+{
+	return synchronize(stream, false);
+}
+
+SIM_EXPORT CUresult cuStreamSynchronize_ptsz(CUstream stream)
+{
+	return synchronize(stream, true);
+}
+
+SIM_EXPORT CUresult cuStreamQuery(CUstream stream)
+{
+	return query(stream, false);
+}
+
+SIM_EXPORT CUresult cuStreamQuery_ptsz(CUstream stream)
+{
+	return query(stream, true);
+}
+
+SIM_EXPORT CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags)
+{
+	(void)flags;
+	return wait_event(stream, event, false);
+}
+
+SIM_EXPORT CUresult cuStreamWaitEvent_ptsz(CUstream stream, CUevent event, unsigned int flags)
+{
+	(void)flags;
+	return wait_event(stream, event, true);
+}
+
+static CUresult get_context(CUstream stream, bool per_thread, CUcontext *out)
+{
+	uint64_t tail;
+	return out ? stream_tail(stream, per_thread, out, &tail) : CUDA_ERROR_INVALID_VALUE;
+}
+
+SIM_EXPORT CUresult cuStreamGetCtx(CUstream stream, CUcontext *context)
+{
+	return get_context(stream, false, context);
+}
+
+SIM_EXPORT CUresult cuStreamGetCtx_ptsz(CUstream stream, CUcontext *context)
+{
+	return get_context(stream, true, context);
+}
+
+/* Nothing is ever captured here: graphs are not simulated. */
+static CUresult is_capturing(CUstream stream, bool per_thread, CUstreamCaptureStatus *status)
+{
+	CUcontext context;
+	uint64_t tail;
+	CUresult result = status ? stream_tail(stream, per_thread, &context, &tail) : CUDA_ERROR_INVALID_VALUE;
+	if (result == CUDA_SUCCESS)
+		*status = CU_STREAM_CAPTURE_STATUS_NONE;
+	return result;
+}
+
+SIM_EXPORT CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *status)
+{
+	return is_capturing(stream, false, status);
+}
+
+SIM_EXPORT CUresult cuStreamIsCapturing_ptsz(CUstream stream, CUstreamCaptureStatus *status)
+{
+	return is_capturing(stream, true, status);
+}

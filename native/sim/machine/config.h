@@ -1,0 +1,47 @@
+/* What the simulated machine is made of: the parsed form of cards.conf. */
+#ifndef HETERO_SIM_CONFIG_H
+#define HETERO_SIM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SIM_CARDS 16
+#define SIM_MIB (1024ull * 1024ull)
+
+enum sim_health { SIM_HEALTHY, SIM_XID, SIM_LOST };
+
+struct sim_card_config {
+	char uuid[64];            /* "GPU-" and 8-4-4-4-12 hexadecimal digits */
+	uint8_t uuid_bytes[16];   /* the same, as the driver API returns it */
+	char name[96];
+	uint64_t memory_bytes;
+	uint64_t context_bytes;   /* what the first context of a process takes of the card */
+	int64_t sm_count;
+	int64_t clock_mhz;
+	int64_t numa;             /* -1: the machine has no NUMA nodes */
+	uint32_t pci_domain, pci_bus, pci_device;
+	int64_t minor;            /* N of /dev/nvidiaN */
+	int64_t compute_major, compute_minor;
+	uint32_t nvlink_peers[SIM_CARDS]; /* one entry per link, in the order of the links */
+	uint32_t nvlink_count;
+	int64_t mig_mode;
+	enum sim_health health;
+	uint32_t xid;
+	double ns_per_iteration;  /* time of one iteration of a kernel named "work" */
+};
+
+struct sim_config {
+	char path[4096];
+	uint32_t count;
+	char driver_version[80];
+	int cuda_version;         /* 1000 * major + 10 * minor, as cuDriverGetVersion counts */
+	struct sim_card_config cards[SIM_CARDS];
+};
+
+/*
+ * Reads <directory>/cards.conf.  On a fault it returns false, having written
+ * one line to stderr that names the file, the line and the key.
+ */
+bool sim_config_read(const char *directory, struct sim_config *config);
+
+#endif

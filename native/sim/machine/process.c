@@ -1,0 +1,129 @@
+/*
+ * Who uses the machine: joining, and freeing what the dead leave behind.
+ *
+ * Each process keeps one sleeping thread that holds the robust mutex of its
+ * slot.  That is safe against reused pids, works across pid namespaces, and
+ * needs nothing to run when the process is killed.
+ */
+#include "state.h"
+#include "work.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+struct keeper {
+	struct sim_state *state;
+	struct sim_process *slot; /* NULL when all are taken */
+	sem_t ready;
+};
+
+/*
+ * Frees the slot if its process is dead; true when the slot may be taken.
+ * The mutex is unlocked again, so that the next keeper finds it free.
+ */
+static bool is_free(struct sim_process *slot)
+{
+	int held = pthread_mutex_trylock(&slot->life);
+	if (held == EBUSY)
+		return false;
+	if (held == EOWNERDEAD)
+		pthread_mutex_consistent(&slot->life);
+	pthread_mutex_unlock(&slot->life);
+	return true;
+}
+
+/*
+ * The clock of a card runs to the last work of those who live: a driver drops
+ * the queue of a process that died.
+ */
+static uint64_t last_work(const struct sim_state *state, int card)
+{
+	uint64_t last = 0;
+	for (int i = 0; i < SIM_PROCESSES; i++) {
+		const struct sim_process *slot = &state->processes[i];
+		if (slot->taken && slot->busy_until_ns[card] > last)
+			last = slot->busy_until_ns[card];
+	}
+	return last;
+}
+
+static void bury(struct sim_state *state, struct sim_process *slot)
+{
+	slot->taken = 0;
+	sim_work_settle(state, slot, sim_now());
+	for (int card = 0; card < SIM_CARDS; card++) {
+		state->cards[card].memory_used -= slot->memory[card];
+		if (slot->busy_until_ns[card])
+			state->cards[card].busy_until_ns = last_work(state, card);
+	}
+	memset((char *)slot + sizeof slot->life, 0, sizeof *slot - sizeof slot->life);
+}
+
+void sim_sweep(struct sim_state *state)
+{
+	for (int i = 0; i < SIM_PROCESSES; i++)
+		if (state->processes[i].taken && is_free(&state->processes[i]))
+			bury(state, &state->processes[i]);
+}
+
+static struct sim_process *take_slot(struct sim_state *state)
+{
+	for (int i = 0; i < SIM_PROCESSES; i++) {
+		struct sim_process *slot = &state->processes[i];
+		if (slot->taken || pthread_mutex_trylock(&slot->life) == EBUSY)
+			continue;
+		pthread_mutex_consistent(&slot->life);
+		slot->taken = 1;
+		slot->pid = (uint32_t)getpid();
+		slot->joined_ns = sim_now();
+		prctl(PR_GET_NAME, slot->name, 0, 0, 0);
+		return slot;
+	}
+	return NULL;
+}
+
+static void *keep(void *argument)
+{
+	struct keeper *keeper = argument;
+	sim_lock(keeper->state);
+	sim_sweep(keeper->state);
+	bool holds = (keeper->slot = take_slot(keeper->state)) != NULL;
+	sim_unlock(keeper->state);
+	sem_post(&keeper->ready); /* after this the keeper is the caller's to free */
+	while (holds)
+		pause();
+	return NULL;
+}
+
+static bool start_keeper(struct keeper *keeper)
+{
+	sigset_t all, before;
+	pthread_attr_t attributes;
+	pthread_t thread;
+	sigfillset(&all);
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, 256 * 1024);
+	pthread_sigmask(SIG_BLOCK, &all, &before); /* the program's signals are not for this thread */
+	int failed = pthread_create(&thread, &attributes, keep, keeper);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	return failed == 0;
+}
+
+struct sim_process *sim_join(struct sim_state *state)
+{
+	struct keeper keeper = {.state = state};
+	sem_init(&keeper.ready, 0, 0);
+	if (!start_keeper(&keeper))
+		return NULL;
+	while (sem_wait(&keeper.ready) != 0)
+		;
+	sem_destroy(&keeper.ready);
+	return keeper.slot;
+}

@@ -1,0 +1,89 @@
+/* Sizes and percentages: what is read, and that nothing malformed is. */
+#include <string.h>
+
+#include "hetero/runtime.h"
+#include "testhelper.h"
+
+#define MIB (1024ull * 1024ull)
+
+static const struct {
+	const char *text;
+	uint64_t bytes;
+} sizes[] = {
+	{"0", 0}, {"1", 1}, {"4096", 4096}, {"2g", 2048 * MIB}, {"2G", 2048 * MIB}, {"2gb", 2048 * MIB},
+	{"2GiB", 2048 * MIB}, {"2 g", 2048 * MIB}, {"1.5g", 1536 * MIB}, {"0.5m", MIB / 2}, {"1t", 1024 * 1024 * MIB},
+	{"010m", 10 * MIB}, {"2k", 2048}, {"7b", 7}, {" 64m ", 64 * MIB},
+};
+
+static const char *const no_sizes[] = {"", "g", "-1", "-2g", "2x", "2gg", "2g5", "1.2.3g", "0x10", "1e3", "nan",
+				       "99999999999999999999999g", "20000000t"};
+
+static void sizes_are_read_in_powers_of_1024(void)
+{
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		uint64_t bytes = 12345;
+		CHECK(hetero_parse_size(sizes[i].text, &bytes));
+		CHECK(bytes == sizes[i].bytes);
+	}
+}
+
+static void what_is_no_size_is_refused(void)
+{
+	for (size_t i = 0; i < sizeof no_sizes / sizeof *no_sizes; i++) {
+		uint64_t bytes;
+		CHECK(!hetero_parse_size(no_sizes[i], &bytes));
+	}
+}
+
+static void percentages_are_whole_and_at_most_100(void)
+{
+	uint32_t percent = 0;
+	CHECK(hetero_parse_percent("30", &percent) && percent == 30);
+	CHECK(hetero_parse_percent("100%", &percent) && percent == 100);
+	CHECK(!hetero_parse_percent("101", &percent));
+	CHECK(!hetero_parse_percent("-1", &percent));
+	CHECK(!hetero_parse_percent("3.5", &percent));
+	CHECK(!hetero_parse_percent("", &percent));
+}
+
+static const struct hetero_option_names names = {"T_MEMORY", "T_CORES", "T_REGION", "T_LOG"};
+
+static void one_device_overrides_all(void)
+{
+	struct hetero_limits limits;
+	setenv("T_MEMORY", "2g", 1);
+	setenv("T_MEMORY_1", "512m", 1);
+	hetero_options_read(&names, &limits);
+	CHECK(limits.any && !limits.malformed);
+	CHECK(limits.memory[0] == 2048 * MIB && limits.memory[1] == 512 * MIB && limits.memory[2] == 2048 * MIB);
+}
+
+static void a_malformed_memory_limit_closes(void)
+{
+	struct hetero_limits limits;
+	setenv("T_LOG", "0", 1);
+	setenv("T_MEMORY", "-2g", 1);
+	hetero_options_read(&names, &limits);
+	CHECK(limits.any && limits.malformed);
+}
+
+static void no_limit_is_no_slice(void)
+{
+	struct hetero_limits limits;
+	unsetenv("T_MEMORY_1");
+	setenv("T_MEMORY", "0", 1);
+	setenv("T_CORES", "100", 1);
+	hetero_options_read(&names, &limits);
+	CHECK(!limits.any);
+}
+
+int main(void)
+{
+	sizes_are_read_in_powers_of_1024();
+	what_is_no_size_is_refused();
+	percentages_are_whole_and_at_most_100();
+	one_device_overrides_all();
+	a_malformed_memory_limit_closes();
+	no_limit_is_no_slice();
+	return TEST_RESULT();
+}
