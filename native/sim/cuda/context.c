@@ -30,6 +30,7 @@ CUresult current_context(CUcontext *context)
 /* Both with the driver's lock held. */
 static CUresult open_context(CUcontext *out, CUdevice device, unsigned flags)
 {
+	sim_machine_refresh(&driver.machine);
 	if (device_card(device)->health == SIM_LOST)
 		return CUDA_ERROR_DEVICE_UNAVAILABLE;
 	if (!sim_context_begin(&driver.machine, driver.process, driver.card_of[device]))

@@ -160,8 +160,8 @@ static bool set_nvlink(struct parser *parser, char *value)
 	card->nvlink_count = 0;
 	for (char *item = strtok_r(value, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
 		int64_t peer;
-		if (card->nvlink_count == SIM_CARDS || !whole_number(trim(item), 0, SIM_CARDS - 1, &peer))
-			return fault(parser, "nvlink", "expected card indexes separated by commas, 16 at most");
+		if (card->nvlink_count == SIM_LINKS || !whole_number(trim(item), 0, SIM_CARDS - 1, &peer))
+			return fault(parser, "nvlink", "expected card indexes separated by commas, 18 at most");
 		card->nvlink_peers[card->nvlink_count++] = (uint32_t)peer;
 	}
 	return true;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define SIM_CARDS 16
+#define SIM_LINKS 18 /* of one card, as the management library numbers them */
 #define SIM_MIB (1024ull * 1024ull)
 
 enum sim_health { SIM_HEALTHY, SIM_XID, SIM_LOST };
@@ -22,7 +23,7 @@ struct sim_card_config {
 	uint32_t pci_domain, pci_bus, pci_device;
 	int64_t minor;            /* N of /dev/nvidiaN */
 	int64_t compute_major, compute_minor;
-	uint32_t nvlink_peers[SIM_CARDS]; /* one entry per link, in the order of the links */
+	uint32_t nvlink_peers[SIM_LINKS]; /* one entry per link, in the order of the links */
 	uint32_t nvlink_count;
 	int64_t mig_mode;
 	enum sim_health health;

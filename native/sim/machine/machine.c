@@ -5,13 +5,20 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static bool stamp(const char *path, struct timespec *modified)
+/* Size and inode as well as the time: two changes may come within one tick of the file system's clock. */
+static struct sim_stamp stamp(const char *path)
 {
 	struct stat status;
 	if (stat(path, &status) != 0)
-		return false;
-	*modified = status.st_mtim;
-	return true;
+		return (struct sim_stamp){0};
+	return (struct sim_stamp){
+		.modified = status.st_mtim, .inode = status.st_ino, .size = (uint64_t)status.st_size};
+}
+
+static bool same(const struct sim_stamp *a, const struct sim_stamp *b)
+{
+	return a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec &&
+	       a->inode == b->inode && a->size == b->size;
 }
 
 enum sim_opened sim_machine_open(struct sim_machine *machine)
@@ -22,18 +29,17 @@ enum sim_opened sim_machine_open(struct sim_machine *machine)
 	snprintf(machine->directory, sizeof machine->directory, "%s", directory);
 	if (!sim_config_read(directory, &machine->config))
 		return SIM_BAD_MACHINE;
-	stamp(machine->config.path, &machine->modified);
+	machine->stamp = stamp(machine->config.path);
 	machine->state = sim_state_open(directory);
 	return machine->state ? SIM_OPENED : SIM_BAD_MACHINE;
 }
 
 void sim_machine_refresh(struct sim_machine *machine)
 {
-	struct timespec modified;
-	if (!stamp(machine->config.path, &modified) ||
-	    (modified.tv_sec == machine->modified.tv_sec && modified.tv_nsec == machine->modified.tv_nsec))
+	struct sim_stamp latest = stamp(machine->config.path);
+	if (same(&latest, &machine->stamp) || !latest.inode)
 		return;
-	machine->modified = modified;
+	machine->stamp = latest;
 	struct sim_config now;
 	if (!sim_config_read(machine->directory, &now) || now.count != machine->config.count)
 		return;

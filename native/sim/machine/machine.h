@@ -14,7 +14,10 @@ enum sim_opened { SIM_OPENED, SIM_NO_MACHINE, SIM_BAD_MACHINE };
 struct sim_machine {
 	char directory[4096];
 	struct sim_config config;
-	struct timespec modified; /* of cards.conf, when it was read */
+	struct sim_stamp {
+		struct timespec modified;
+		uint64_t inode, size;
+	} stamp; /* of cards.conf, when it was read */
 	struct sim_state *state;
 };
 

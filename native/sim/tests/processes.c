@@ -113,6 +113,7 @@ static void the_list_of_processes_says_how_much_room_it_needs(void)
 	EXPECT(300 * MIB, first[0].usedGpuMemory);
 	EXPECT(0x77777777, first[1].pid);
 	kill_child(child);
+	count = 0;
 	OK(nvmlDeviceGetComputeRunningProcesses_v3(device, &count, NULL));
 	EXPECT(0, count);
 }

@@ -1,0 +1,83 @@
+"""What every command works with: settings and plugins, loaded once and only when asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hetero import config, log
+from hetero.config import Settings
+from hetero.errors import InvalidConfiguration
+
+
+class Context:
+    """The surroundings of one ``hetero`` command.
+
+    Args:
+        config_path: The configuration file; None for the process's own.
+        log_level: Overrides the configured level; None leaves it.
+        plugins: For tests; None for what is installed.
+    """
+
+    def __init__(self, config_path: Path | None = None, log_level: str | None = None, plugins: Any = None) -> None:
+        self._config_path = config_path
+        self._log_level = log_level
+        if plugins is not None:
+            self.plugins = plugins
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of this process.
+
+        Raises:
+            InvalidConfiguration: The file cannot be read or holds something that cannot be used.
+        """
+        path = self._config_path or config.path()
+        settings = config.settings(read_yaml(path), str(path)) if path else Settings()
+        log.configure(self._log_level or settings.log.level, json=settings.log.json)
+        return settings
+
+    @cached_property
+    def plugins(self) -> Any:
+        """The plugins (:class:`hetero.plugins.Plugins`) that the settings leave.
+
+        Raises:
+            PluginError: A required plugin cannot be used.
+        """
+        from hetero import plugins
+
+        vendors = self.settings.vendors
+        return plugins.load(required=vendors.required, disabled=vendors.disabled)
+
+    def runtime_directory(self, environment: Mapping[str, str] = os.environ) -> Path:
+        """Where this user's slices live."""
+        return config.runtime_directory(environment)
+
+
+def read_yaml(path: Path) -> Any:
+    """One YAML document.
+
+    Raises:
+        InvalidConfiguration: The file cannot be read, or is no YAML; the sentence has line and column.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise InvalidConfiguration(str(path), f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidConfiguration(str(path), "is no text") from error
+    except yaml.YAMLError as error:
+        raise InvalidConfiguration(str(path), yaml_problem(error)) from error
+
+
+def yaml_problem(error: Exception) -> str:
+    """What a YAML reader found wrong, in one line."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+    return f"is no YAML: {problem}{where}"

@@ -1,0 +1,74 @@
+"""What a user sees when something fails: one line for each problem, an exit code, and no traceback.
+
+======  =====================================================
+code    meaning
+======  =====================================================
+0       done
+1       something failed that is not the user's doing
+2       the input is wrong; the line says what to write instead
+3       ``hetero plan``: a pod could not be placed
+126     the command to run cannot be executed
+127     the command to run does not exist
+128+n   the command to run was ended by signal n
+======  =====================================================
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+
+import click
+
+from hetero import log, metrics
+from hetero.errors import HeteroError, InvalidRequest, UserError
+
+_log = log.logger("cli")
+
+INTERRUPTED = 130
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Run ``action`` and turn whatever it raises into lines on standard error and an exit code."""
+    try:
+        return action()
+    except HeteroError as error:
+        return _told(error)
+    except click.ClickException as error:
+        return _misused(error)
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has what it wanted (`| head`); leave without Python's complaint at exit.
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        return _defect(error)
+
+
+def say(line: str) -> None:
+    """One line for the user on standard error."""
+    click.echo(f"hetero: {line}", err=True)
+
+
+def _told(error: HeteroError) -> int:
+    if isinstance(error, UserError):
+        metrics.refused_requests.add(type(error).__name__)
+    problems = error.problems if isinstance(error, InvalidRequest) else (error,)
+    for problem in problems:
+        say(str(problem))
+    return error.exit_code
+
+
+def _misused(error: click.ClickException) -> int:
+    context = getattr(error, "ctx", None)
+    hint = f" (see '{context.command_path} --help')" if context is not None else ""
+    say(f"{error.format_message().rstrip('.')}{hint}")
+    return error.exit_code
+
+
+def _defect(error: Exception) -> int:
+    say(f"an unexpected {type(error).__name__}: {error}; run again with --log-level debug to see where")
+    _log.debug("unexpected error", trace=traceback.format_exc())
+    return 1

@@ -1,0 +1,51 @@
+"""This machine: the devices of all vendors, numbered as users name them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hetero import log, metrics
+from hetero.errors import DriverError, DriverMissing
+from hetero.model.device import Device, Node
+from hetero.vendor import Vendor
+
+_log = log.logger("machine")
+
+NODE = "localhost"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was found.
+
+    Attributes:
+        devices: Of all vendors, in the order of their names and then of their drivers: the number that ``--device``
+            takes is the position here.
+        failures: Vendor name to what went wrong; vendors without a driver on this machine included.
+    """
+
+    devices: tuple[Device, ...]
+    failures: Mapping[str, Exception] = field(default_factory=dict)
+
+    @property
+    def node(self) -> Node:
+        """This machine as the planner sees it."""
+        return Node(name=NODE, devices=self.devices)
+
+
+def discover(vendors: Mapping[str, Vendor]) -> Machine:
+    """Ask every vendor; whatever goes wrong with one stays with that one."""
+    devices: list[Device] = []
+    failures: dict[str, Exception] = {}
+    for name in sorted(vendors):
+        try:
+            devices.extend(vendors[name].discovery.devices())
+        except DriverMissing as error:
+            failures[name] = error  # nothing is broken: the machine has no such devices
+        except Exception as error:
+            failures[name] = error
+            metrics.driver_failures.add(name)
+            level = "warning" if isinstance(error, DriverError) else "error"
+            getattr(_log, level)("discovery failed", vendor=name, reason=str(error), kind=type(error).__name__)
+    return Machine(tuple(devices), failures)

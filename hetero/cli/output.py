@@ -1,0 +1,71 @@
+"""Tables for people and JSON for programs, from the same rows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+VERSION = 1
+"""Version of the JSON. Fields are added within a version, never removed or given another meaning."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its heading, what it shows of a row, and whether it is a number."""
+
+    heading: str
+    text: Callable[[Row], str]
+    number: bool = False
+
+
+def option(command: F) -> F:
+    """The option ``--output table|json``."""
+    choice = click.option(
+        "--output",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="A table for people, or JSON for programs.",
+    )
+    return choice(command)
+
+
+def column(heading: str, key: str, *, number: bool = False) -> Column:
+    """A column that shows one key of a row; nothing for None."""
+    return Column(heading, lambda row: "" if row[key] is None else str(row[key]), number)
+
+
+def emit_json(**rows: Any) -> None:
+    """Print ``{"version": 1, "<name>": [...]}``."""
+    click.echo(json.dumps({"version": VERSION, **rows}, indent=2))
+
+
+def emit_table(rows: Sequence[Row], columns: Sequence[Column], *, title: str = "") -> None:
+    """Print a table; without a terminal it is as wide as it needs to be, and without lines."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+    for one in columns:
+        table.add_column(one.heading, justify="right" if one.number else "left", overflow="fold", no_wrap=not terminal)
+    for row in rows:
+        table.add_row(*(_plain(one.text(row)) for one in columns))
+    Console(width=None if terminal else 1000, soft_wrap=not terminal).print(table)
+
+
+def _plain(text: str) -> Any:
+    # A Text object, so that brackets in a user's words are not read as markup.
+    from rich.text import Text
+
+    return Text(text)

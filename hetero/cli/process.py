@@ -1,0 +1,85 @@
+"""Runs the user's command as if nobody stood between: its signals, its exit code, its terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType
+
+from hetero.cli.failures import say
+
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+
+# What a terminal, a supervisor or a user sends to the process that they started.
+FORWARDED = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGCONT,
+    signal.SIGWINCH,
+)
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int] = ()) -> int:
+    """Run a command to its end.
+
+    Args:
+        command: Program and arguments; the program is looked up in the ``PATH`` of ``environment``.
+        environment: All of its variables.
+        inherited: Descriptors that it keeps open.
+
+    Returns:
+        Its exit code; 128 plus the signal's number when a signal ended it; 127 and 126 when it could not be started.
+    """
+    waiting: list[int] = []
+    with _forwarding(waiting) as target:
+        try:
+            child = subprocess.Popen(list(command), env=dict(environment), pass_fds=tuple(inherited))
+        except FileNotFoundError:
+            say(f"{command[0]}: there is no such command")
+            return NOT_FOUND
+        except OSError as error:
+            say(f"{command[0]}: cannot be executed: {error.strerror}")
+            return NOT_EXECUTABLE
+        target.append(child)
+        for number in waiting:
+            child.send_signal(number)
+        code = child.wait()
+    return code if code >= 0 else 128 - code
+
+
+@contextlib.contextmanager
+def _forwarding(waiting: list[int]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Pass signals on; those that come before there is a child are kept in ``waiting``."""
+    children: list[subprocess.Popen[bytes]] = []
+
+    def forward(number: int, _: FrameType | None) -> None:
+        if not children:
+            waiting.append(number)
+        elif not _from_terminal(number):
+            # Popen knows whether the child was reaped: its pid is never used after that.
+            children[0].send_signal(number)
+
+    before = {number: signal.signal(number, forward) for number in FORWARDED}
+    try:
+        yield children
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _from_terminal(number: int) -> bool:
+    """True for keys: the terminal sends those to the child itself, and twice would be once too often."""
+    if number not in (signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH):
+        return False
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False

@@ -1,0 +1,199 @@
+"""The shared region of a slice, seen from Python: creating it with its limits, and reading who uses what.
+
+The native runtime owns the numbers; nothing here changes a region after it was created. Whether a process of the
+slice lives is known for certain only to the native side, by a mutex that the kernel marks. Here it is judged by
+``/proc``, which is right for processes of the own pid namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hetero.enforcement import layout
+from hetero.enforcement.limits import Limits
+from hetero.errors import RegionError
+
+
+class DeviceUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One device of a slice.
+
+    Attributes:
+        uuid: The device; empty in a region that was made from environment variables alone.
+        memory_limit: Bytes; 0 is no limit.
+        memory_used: Bytes.
+        core_limit: Percent; 0 or 100 is no limit.
+        busy_ns: Device time used since the region was created.
+        throttled_ns: Time that programs were held back.
+        launches: Kernels launched.
+        refused: Allocations refused.
+    """
+
+    uuid: str
+    memory_limit: int
+    memory_used: int
+    core_limit: int
+    busy_ns: int
+    throttled_ns: int
+    launches: int
+    refused: int
+
+
+class ProcessUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of a slice.
+
+    Attributes:
+        pid: As the process sees itself.
+        name: Its command, cut to 31 bytes.
+        memory: Bytes per device, in the order of the slice.
+        busy_ns: Device time per device.
+    """
+
+    pid: int
+    name: str
+    memory: tuple[int, ...]
+    busy_ns: tuple[int, ...]
+
+
+class RegionState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a region says at one moment; ``read_ns`` is CLOCK_MONOTONIC of the reading."""
+
+    slice_id: str
+    read_ns: int
+    devices: tuple[DeviceUse, ...]
+    processes: tuple[ProcessUse, ...]
+
+
+def create(path: Path, limits: Limits) -> None:
+    """Write a slice's region. The file appears whole or not at all; an existing one is left as it is.
+
+    Raises:
+        RegionError: The limits do not fit into a region, or the file cannot be written.
+    """
+    if len(limits.devices) > layout.DEVICES:
+        raise RegionError(str(path), f"a slice has at most {layout.DEVICES} devices, not {len(limits.devices)}")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        _write(partial, _packed(limits))
+        # A link, not a rename: it refuses to replace a region that programs may already be using.
+        os.link(partial, path)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise RegionError(str(path), f"cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read(path: Path) -> RegionState:
+    """Read a region as it is now, without stopping anybody.
+
+    Raises:
+        RegionError: It is missing, unfinished, damaged or of another version.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RegionError(str(path), f"cannot be read: {error.strerror}") from error
+    _check(path, data)
+    count = len([index for index in range(layout.DEVICES) if _described(data, index)])
+    return RegionState(
+        slice_id=_text(_get(data, layout.REGION, "slice_id")),
+        read_ns=time.monotonic_ns(),
+        devices=tuple(_device(data, index) for index in range(count)),
+        processes=tuple(
+            _process(data, index, count) for index in range(layout.SLOTS) if _get(data, layout.SLOT, "state", index)
+        ),
+    )
+
+
+def alive(process: ProcessUse) -> bool:
+    """True when a process of that id exists; see the module about its limits."""
+    return process.pid > 0 and Path(f"/proc/{process.pid}").exists()
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def _packed(limits: Limits) -> bytes:
+    data = bytearray(layout.SIZE)
+    header = {
+        "magic": layout.MAGIC,
+        "layout_version": layout.VERSION,
+        "size": layout.SIZE,
+        "device_count": layout.DEVICES,
+        "slot_capacity": layout.SLOTS,
+        "created_ns": time.time_ns(),
+        "slice_id": limits.slice_id.encode()[:63],
+        "state": layout.READY,
+    }
+    for name, value in header.items():
+        _put(data, layout.REGION, name, value)
+    for index, device in enumerate(limits.devices):
+        _put(data, layout.DEVICE, "uuid", device.uuid.encode()[:63], index)
+        _put(data, layout.DEVICE, "memory_limit", device.memory, index)
+        _put(data, layout.DEVICE, "core_limit", device.cores, index)
+        _put(data, layout.DEVICE, "physical_memory", device.physical, index)
+    return bytes(data)
+
+
+def _check(path: Path, data: bytes) -> None:
+    if len(data) < layout.REGION.size or _get(data, layout.REGION, "magic") != layout.MAGIC:
+        raise RegionError(str(path), "is no region")
+    version = _get(data, layout.REGION, "layout_version")
+    if version != layout.VERSION:
+        raise RegionError(str(path), f"is of version {version}; this release reads version {layout.VERSION}")
+    if len(data) != layout.SIZE or _get(data, layout.REGION, "size") != layout.SIZE:
+        raise RegionError(str(path), f"has {len(data)} bytes instead of {layout.SIZE}")
+    if _get(data, layout.REGION, "state") != layout.READY:
+        raise RegionError(str(path), "was never finished")
+
+
+def _described(data: bytes, index: int) -> bool:
+    """A position counts when it names a device or limits one."""
+    named = _get(data, layout.DEVICE, "uuid", index).strip(b"\0")
+    limited = _get(data, layout.DEVICE, "memory_limit", index) or _get(data, layout.DEVICE, "core_limit", index)
+    return bool(named or limited)
+
+
+def _device(data: bytes, index: int) -> DeviceUse:
+    names = ("memory_limit", "memory_used", "core_limit", "busy_ns", "throttled_ns", "launches", "refused")
+    values = {name: _get(data, layout.DEVICE, name, index) for name in names}
+    return DeviceUse(uuid=_text(_get(data, layout.DEVICE, "uuid", index)), **values)
+
+
+def _process(data: bytes, index: int, devices: int) -> ProcessUse:
+    return ProcessUse(
+        pid=_get(data, layout.SLOT, "pid", index),
+        name=_text(_get(data, layout.SLOT, "name", index)),
+        memory=_get_all(data, layout.SLOT, "used", index)[:devices],
+        busy_ns=_get_all(data, layout.SLOT, "busy_ns", index)[:devices],
+    )
+
+
+def _place(record: layout.Record, name: str, index: int) -> int:
+    return record.start + index * record.size + record.fields[name].offset
+
+
+def _get_all(data: bytes, record: layout.Record, name: str, index: int) -> tuple[Any, ...]:
+    return struct.unpack_from("<" + record.fields[name].format, data, _place(record, name, index))
+
+
+def _get(data: bytes, record: layout.Record, name: str, index: int = 0) -> Any:
+    return _get_all(data, record, name, index)[0]
+
+
+def _put(data: bytearray, record: layout.Record, name: str, value: object, index: int = 0) -> None:
+    struct.pack_into("<" + record.fields[name].format, data, _place(record, name, index), value)
+
+
+def _text(value: bytes) -> str:
+    return value.split(b"\0", 1)[0].decode(errors="replace")

@@ -1,0 +1,173 @@
+"""The slices of this machine: a directory for each, alive as long as somebody holds its lock.
+
+``<store>/slices/<id>/`` holds ``slice.json`` (the record), ``region`` (when the vendor uses one) and ``lock``. Whoever
+runs the slice's program holds a file lock on ``lock`` and leaves the descriptor to the program, which keeps it for all
+its children. So the slice is over exactly when its last process is, whatever signal ended the first; no process id is
+remembered, so none can be confused with another's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from hetero import log
+from hetero.errors import EnforcementError, HeteroError, WireError
+from hetero.model import wire
+from hetero.model.allocation import Slice
+
+_log = log.logger("slices")
+
+_RECORD = "slice.json"
+_LOCK = "lock"
+REGION = "region"
+
+
+class LocalSlice(msgspec.Struct, frozen=True, kw_only=True):
+    """A slice of this machine as stored.
+
+    Attributes:
+        vendor: Name of the vendor.
+        held: The slice.
+        command: What runs in it.
+        created_ns: CLOCK_REALTIME of its start.
+    """
+
+    vendor: str
+    held: Slice
+    command: tuple[str, ...]
+    created_ns: int
+
+
+class Hold:
+    """The lock that keeps a slice alive; :attr:`descriptor` is for the program to inherit."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def close(self) -> None:
+        """Let go. The slice lives on while a process that inherited the descriptor does."""
+        os.close(self.descriptor)
+
+
+class SliceStore:
+    """The slices below one directory.
+
+    Args:
+        directory: Made when missing, for this user alone.
+        release: Called with each slice that is found to be over, before its directory is removed.
+    """
+
+    def __init__(self, directory: Path, release: Callable[[LocalSlice], None] = lambda _: None) -> None:
+        self.directory = directory
+        self._slices = directory / "slices"
+        self._release = release
+        self._locked = False
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other ``hetero run`` of this user out, so that what was found free is still free when it is taken.
+
+        Raises:
+            EnforcementError: The directory cannot be used.
+        """
+        self._prepare()
+        with (self.directory / _LOCK).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._locked = True
+            try:
+                yield
+            finally:
+                self._locked = False
+
+    def path(self, slice_id: str) -> Path:
+        """The directory of a slice."""
+        return self._slices / slice_id
+
+    def create(self, record: LocalSlice) -> Hold:
+        """Store a slice whose directory exists, and hold it. Call it inside :meth:`locked`."""
+        directory = self.path(record.held.id)
+        descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        (directory / _RECORD).write_text(wire.encode(record))
+        return Hold(descriptor)
+
+    def make_directory(self, slice_id: str) -> Path:
+        """The directory for a new slice, for this user alone."""
+        self.path(slice_id).mkdir(mode=0o700)
+        return self.path(slice_id)
+
+    def live(self) -> tuple[LocalSlice, ...]:
+        """The slices that somebody holds, by id. Those that are over are released and removed.
+
+        Call it inside :meth:`locked` when something is decided by it.
+        """
+        if not self._slices.is_dir():
+            return ()
+        return tuple(
+            record for directory in sorted(self._slices.iterdir()) if (record := self._live(directory)) is not None
+        )
+
+    def _live(self, directory: Path) -> LocalSlice | None:
+        record = self._read(directory)
+        if _held(directory / _LOCK):
+            return record
+        self._remove(directory, record)
+        return None
+
+    def _read(self, directory: Path) -> LocalSlice | None:
+        try:
+            return wire.decode((directory / _RECORD).read_bytes(), LocalSlice)
+        except FileNotFoundError:
+            return None  # being made, or left by somebody who died while making it
+        except (OSError, WireError) as error:
+            _log.error("slice unreadable", slice=directory.name, reason=str(error))
+            return None
+
+    def _remove(self, directory: Path, record: LocalSlice | None) -> None:
+        if record is None and not self._locked:
+            return  # somebody may be making it: makers hold the store's lock
+        try:
+            if record is not None:
+                self._release(record)
+        except HeteroError as error:
+            _log.error("slice not released; it is tried again later", slice=directory.name, reason=str(error))
+            return
+        shutil.rmtree(directory, ignore_errors=True)
+
+    def _prepare(self) -> None:
+        try:
+            self._slices.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check_owner()
+        except OSError as error:
+            raise EnforcementError(
+                f"{self.directory}: slices cannot be kept there ({error.strerror}); "
+                "set HETERO_RUNTIME_DIR to another directory"
+            ) from error
+
+    def _check_owner(self) -> None:
+        found = self.directory.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise EnforcementError(
+                f"{self.directory} belongs to another user; remove it or set HETERO_RUNTIME_DIR to another directory"
+            )
+        self.directory.chmod(0o700)
+
+
+def _held(lock: Path) -> bool:
+    """True when some process holds the lock: this one could not have it."""
+    try:
+        with lock.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
