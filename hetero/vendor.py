@@ -53,6 +53,7 @@ __all__ = [
     "Driver",
     "Enforcement",
     "Feature",
+    "Finding",
     "Resources",
     "Simulation",
     "Splitting",
@@ -90,6 +91,22 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     library: str
     api: str = ""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that ``hetero doctor`` looked at.
+
+    Attributes:
+        subject: What was looked at, in a few words.
+        ok: True when nothing needs to be done.
+        detail: What was found.
+        advice: What to do about it; empty when ok.
+    """
+
+    subject: str
+    ok: bool
+    detail: str
+    advice: str = ""
 
 
 class Discovery(ABC):
@@ -201,6 +218,14 @@ class Enforcement(ABC):
             EnforcementError: The slice cannot be made; the sentence says why and what to do.
             DriverError: The driver refused.
         """
+
+    def check(self) -> Iterable[Finding]:
+        """Look at what enforcement needs of this machine. Called by ``hetero doctor``; changes nothing.
+
+        Returns:
+            Findings, good ones included; nothing by default.
+        """
+        return ()
 
     def release(self, held: Slice) -> None:
         """Undo :meth:`prepare`. Called once the program is gone; may be called for a slice never prepared.

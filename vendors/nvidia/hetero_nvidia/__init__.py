@@ -1,0 +1,35 @@
+"""NVIDIA GPUs for hetero: discovery by NVML, software sharing, limits by the CUDA preload library."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from hetero.hookspecs import hookimpl
+from hetero.vendor import Feature, Vendor
+from hetero_nvidia.discovery import NvmlDiscovery
+from hetero_nvidia.enforcement import PreloadEnforcement
+from hetero_nvidia.names import RESOURCES, VENDOR, WORDS
+from hetero_nvidia.simulation import SimulatedGpus
+from hetero_nvidia.splitting import GpuSplitting
+
+nvidia = Vendor(
+    name=VENDOR,
+    title="NVIDIA GPU",
+    version=version("hetero-nvidia"),
+    resources=(RESOURCES,),
+    discovery=NvmlDiscovery(),
+    splitting=GpuSplitting(),
+    enforcement=PreloadEnforcement(),
+    simulation=SimulatedGpus(),
+    missing={
+        Feature.PRIORITY: "nvidia.com/priority is handed to the program, but nothing acts on it yet",
+        Feature.PARTITION: "MIG mode is read; its instances cannot be given yet",
+    },
+    words=WORDS,
+)
+
+
+@hookimpl
+def hetero_register_vendors() -> list[Vendor]:
+    """The one vendor of this package."""
+    return [nvidia]

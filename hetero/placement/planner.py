@@ -1,0 +1,148 @@
+"""The shared planner: one for every vendor, over a whole cluster or one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from hetero.model.ask import Ask, PodAsk
+from hetero.model.device import Inventory, Quantities
+from hetero.model.placement import Placement, Unplaced
+from hetero.model.share import Refusal
+from hetero.placement.charges import Charges, charges
+from hetero.placement.choice import Chooser
+from hetero.placement.fit import Fit, Mask, Need
+from hetero.placement.ledger import Ledger, Rows
+from hetero.placement.score import Policy, Scorer, Scores, fullness, opinion, preferred
+from hetero.vendor import Vendor
+
+
+class Planner:
+    """Places pods, and keeps account of those that are placed. Not for several threads at once.
+
+    Args:
+        inventory: The cluster; the planner keeps its own copy of what matters.
+        vendors: By name; asks for others are refused with the reason.
+        node_policy: Where a pod does not say: over nodes.
+        device_policy: The same over the devices of a node.
+        scorers: The plugins' say.
+
+    Raises:
+        InvalidValue: Two nodes, or two devices of one node, have the same name.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        vendors: Mapping[str, Vendor],
+        *,
+        node_policy: str = Policy.BINPACK,
+        device_policy: str = Policy.SPREAD,
+        scorers: Iterable[Scorer] = (),
+    ) -> None:
+        self.inventory = inventory
+        self._node_policy = Policy(node_policy)
+        self._device_policy = Policy(device_policy)
+        self._scorers: Sequence[Scorer] = tuple(scorers)
+        self._ledger = Ledger(inventory)
+        self._fit = Fit(self._ledger, vendors)
+        self._chooser = Chooser(self._ledger, self._fit, dict(vendors), self._scorers)
+        self._charged: dict[tuple[str, str], tuple[str, Charges]] = {}
+
+    def place(self, pod: PodAsk) -> Placement | Unplaced:
+        """Find the best place for a pod and charge it; or say for every node why it does not serve.
+
+        A pod of the same namespace and name that is charged already is first given back: placing it again moves it.
+        """
+        self._give_back((pod.namespace, pod.name))
+        device_policy = Policy(pod.device_policy or self._device_policy)
+        for node in self._best_first(pod):
+            placement = self._chooser.place(pod, node, device_policy)
+            if isinstance(placement, Placement):
+                self.charge(placement)
+                return placement
+        return Unplaced(namespace=pod.namespace, pod=pod.name, refusals=self.refusals(pod))
+
+    def refusals(self, pod: PodAsk) -> dict[str, Refusal]:
+        """Node name to the reason why the node does not serve, those that do left out. Charges nothing."""
+        policy = Policy(pod.device_policy or self._device_policy)
+        answers = {node.name: self._chooser.place(pod, index, policy) for index, node in enumerate(self._ledger.nodes)}
+        return {name: answer for name, answer in answers.items() if isinstance(answer, Refusal)}
+
+    def charge(self, placement: Placement) -> None:
+        """Account for a pod that is placed, whoever placed it. Again for the same pod, it replaces what was charged.
+
+        Raises:
+            InvalidValue: The node or a device is not in the inventory. Nothing is changed then.
+        """
+        key = (placement.namespace, placement.pod)
+        taken = charges(placement)
+        self._ledger.add(placement.node, taken)
+        self._give_back(key)
+        self._charged[key] = (placement.node, taken)
+
+    def free(self, placement: Placement) -> None:
+        """Give back what was charged for a pod; a pod that is not charged changes nothing."""
+        self._give_back((placement.namespace, placement.pod))
+
+    def free_quantities(self) -> dict[str, dict[str, Quantities]]:
+        """What is left: node name to device identity to amounts, ≥ 0."""
+        return {
+            node.name: {
+                self._ledger.devices[row].uuid: self._ledger.left(row)
+                for row in range(self._ledger.rows(index).start, self._ledger.rows(index).stop)
+            }
+            for index, node in enumerate(self._ledger.nodes)
+        }
+
+    def _give_back(self, key: tuple[str, str]) -> None:
+        node, taken = self._charged.pop(key, ("", {}))
+        if node:
+            self._ledger.add(node, taken, sign=-1)
+
+    def _best_first(self, pod: PodAsk) -> Iterable[int]:
+        """The nodes on which each ask alone finds devices, best first, ties by name."""
+        possible = np.ones(len(self._ledger.nodes), dtype=bool)
+        after = self._ledger.node_used.copy()
+        opinions = np.zeros(len(self._ledger.nodes))
+        for need in self._needs(pod):
+            rows = need.rows[self._room(need)]
+            nodes, firsts, counts = np.unique(self._ledger.node_of[rows], return_index=True, return_counts=True)
+            possible &= _among(nodes[counts >= need.ask.count], possible.size)
+            # Devices of one node are mostly of one model, so the first that has room stands for the others.
+            after[nodes] += need.amounts[self._ledger.model_of[rows[firsts]]] * need.ask.count
+            opinions += self._opinions(need, rows)
+        policy = Policy(pod.node_policy or self._node_policy)
+        score = preferred(policy, fullness(after, self._ledger.node_capacity)) + opinions
+        order = np.argsort(-score, kind="stable")  # nodes stand in the order of their names
+        return (int(node) for node in order if possible[node])
+
+    def _needs(self, pod: PodAsk) -> Iterable[Need]:
+        asks: Iterable[Ask] = (ask for one in (*pod.containers, *pod.init_containers) for ask in one.asks)
+        return (self._fit.need(ask) for ask in asks)
+
+    def _room(self, need: Need) -> Mask:
+        return self._fit.room(need, need.rows, self._ledger.used[need.rows])
+
+    def _opinions(self, need: Need, rows: Rows) -> Scores:
+        """What the plugins say of each node: the best of its devices."""
+        total = np.zeros(len(self._ledger.nodes))
+        if not self._scorers:
+            return total
+        best: dict[int, float] = {}
+        for row in map(int, rows):
+            node = int(self._ledger.node_of[row])
+            device = self._ledger.devices[row]
+            taken = need.share(int(self._ledger.model_of[row])).quantities
+            left = {name: amount - taken.get(name, 0) for name, amount in self._ledger.left(row).items()}
+            value = opinion(self._scorers, self._ledger.nodes[node].name, device, left)
+            best[node] = max(best.get(node, value), value)
+        total[list(best)] = list(best.values())
+        return total
+
+
+def _among(chosen: Rows, size: int) -> Mask:
+    mask = np.zeros(size, dtype=bool)
+    mask[chosen] = True
+    return mask

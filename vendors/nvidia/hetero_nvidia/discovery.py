@@ -1,0 +1,139 @@
+"""Which GPUs this machine has and what they are doing, by NVML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pynvml
+
+from hetero import log
+from hetero.errors import DriverError
+from hetero.model.device import Device, Health, Process, Sample
+from hetero.model.quantity import MIB
+from hetero.vendor import Discovery, Driver
+from hetero_nvidia.health import HealthMonitor
+from hetero_nvidia.links import bus_address, links
+from hetero_nvidia.nvml import LIBRARY, Nvml, text
+from hetero_nvidia.splitting import PARTITIONED, gpu_model
+
+_log = log.logger("nvidia")
+
+SYSFS = Path("/sys/bus/pci/devices")
+_PCI_VENDOR = "0x10de"
+_SHARED_PATHS = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
+
+
+class NvmlDiscovery(Discovery):
+    """GPUs by NVML.
+
+    Args:
+        nvml: The library.
+        sysfs: Where the kernel shows PCI devices.
+    """
+
+    def __init__(self, nvml: Nvml | None = None, sysfs: Path = SYSFS) -> None:
+        self._nvml = nvml or Nvml()
+        self._sysfs = sysfs
+        self._monitor = HealthMonitor(self._nvml)
+        self._seen: dict[int, Device] = {}
+
+    def driver(self) -> Driver:
+        """The driver's version and the newest CUDA that it serves."""
+        version = text(self._nvml.call("nvmlSystemGetDriverVersion"))
+        api = int(self._nvml.call("nvmlSystemGetCudaDriverVersion_v2"))
+        return Driver(version=version, library=LIBRARY, api=f"{api // 1000}.{api % 1000 // 10}")
+
+    def devices(self) -> Sequence[Device]:
+        """All GPUs in the order of NVML."""
+        handles: dict[str, Any] = {}
+        found: list[Device] = []
+        for index in range(self._nvml.call("nvmlDeviceGetCount")):
+            try:
+                handle = self._nvml.call("nvmlDeviceGetHandleByIndex", index)
+                device = self._device(index, handle)
+                handles[device.uuid] = handle
+            except DriverError as error:
+                lost = self._lost(index, error)
+                found.extend([lost] if lost else [])
+                continue
+            found.append(device)
+        paths = links(self._nvml, handles, {device.uuid: device.bus for device in found})
+        linked = [msgspec.structs.replace(device, links=paths.get(device.uuid, ())) for device in found]
+        self._seen.update((device.index, device) for device in linked)
+        return linked
+
+    def sample(self) -> Sequence[Sample]:
+        """Memory, utilisation and processes of each GPU."""
+        return [self._sample(device) for device in self.devices()]
+
+    def _device(self, index: int, handle: Any) -> Device:
+        uuid = text(self._nvml.call("nvmlDeviceGetUUID", handle))
+        name = text(self._nvml.call("nvmlDeviceGetName", handle))
+        bus = bus_address(self._nvml.call("nvmlDeviceGetPciInfo", handle))
+        minor = self._nvml.call("nvmlDeviceGetMinorNumber", handle)
+        return Device(
+            uuid=uuid,
+            index=index,
+            model=gpu_model(name, self._memory(handle), self._mode(handle)),
+            numa=self._numa(bus, handle),
+            health=self._monitor.health(uuid, handle),
+            paths=(f"/dev/nvidia{minor}", *_SHARED_PATHS),
+            bus=bus,
+        )
+
+    def _memory(self, handle: Any) -> int:
+        """MiB that programs can have: without what the driver keeps for itself, which old drivers do not tell."""
+        memory = self._nvml.optional("nvmlDeviceGetMemoryInfo", handle, pynvml.nvmlMemory_v2)
+        if memory is None:
+            return int(self._nvml.call("nvmlDeviceGetMemoryInfo", handle).total) // MIB
+        return int(memory.total - memory.reserved) // MIB
+
+    def _mode(self, handle: Any) -> str:
+        modes = self._nvml.optional("nvmlDeviceGetMigMode", handle)
+        return PARTITIONED if modes is not None and modes[0] == pynvml.NVML_DEVICE_MIG_ENABLE else ""
+
+    def _numa(self, bus: str, handle: Any) -> int:
+        """The NUMA node that the GPU is attached to.
+
+        The kernel knows it. NVML's own call tells it only on platforms where GPUs are NUMA nodes themselves; it is
+        asked where the kernel does not show the GPU, e.g. in some containers.
+        """
+        directory = self._sysfs / bus
+        try:
+            if (directory / "vendor").read_text().strip() == _PCI_VENDOR:
+                return int((directory / "numa_node").read_text())
+        except (OSError, ValueError):
+            pass
+        node = self._nvml.optional("nvmlDeviceGetNumaNodeId", handle)
+        return -1 if node is None else int(node)
+
+    def _lost(self, index: int, error: DriverError) -> Device | None:
+        """A GPU that cannot be asked any more; one that never could has no identity that we could give it."""
+        known = self._seen.get(index)
+        _log.error("GPU cannot be described", index=index, device=known.uuid if known else "", reason=str(error))
+        return msgspec.structs.replace(known, health=Health(ok=False, reason=str(error))) if known else None
+
+    def _sample(self, device: Device) -> Sample:
+        try:
+            handle = self._nvml.call("nvmlDeviceGetHandleByUUID", device.uuid)
+            memory = self._nvml.call("nvmlDeviceGetMemoryInfo", handle)
+            rates = self._nvml.optional("nvmlDeviceGetUtilizationRates", handle)
+            return Sample(
+                uuid=device.uuid,
+                memory_used=int(memory.used) // MIB,
+                utilization=-1 if rates is None else int(rates.gpu),
+                health=device.health,
+                processes=self._processes(handle),
+            )
+        except DriverError as error:
+            return Sample(uuid=device.uuid, memory_used=0, health=Health(ok=False, reason=str(error)))
+
+    def _processes(self, handle: Any) -> tuple[Process, ...]:
+        running = self._nvml.optional("nvmlDeviceGetComputeRunningProcesses", handle) or ()
+        return tuple(
+            Process(pid=int(one.pid), memory=-1 if one.usedGpuMemory is None else int(one.usedGpuMemory) // MIB)
+            for one in running
+        )

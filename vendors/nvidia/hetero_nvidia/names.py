@@ -1,0 +1,37 @@
+"""The words of this vendor: resources and annotations that pods already use, and environment names.
+
+Source: Project-HAMi/HAMi v2.10 (pkg/device/nvidia) for resources and annotations; HAMi-core for the environment of the
+preload library; NVIDIA container toolkit for ``NVIDIA_VISIBLE_DEVICES``; CUDA C++ Programming Guide, "CUDA Environment
+Variables", for ``CUDA_VISIBLE_DEVICES``.
+"""
+
+from __future__ import annotations
+
+from hetero.vendor import Resources
+
+VENDOR = "nvidia"
+
+RESOURCES = Resources(
+    vendor=VENDOR,
+    count="nvidia.com/gpu",
+    memory="nvidia.com/gpumem",
+    memory_percentage="nvidia.com/gpumem-percentage",
+    cores="nvidia.com/gpucores",
+    priority="nvidia.com/priority",
+    use_models="nvidia.com/use-gputype",
+    avoid_models="nvidia.com/nouse-gputype",
+    use_devices="nvidia.com/use-gpuuuid",
+    avoid_devices="nvidia.com/nouse-gpuuuid",
+    same_numa="nvidia.com/numa-bind",
+)
+
+WORDS = ("nvidia", "cuda", "nvml", "libvgpu", "geforce", "nvlink")
+
+VISIBLE_TO_DRIVER = "CUDA_VISIBLE_DEVICES"
+VISIBLE_TO_TOOLKIT = "NVIDIA_VISIBLE_DEVICES"
+MEMORY_LIMIT = "CUDA_DEVICE_MEMORY_LIMIT"  # with _<position>: MiB with the unit m
+CORE_LIMIT = "CUDA_DEVICE_SM_LIMIT"  # percent
+REGION = "CUDA_DEVICE_MEMORY_SHARED_CACHE"
+PRIORITY = "CUDA_TASK_PRIORITY"
+
+PRELOAD = "libvgpu.so"

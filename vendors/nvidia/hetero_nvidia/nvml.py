@@ -1,0 +1,69 @@
+"""The door to NVML: the library opened on first use, and its errors as ours.
+
+Source: nvml.h, API version 13, by its official binding ``nvidia-ml-py`` (module ``pynvml``).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pynvml
+
+from hetero.errors import DriverFailed, DriverMissing
+
+LIBRARY = "libnvidia-ml.so.1"
+
+_ADVICE = "install the NVIDIA driver, or check that its libraries are on the loader's path"
+
+
+class Nvml:
+    """NVML of this process. Threads may share it: NVML is thread-safe, and opening it is guarded."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = False
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call a function of the library, opening it first if need be.
+
+        Args:
+            name: The function, e.g. ``nvmlDeviceGetCount``.
+            arguments: As the binding takes them.
+
+        Raises:
+            DriverMissing: The library is not installed.
+            DriverFailed: The function answered an error, or this driver does not have it.
+        """
+        self._initialise()
+        return _translated(name, *arguments)
+
+    def optional(self, name: str, *arguments: Any) -> Any | None:
+        """As :meth:`call`, but None when this device or driver does not support the function."""
+        try:
+            return self.call(name, *arguments)
+        except DriverFailed as error:
+            if error.code in (pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND):
+                return None
+            raise
+
+    def _initialise(self) -> None:
+        with self._lock:
+            if not self._open:
+                _translated("nvmlInit")
+                self._open = True
+
+
+def _translated(name: str, *arguments: Any) -> Any:
+    try:
+        return getattr(pynvml, name)(*arguments)
+    except pynvml.NVMLError as error:
+        code = int(error.value)
+        if code == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
+            raise DriverMissing(LIBRARY, _ADVICE) from error
+        raise DriverFailed(name, code, str(error)) from error
+
+
+def text(value: str | bytes) -> str:
+    """Strings of the binding, which are bytes in some of its releases."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

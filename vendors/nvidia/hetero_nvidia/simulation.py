@@ -1,0 +1,123 @@
+"""Simulated GPUs: shared objects with the ABI of the CUDA driver and of NVML, and a file that says which cards."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import hetero_native
+import msgspec
+
+from hetero.errors import EnforcementError, InvalidValue
+from hetero.model.allocation import ContainerEdits
+from hetero.model.machine import Card, Machine
+from hetero.vendor import Simulation
+from hetero_nvidia.names import VENDOR
+
+_NAMESPACE = uuid.UUID("6f3d0c9e-0f4f-5d0a-9a57-1c1c1d6f4b7e")  # of the identities of simulated GPUs
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class CardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keys of a card in a machine file.
+
+    Attributes:
+        model: Product name as the driver spells it, at most 95 bytes.
+        memory: MiB.
+        sms: Streaming multiprocessors.
+        clock: MHz.
+        numa: NUMA node; -1 on a machine that has none.
+        context: MiB of the card that a process's context takes.
+        compute: Compute capability, ``major.minor``.
+        links: Index of a peer to the number of NVLinks that lead there.
+        health: ``ok``, ``lost`` (fell off the bus) or ``xid:<n>`` (that critical error is reported once).
+        mig: True when the card is partitioned by hardware.
+        ns_per_iteration: Time of one iteration of the kernel named ``work``; other kernels take 10 µs.
+        uuid: ``GPU-`` and a UUID; derived from the machine's name and the card's position when left out.
+    """
+
+    model: Annotated[str, msgspec.Meta(min_length=1, max_length=95)]
+    memory: Positive
+    sms: Positive = 28
+    clock: Positive = 1777
+    numa: Annotated[int, msgspec.Meta(ge=-1)] = -1
+    context: Natural = 0
+    compute: Annotated[str, msgspec.Meta(pattern=r"^\d{1,2}\.\d$")] = "8.6"
+    links: dict[Natural, Annotated[int, msgspec.Meta(ge=1, le=18)]] = {}
+    health: Annotated[str, msgspec.Meta(pattern=r"^(ok|lost|xid:[1-9]\d{0,4})$")] = "ok"
+    mig: bool = False
+    ns_per_iteration: Positive = 1000
+    uuid: Annotated[str, msgspec.Meta(pattern=r"^(GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")] = ""
+
+
+class DriverSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keys of ``drivers.nvidia`` in a machine file.
+
+    Attributes:
+        version: Of the driver.
+        cuda: The newest CUDA that the driver serves.
+    """
+
+    version: Annotated[str, msgspec.Meta(min_length=1, max_length=79)] = "580.159.04"
+    cuda: Annotated[str, msgspec.Meta(pattern=r"^\d{1,2}\.\d$")] = "13.0"
+
+
+class SimulatedGpus(Simulation):
+    """Simulated GPUs of one machine, shared by all of its processes."""
+
+    def card(self, settings: Mapping[str, Any], field: str) -> Card:
+        """Check the keys of one card; see :class:`CardSettings`."""
+        checked = _converted(settings, CardSettings, field)
+        return Card(vendor=VENDOR, settings=msgspec.to_builtins(checked))
+
+    def prepare(self, machine: Machine, directory: Path) -> ContainerEdits:
+        """Write ``cards.conf``, from which the simulated libraries take the machine."""
+        driver = _converted(machine.drivers.get(VENDOR, {}), DriverSettings, f"drivers.{VENDOR}")
+        cards = [_converted(card.settings, CardSettings, f"cards[{index}]") for index, card in enumerate(machine.cards)]
+        lines = [f"driver_version = {driver.version}", f"cuda_version = {driver.cuda}"]
+        for index, card in enumerate(cards):
+            lines += ["", "[card]", *(f"{key} = {value}" for key, value in _keys(machine.name, index, card).items())]
+        (directory / "cards.conf").write_text("\n".join(lines) + "\n")
+        return ContainerEdits(env={"HETERO_SIM_DIR": str(directory)}, library_path=(str(_libraries()),))
+
+
+def _keys(machine: str, index: int, card: CardSettings) -> dict[str, object]:
+    major, minor = card.compute.split(".")
+    return {
+        "uuid": card.uuid or f"GPU-{uuid.uuid5(_NAMESPACE, f'{machine}/{index}')}",
+        "name": card.model,
+        "memory_mib": card.memory,
+        "sm_count": card.sms,
+        "clock_mhz": card.clock,
+        "numa": card.numa,
+        "pci": f"00000000:{index + 1:02X}:00.0",
+        "minor": index,
+        "context_mib": card.context,
+        "compute_major": major,
+        "compute_minor": minor,
+        "nvlink": ",".join(str(peer) for peer, count in sorted(card.links.items()) for _ in range(count)),
+        "mig_mode": int(card.mig),
+        "health": card.health,
+        "ns_per_iteration": card.ns_per_iteration,
+    }
+
+
+def _converted(settings: Mapping[str, Any], kind: type[T], field: str) -> T:
+    try:
+        # Keys of `links` are numbers in YAML and text in JSON.
+        return msgspec.convert(settings, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidValue(field, dict(settings), f"cannot be a simulated GPU: {error}") from error
+
+
+def _libraries() -> Path:
+    try:
+        return hetero_native.library("sim")
+    except FileNotFoundError as error:
+        raise EnforcementError(str(error)) from error
