@@ -28,6 +28,10 @@ class Machine:
     devices: tuple[Device, ...]
     failures: Mapping[str, Exception] = field(default_factory=dict)
 
+    def absent(self, vendor: str) -> bool:
+        """True when the vendor has no driver here, which is no fault of the machine."""
+        return isinstance(self.failures.get(vendor), DriverMissing)
+
     @property
     def node(self) -> Node:
         """This machine as the planner sees it."""

@@ -6,9 +6,12 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 VERSION = 1
 """Version of the JSON. Fields are added within a version, never removed or given another meaning."""
@@ -28,9 +31,10 @@ class Column:
 
 
 def option(command: F) -> F:
-    """The option ``--output table|json``."""
+    """The option ``--output table|json``, given to the command as ``form``."""
     choice = click.option(
         "--output",
+        "form",
         type=click.Choice(["table", "json"]),
         default="table",
         show_default=True,
@@ -51,17 +55,25 @@ def emit_json(**rows: Any) -> None:
 
 def emit_table(rows: Sequence[Row], columns: Sequence[Column], *, title: str = "") -> None:
     """Print a table; without a terminal it is as wide as it needs to be, and without lines."""
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     terminal = sys.stdout.isatty()
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+    Console(width=None if terminal else 1000, soft_wrap=not terminal).print(
+        table(rows, columns, title=title, plain=not terminal)
+    )
+
+
+def table(rows: Sequence[Row], columns: Sequence[Column], *, title: str = "", plain: bool = False) -> Table:
+    """The rows as a table; a plain one has no lines and wraps nothing, so that programs can cut it."""
+    from rich import box
+    from rich.table import Table
+
+    result = Table(title=title or None, title_justify="left", box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
     for one in columns:
-        table.add_column(one.heading, justify="right" if one.number else "left", overflow="fold", no_wrap=not terminal)
+        result.add_column(one.heading, justify="right" if one.number else "left", overflow="fold", no_wrap=plain)
     for row in rows:
-        table.add_row(*(_plain(one.text(row)) for one in columns))
-    Console(width=None if terminal else 1000, soft_wrap=not terminal).print(table)
+        result.add_row(*(_plain(one.text(row)) for one in columns))
+    return result
 
 
 def _plain(text: str) -> Any:

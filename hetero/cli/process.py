@@ -27,13 +27,19 @@ FORWARDED = (
 )
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int] = ()) -> int:
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    inherited: Sequence[int] = (),
+    directory: str | None = None,
+) -> int:
     """Run a command to its end.
 
     Args:
         command: Program and arguments; the program is looked up in the ``PATH`` of ``environment``.
         environment: All of its variables.
         inherited: Descriptors that it keeps open.
+        directory: Where it runs; None for the present directory.
 
     Returns:
         Its exit code; 128 plus the signal's number when a signal ended it; 127 and 126 when it could not be started.
@@ -41,9 +47,10 @@ def run(command: Sequence[str], environment: Mapping[str, str], inherited: Seque
     waiting: list[int] = []
     with _forwarding(waiting) as target:
         try:
-            child = subprocess.Popen(list(command), env=dict(environment), pass_fds=tuple(inherited))
-        except FileNotFoundError:
-            say(f"{command[0]}: there is no such command")
+            child = subprocess.Popen(list(command), env=dict(environment), pass_fds=tuple(inherited), cwd=directory)
+        except FileNotFoundError as error:
+            missing = error.filename or command[0]
+            say(f"{missing}: there is no such {'directory' if missing == directory else 'command'}")
             return NOT_FOUND
         except OSError as error:
             say(f"{command[0]}: cannot be executed: {error.strerror}")

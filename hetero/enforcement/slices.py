@@ -96,7 +96,9 @@ class SliceStore:
         directory = self.path(record.held.id)
         descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        (directory / _RECORD).write_text(wire.encode(record))
+        partial = directory / f"{_RECORD}.partial"
+        partial.write_text(wire.encode(record))
+        partial.rename(directory / _RECORD)  # whoever looks without the store's lock sees all of it or nothing
         return Hold(descriptor)
 
     def make_directory(self, slice_id: str) -> Path:

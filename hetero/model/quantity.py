@@ -76,7 +76,7 @@ def parse_count(value: object, field: str, *, low: int = 0, high: int = 2**31 - 
     Raises:
         InvalidValue: It is no quantity, not whole, negative, or outside ``low`` to ``high``.
     """
-    number = _kubernetes_number(value, field)
+    number = parse_quantity(value, field)
     if number < 0:
         raise InvalidValue(field, value, "is negative; write a whole number")
     if number != number.to_integral_value():
@@ -86,7 +86,19 @@ def parse_count(value: object, field: str, *, low: int = 0, high: int = 2**31 - 
     return int(number)
 
 
-def _kubernetes_number(value: object, field: str) -> Decimal:
+def parse_quantity(value: object, field: str) -> Decimal:
+    """Read any Kubernetes quantity, fractions and negative ones included, e.g. to compare two.
+
+    Args:
+        value: A YAML number or string.
+        field: Where it stands, for the error.
+
+    Returns:
+        The number in the resource's own unit (cores, bytes, devices).
+
+    Raises:
+        InvalidValue: It is no quantity.
+    """
     match = None
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         match = _KUBERNETES.fullmatch(str(value).strip())

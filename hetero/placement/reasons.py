@@ -18,11 +18,11 @@ _UNITS = {MEMORY: " MiB", CORES: " percent"}
 _REASON_OF = {SLOTS: Reason.SLOTS_EXHAUSTED, MEMORY: Reason.INSUFFICIENT_MEMORY, CORES: Reason.INSUFFICIENT_CORES}
 
 _WORDS = {
-    Reason.DEVICE_MISMATCH: "no device here is among those asked",
-    Reason.SLOTS_EXHAUSTED: "every device is shared by as many programs as it may be",
-    Reason.CORES_EXHAUSTED: "all compute is promised to programs with a limit",
-    Reason.EXCLUSIVE_CONFLICT: "a whole device was asked, and every device is in use",
-    Reason.UNSUPPORTED: "the share cannot be made on these devices",
+    Reason.DEVICE_MISMATCH: "not among the devices asked: {}",
+    Reason.SLOTS_EXHAUSTED: "shared by as many programs as may be: {}",
+    Reason.CORES_EXHAUSTED: "all compute promised to programs with a limit: {}",
+    Reason.EXCLUSIVE_CONFLICT: "a whole device was asked, already in use: {}",
+    Reason.UNSUPPORTED: "the share cannot be made on: {}",
 }
 
 
@@ -45,9 +45,9 @@ class NoRoom:
     fitting: int
 
     def refusal(self, container: str) -> Refusal:
-        """The reason that most of the devices have in common, said of the container that asks."""
+        """The reason that most of the devices have in common, said of the container that asks, if it has a name."""
         reason, sentence = self._said()
-        return Refusal(reason=reason, message=f"container {container}: {sentence}")
+        return Refusal(reason=reason, message=f"container {container}: {sentence}" if container else sentence)
 
     def _said(self) -> tuple[Reason, str]:
         ask, family = self.need.ask, self._family()
@@ -101,7 +101,7 @@ class NoRoom:
             return self._amounts("memory", MEMORY, rows)
         if reason is Reason.INSUFFICIENT_CORES:
             return self._amounts("compute", CORES, rows)
-        return f"{_WORDS[reason]} ({len(rows)} such)"
+        return _WORDS[reason].format(f"{len(rows)} device{'s' if len(rows) > 1 else ''}")
 
     def _amounts(self, word: str, name: str, rows: Sequence[int]) -> str:
         free, asked = (max(of(row, name) for row in rows) for of in (self._free, self._asked))

@@ -69,7 +69,7 @@ def fake_resources(name: str = "fake") -> Resources:
     )
 
 
-def fake_device(
+def fake_device(  # noqa: PLR0913 — a test names only what it is about
     index: int = 0,
     *,
     vendor: str = "fake",

@@ -1,0 +1,154 @@
+"""What ``hetero run`` asks: from its options, or from a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hetero.cli.manifests import read_pods
+from hetero.errors import InvalidValue
+from hetero.model.ask import Ask, ContainerAsk, PodAsk, Selection
+from hetero.model.device import Device
+from hetero.model.quantity import parse_percent, parse_size
+from hetero.vendor import Vendor
+
+if TYPE_CHECKING:
+    from hetero.admission.workloads import Container, Pod
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What will run, and what it asks.
+
+    Attributes:
+        pod: The ask, with one container.
+        words: The command.
+        variables: Environment variables that the manifest sets.
+        directory: Working directory; None for the present one.
+    """
+
+    pod: PodAsk
+    words: tuple[str, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    directory: str | None = None
+
+    @property
+    def priority(self) -> int | None:
+        """The highest priority that the container's asks name."""
+        named = [ask.priority for container in self.pod.containers for ask in container.asks]
+        return min((one for one in named if one is not None), default=None)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of ``hetero run`` as written; empty where nothing was."""
+
+    device: str = ""
+    memory: str = ""
+    cores: str = ""
+    vendor: str = ""
+
+
+def by_options(options: Options, words: Sequence[str], devices: Sequence[Device], name: str) -> Asked:
+    """The ask that options describe.
+
+    Args:
+        options: As written.
+        words: The command.
+        devices: What this machine has.
+        name: For the planner's books.
+
+    Raises:
+        InvalidValue: An option is malformed, or names what is not here.
+    """
+    if not words:
+        raise InvalidValue("COMMAND", "", "is missing; write it after --")
+    chosen = _device(options.device, devices) if options.device else None
+    vendor, family = _kind(options.vendor, chosen, devices)
+    percent = options.memory.strip().endswith("%")
+    ask = Ask(
+        vendor=vendor,
+        family=family,
+        memory=parse_size(options.memory, "--memory") if options.memory and not percent else None,
+        memory_percentage=parse_percent(options.memory, "--memory") if percent else None,
+        # Neither memory nor compute named: the whole device, as a pod would get it.
+        cores=parse_percent(options.cores, "--cores", low=0) if options.cores else 0 if options.memory else 100,
+        selection=Selection(use_devices=(chosen.uuid,)) if chosen else Selection(),
+    )
+    return Asked(pod=PodAsk(name=name, containers=(ContainerAsk(name="", asks=(ask,)),)), words=tuple(words))
+
+
+def by_manifest(
+    file: Path, container_name: str, words: Sequence[str], vendors: Mapping[str, Vendor], name: str
+) -> Asked:
+    """The ask of one container of a manifest.
+
+    Args:
+        file: The manifest.
+        container_name: Which container; empty for the one that asks for devices.
+        words: Instead of the container's own command; empty to run that.
+        vendors: By name.
+        name: For the planner's books.
+
+    Raises:
+        InvalidConfiguration: The file cannot be read.
+        InvalidRequest: With every problem of the pod.
+        InvalidValue: There is no such container, no pod, or nothing to run.
+    """
+    from hetero.admission.asks import pod_ask
+
+    pods = read_pods(file)
+    if not pods:
+        raise InvalidValue("-f", str(file), "holds no pod; write a Pod, Deployment, Job or StatefulSet")
+    ask = pod_ask(pods[0], vendors)
+    container = _container(pods[0], ask, container_name)
+    [asks] = [one for one in (*ask.containers, *ask.init_containers) if one.name == container.name]
+    command = tuple(words) or (*container.command, *container.args)
+    if not command:
+        raise InvalidValue(container.path, container.name, "has no command of its own; write one after --")
+    return Asked(
+        pod=PodAsk(name=name, containers=(ContainerAsk(name=container.name, asks=asks.asks),)),
+        words=command,
+        variables=dict(container.env),
+        directory=None if words else container.working_dir or None,
+    )
+
+
+def _container(pod: Pod, ask: PodAsk, name: str) -> Container:
+    containers = (*pod.containers, *pod.init_containers)
+    asking = {one.name for one in (*ask.containers, *ask.init_containers) if one.asks}
+    named = [one for one in containers if one.name == name] if name else [c for c in containers if c.name in asking]
+    if len(named) == 1:
+        return named[0]
+    known = ", ".join(one.name for one in containers)
+    if name:
+        raise InvalidValue("--container", name, f"is no container of pod {pod.name}; it has {known}")
+    many = f"{len(named)} containers that ask for devices" if named else "no container that asks for a device"
+    raise InvalidValue("-f", pod.name, f"has {many}; choose one with --container: {known}")
+
+
+def _device(text: str, devices: Sequence[Device]) -> Device:
+    for index, device in enumerate(devices):
+        if text in (str(index), device.uuid):
+            return device
+    there = f"0 to {len(devices) - 1}" if len(devices) > 1 else "0" if devices else "none"
+    raise InvalidValue("--device", text, f"is not on this machine; there are: {there} (see 'hetero devices')")
+
+
+def _kind(vendor: str, chosen: Device | None, devices: Sequence[Device]) -> tuple[str, str]:
+    """Vendor and resource family of the ask."""
+    if chosen is not None:
+        if vendor and vendor != chosen.model.vendor:
+            raise InvalidValue("--vendor", vendor, f"has not made the chosen device, {chosen.model.vendor} has")
+        return chosen.model.vendor, chosen.model.family
+    kinds = dict.fromkeys((device.model.vendor, device.model.family) for device in devices)
+    wanted = [kind for kind in kinds if vendor in ("", kind[0])]
+    if len(wanted) == 1:
+        return wanted[0]
+    if not wanted:
+        what = "is not on this machine" if vendor else "cannot be chosen: this machine has none"
+        raise InvalidValue("--vendor" if vendor else "device", vendor, f"{what} (see 'hetero doctor')")
+    names = ", ".join(dict.fromkeys(kind[0] for kind in wanted))
+    raise InvalidValue("--device", "", f"is needed: this machine has devices of several kinds ({names})")

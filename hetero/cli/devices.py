@@ -1,0 +1,82 @@
+"""``hetero devices``: what this machine has, and what is sliced off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from hetero.cli import output
+from hetero.cli.context import Context
+from hetero.cli.failures import say
+from hetero.cli.machine import Machine, discover
+from hetero.model.device import CORES, MEMORY, Device, Quantities
+from hetero.model.quantity import format_mib
+
+
+@click.command("devices")
+@output.option
+@click.pass_obj
+def command(context: Context, form: str) -> None:
+    """What this machine has, and what is sliced off."""
+    from hetero.allocation import local
+    from hetero.monitoring import usage
+
+    vendors = context.plugins.vendors
+    machine = discover(vendors)
+    taken = usage.allocated(local.store(context.runtime_directory(), vendors).live())
+    rows = [_row(index, device, taken.get(device.uuid, {})) for index, device in enumerate(machine.devices)]
+    _show(rows, machine, form)
+
+
+def _show(rows: list[dict[str, Any]], machine: Machine, form: str) -> None:
+    if form == "json":
+        output.emit_json(devices=rows)
+    elif rows:
+        output.emit_table(rows, COLUMNS)
+    for vendor, failure in machine.failures.items():
+        if form == "table" and (not rows or not machine.absent(vendor)):
+            say(f"no {vendor} devices: {failure}")
+    if not rows and not machine.failures:
+        say("no devices: no vendor is installed; pip install one, e.g. a hetero-<vendor> package")
+
+
+def _row(index: int, device: Device, taken: Quantities) -> dict[str, Any]:
+    return {
+        "index": index,
+        "vendor": device.model.vendor,
+        "model": device.model.name,
+        "mode": device.model.mode,
+        "uuid": device.uuid,
+        "memory_mib": device.model.capacity.get(MEMORY, 0),
+        "cores_percent": device.model.capacity.get(CORES, 0),
+        "numa": device.numa if device.numa >= 0 else None,
+        "bus": device.bus,
+        "healthy": device.health.ok,
+        "health": "ok" if device.health.ok else device.health.reason,
+        "slices": taken.get("slices", 0),
+        "sliced_memory_mib": taken.get(MEMORY, 0),
+        "sliced_cores_percent": taken.get(CORES, 0),
+    }
+
+
+def _sliced_off(row: Mapping[str, Any]) -> str:
+    if not row["slices"]:
+        return "-"
+    plural = "s" if row["slices"] > 1 else ""
+    compute = f", {row['sliced_cores_percent']} %" if row["sliced_cores_percent"] else ""
+    return f"{format_mib(row['sliced_memory_mib'])}{compute} in {row['slices']} slice{plural}"
+
+
+COLUMNS = (
+    output.column("#", "index", number=True),
+    output.column("vendor", "vendor"),
+    output.column("model", "model"),
+    output.column("UUID", "uuid"),
+    output.Column("memory", lambda row: format_mib(row["memory_mib"]), number=True),
+    output.Column("compute", lambda row: f"{row['cores_percent']} %", number=True),
+    output.Column("NUMA", lambda row: "-" if row["numa"] is None else str(row["numa"]), number=True),
+    output.column("health", "health"),
+    output.Column("sliced off", _sliced_off),
+)

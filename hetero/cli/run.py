@@ -1,0 +1,131 @@
+"""``hetero run``: a command in a slice of this machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hetero.cli import process
+from hetero.cli.asked import Asked, Options, by_manifest, by_options
+from hetero.cli.context import Context
+from hetero.cli.machine import NODE, Machine, discover
+from hetero.errors import InvalidValue, Unplaceable
+from hetero.model.device import Inventory
+from hetero.model.placement import ContainerPlacement, DeviceShare, Placement, Unplaced
+
+if TYPE_CHECKING:
+    from hetero.allocation.local import Prepared
+    from hetero.enforcement.slices import LocalSlice, SliceStore
+    from hetero.placement import Planner
+
+MARK = "HETERO_SLICE"
+"""Set in every slice to its id, so that a slice within a slice is noticed."""
+
+
+@click.command("run", context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
+@click.option("--device", default="", metavar="I|UUID", help="Which device (default: the one with most room).")
+@click.option("--memory", default="", metavar="SIZE|PERCENT", help="Of the device's memory, e.g. 2g or 40%.")
+@click.option("--cores", default="", metavar="PERCENT", help="Of the device's compute; 100 takes the device alone.")
+@click.option("--vendor", default="", help="Whose device, where a machine has devices of several vendors.")
+@click.option("-f", "manifest", type=click.Path(path_type=Path), help="Take ask and command from a manifest.")
+@click.option("--container", default="", help="Which container of the manifest.")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND...")
+@click.pass_obj
+def command(  # noqa: PLR0913, PLR0917 — one for each option
+    context: Context,
+    device: str,
+    memory: str,
+    cores: str,
+    vendor: str,
+    manifest: Path | None,
+    container: str,
+    words: tuple[str, ...],
+) -> int:
+    """Run COMMAND in a slice of a device of this machine.
+
+    Without --memory and --cores it gets a whole device for itself.
+    """
+    options = Options(device=device, memory=memory, cores=cores, vendor=vendor)
+    _refuse_nonsense(options, manifest, container)
+    vendors = context.plugins.vendors
+    machine = discover(vendors)
+    name = f"run-{secrets.token_hex(4)}"
+    if manifest is not None:
+        asked = by_manifest(manifest, container, words, vendors, name)
+    else:
+        asked = by_options(options, words, machine.devices, name)
+    return _run(context, machine, asked)
+
+
+def _refuse_nonsense(options: Options, manifest: Path | None, container: str) -> None:
+    if os.environ.get(MARK):
+        raise InvalidValue(MARK, os.environ[MARK], "is set: this is a slice already; run the command as it is")
+    if manifest is not None and options != Options():
+        raise InvalidValue("-f", str(manifest), "cannot be combined with options that describe the slice")
+    if manifest is None and container:
+        raise InvalidValue("--container", container, "needs a manifest; add -f FILE")
+
+
+def _run(context: Context, machine: Machine, asked: Asked) -> int:
+    from hetero.allocation import local
+
+    vendors = context.plugins.vendors
+    store = local.store(context.runtime_directory(), vendors)
+    with store.locked():
+        prepared = _prepared(context, machine, asked, store)
+    try:
+        variables = _environment(asked, prepared)
+        return process.run(asked.words, variables, [hold.descriptor for hold in prepared.holds], asked.directory)
+    finally:
+        prepared.close()
+        with store.locked():
+            store.live()  # removes the slice, unless a process that was left behind still holds it
+
+
+def _prepared(context: Context, machine: Machine, asked: Asked, store: SliceStore) -> Prepared:
+    """Place the ask beside the slices that there are, and make its slice."""
+    from hetero.allocation import local
+    from hetero.placement import Planner
+
+    plugins, settings = context.plugins, context.settings.placement
+    planner = Planner(
+        Inventory(nodes=(machine.node,)),
+        plugins.vendors,
+        device_policy=settings.device_policy,
+        scorers=plugins.scorers.values(),
+    )
+    for one in store.live():
+        _charge(planner, one, machine)
+    shares = _placed(planner, asked)
+    devices = {device.uuid: device for device in machine.devices}
+    return local.prepare(store, plugins.vendors, shares, devices, local.Program(asked.words, asked.priority))
+
+
+def _charge(planner: Planner, one: LocalSlice, machine: Machine) -> None:
+    """Account for a slice that is there; on a device that is gone there is nothing left to account for."""
+    here = {device.uuid for device in machine.devices}
+    shares = tuple(
+        DeviceShare(vendor=one.vendor, device=grant.device.uuid, share=grant.share)
+        for grant in one.held.grants
+        if grant.device.uuid in here
+    )
+    containers = (ContainerPlacement(container="", devices=shares),)
+    planner.charge(Placement(namespace="slices", pod=one.held.id, node=NODE, containers=containers))
+
+
+def _placed(planner: Planner, asked: Asked) -> tuple[DeviceShare, ...]:
+    answer = planner.place(asked.pod)
+    if isinstance(answer, Unplaced):
+        raise Unplaceable(f"no device of this machine can hold the slice: {answer.refusals[NODE].message}")
+    return tuple(share for container in answer.containers for share in container.devices)
+
+
+def _environment(asked: Asked, prepared: Prepared) -> dict[str, str]:
+    from hetero.allocation.environment import environment, merged
+
+    mark = ",".join(one.held.id for one in prepared.slices)
+    return {**environment(merged(prepared.edits), {**os.environ, **asked.variables}), MARK: mark}

@@ -1,0 +1,144 @@
+"""``hetero top``: who uses what, now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hetero.cli import output
+from hetero.cli.context import Context
+from hetero.cli.machine import discover
+
+if TYPE_CHECKING:
+    from hetero.enforcement.slices import SliceStore
+    from hetero.monitoring.usage import SliceRow
+
+WIDTH = 12
+"""Characters of a bar."""
+
+
+@click.command("top")
+@click.option("--once", is_flag=True, help="Print one table and end.")
+@click.option("--interval", default=1.0, show_default=True, type=click.FloatRange(0.1, 60), help="Seconds.")
+@output.option
+@click.pass_obj
+def command(context: Context, once: bool, interval: float, form: str) -> None:
+    """Slices and their processes: memory and compute, used and allowed.
+
+    Compute is what was used during one interval.
+    """
+    from hetero.allocation import local
+
+    vendors = context.plugins.vendors
+    store = local.store(context.runtime_directory(), vendors)
+    numbers = {device.uuid: index for index, device in enumerate(discover(vendors).devices)}
+    samples = _samples(store, numbers, interval)
+    if form == "json":
+        output.emit_json(slices=next(samples))
+    elif once:
+        output.emit_table(list(_lines(next(samples))), COLUMNS)
+    else:
+        _watch(samples)
+
+
+def _samples(store: SliceStore, numbers: Mapping[str, int], interval: float) -> Iterator[list[dict[str, Any]]]:
+    from hetero.monitoring import usage
+
+    before = usage.readings(store.live())
+    while True:
+        time.sleep(interval)
+        after = usage.readings(store.live())
+        yield [_row(row, numbers) for row in usage.rows(before, after)]
+        before = after
+
+
+def _watch(samples: Iterable[list[dict[str, Any]]]) -> None:
+    from rich.live import Live
+
+    with Live(output.table([], COLUMNS), screen=True, auto_refresh=False) as live:
+        for rows in samples:
+            live.update(output.table(list(_lines(rows)), COLUMNS), refresh=True)
+
+
+def _row(row: SliceRow, numbers: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "slice": row.id,
+        "vendor": row.vendor,
+        "device": numbers.get(row.device),
+        "uuid": row.device,
+        "command": list(row.command),
+        "memory_used_mib": _known(row.memory_used),
+        "memory_limit_mib": row.memory_limit,
+        "compute_used_percent": _known(round(row.compute_used, 1)),
+        "compute_limit_percent": row.compute_limit or None,
+        "refused_allocations": row.refused,
+        "processes": [
+            {
+                "pid": one.pid,
+                "name": one.name,
+                "memory_used_mib": one.memory,
+                "compute_used_percent": _known(round(one.compute, 1)),
+            }
+            for one in row.processes
+        ],
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if value < 0 else value
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
+    """A line for each slice, and one below it for each process."""
+    for row in rows:
+        yield {**row, "what": " ".join(row["command"])}
+        for process in row["processes"]:
+            yield {
+                **dict.fromkeys(("slice", "device", "memory_limit_mib", "compute_limit_percent")),
+                **process,
+                "what": f"  {process['pid']} {process['name']}",
+            }
+
+
+def bar(used: float | None, limit: float | None) -> str:
+    """How full, in characters; nothing when either is not known."""
+    if used is None or not limit:
+        return ""
+    full = min(WIDTH, round(WIDTH * used / limit))
+    return "█" * full + "░" * (WIDTH - full)
+
+
+def _memory(row: Mapping[str, Any]) -> str:
+    used, limit = row["memory_used_mib"], row["memory_limit_mib"]
+    return _of("-" if used is None else f"{used}", limit, "MiB")
+
+
+def _compute(row: Mapping[str, Any]) -> str:
+    used, limit = row["compute_used_percent"], row["compute_limit_percent"]
+    return _of("-" if used is None else f"{used:.0f}", limit, "%")
+
+
+def _of(used: str, limit: float | None, unit: str) -> str:
+    return f"{used} / {limit} {unit}" if limit else f"{used} {unit}"
+
+
+def _memory_bar(row: Mapping[str, Any]) -> str:
+    return bar(row["memory_used_mib"], row["memory_limit_mib"])
+
+
+def _compute_bar(row: Mapping[str, Any]) -> str:
+    return bar(row["compute_used_percent"], row["compute_limit_percent"] or 100) if row["slice"] else ""
+
+
+COLUMNS = (
+    output.column("slice", "slice"),
+    output.column("#", "device", number=True),
+    output.Column("memory", _memory, number=True),
+    output.Column("", _memory_bar),
+    output.Column("compute", _compute, number=True),
+    output.Column("", _compute_bar),
+    output.column("command, processes", "what"),
+)
