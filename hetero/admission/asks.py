@@ -75,10 +75,10 @@ class _Words:
 
     def _reason(self, name: str) -> str:
         domain, _, tail = name.rpartition("/")
-        kin = {known.rpartition("/")[2]: known for known in self.owners if _domain(known) == domain}
+        kin = {known.rpartition("/")[2].lower(): known for known in self.owners if _domain(known) == domain}
         if not kin:
             return f"is asked of a resource that belongs to no installed vendor; {self._installed(name)}"
-        close = get_close_matches(tail, kin, n=1, cutoff=0.6)
+        close = get_close_matches(tail.lower(), kin, n=1, cutoff=0.6)
         advice = f"did you mean {kin[close[0]]}?" if close else f"it has: {', '.join(kin.values())}"
         return f"is asked of a resource that {self.owners[next(iter(kin.values()))].title} does not have; {advice}"
 
