@@ -9,6 +9,7 @@ BIN    := .venv/bin
 UV     := $(BIN)/uv
 STAMP  := build/stamp
 
+TOY     := tests/plugins/hetero-toy
 NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
 PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
 
@@ -17,7 +18,7 @@ PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-build: $(STAMP)/native $(STAMP)/packages ## set up .venv and build/native
+build: $(STAMP)/native $(STAMP)/packages $(STAMP)/plugins ## set up .venv and build/native
 
 test: build ## run the tests (no GPU, no cluster, no root)
 	@$(BIN)/python -m pytest -n auto -q
@@ -67,6 +68,12 @@ $(STAMP)/dependencies: requirements/all.lock $(STAMP)/uv
 $(STAMP)/packages: $(PACKAGE) $(STAMP)/dependencies
 	@echo "installing hetero and its vendors"
 	@$(UV) pip install -q --no-deps --no-build-isolation --no-sources -e . -e vendors/nvidia
+	@touch $@
+
+# A third party's vendor, beside the others but not among them: whoever wants it puts build/plugins on PYTHONPATH.
+$(STAMP)/plugins: $(shell find $(TOY) -type f -not -name '*.pyc' 2>/dev/null) $(STAMP)/packages
+	@echo "installing a third party's vendor"
+	@$(UV) pip install -q --no-deps --no-build-isolation --reinstall --target build/plugins $(TOY)
 	@touch $@
 
 $(STAMP)/native: $(NATIVE) $(STAMP)/dependencies

@@ -20,9 +20,11 @@ def read_pods(*files: Path) -> list[Pod]:
         InvalidConfiguration: A file cannot be read, or is no YAML.
         InvalidRequest: With every problem of a workload.
     """
-    from hetero.admission.workloads import pods
+    from hetero.admission.workloads import all_pods
 
-    return [pod for file in files for document in read_documents(file) if document for pod in pods(document, file.name)]
+    return all_pods(
+        (document, file.name) for file in files for document in read_documents(file) if document is not None
+    )
 
 
 def read_documents(file: Path) -> Sequence[Any]:
