@@ -144,7 +144,8 @@ def _share(now: RegionState, before: RegionState | None, busy_now: int, busy_bef
     """Percent of the time between two readings; -1 when there is only one."""
     if before is None or now.read_ns <= before.read_ns:
         return -1.0
-    return max(0.0, 100.0 * (busy_now - busy_before) / (now.read_ns - before.read_ns))
+    # At most all of the time: where there is no limit, one measured launch stands for many.
+    return min(100.0, max(0.0, 100.0 * (busy_now - busy_before) / (now.read_ns - before.read_ns)))
 
 
 def _use(state: RegionState | None, position: int) -> DeviceUse | None:

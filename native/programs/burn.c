@@ -3,8 +3,7 @@
  * time it got: launches * kernel time / wall time.
  *
  * The kernel time is the shortest of several measured with events before the
- * clock starts: one that had to wait for a neighbour, or was held back by a limit,
- * only measures longer.
+ * clock starts.
  */
 #include "common.h"
 
@@ -17,7 +16,7 @@ static const char usage[] =
 
 #define IN_FLIGHT 4           /* launches queued at once */
 #define TARGET_NS 2000000.0   /* long against a launch, short against a limiter's period */
-#define SAMPLES 16
+#define SAMPLES 24
 
 /* The store keeps the loop from being optimised away. */
 static const char image[] =
@@ -86,32 +85,44 @@ static double milliseconds_between(CUevent before, CUevent after)
 	return (double)milliseconds;
 }
 
-/* Kernels in one row, an event after each: one that follows its predecessor at once measures true. */
-static double measure(CUfunction kernel, uint64_t iterations)
+static void pause_ms(long milliseconds)
 {
-	CUevent after[SAMPLES];
+	struct timespec time = {.tv_nsec = milliseconds * 1000000};
+	nanosleep(&time, NULL);
+}
+
+/*
+ * Kernels one by one, with a pause before each: the pause lets a limited slice save up for the next one, and each meets its
+ * neighbours at another moment. Both only ever lengthen a measurement, so the least is nearest to the truth.
+ */
+static double measure(CUfunction kernel, uint64_t iterations, int samples)
+{
+	CUevent before, after;
 	double least = 0;
-	for (int i = 0; i < SAMPLES; i++) {
-		CHECK(cuEventCreate(&after[i], CU_EVENT_DEFAULT));
+	CHECK(cuEventCreate(&before, CU_EVENT_DEFAULT));
+	CHECK(cuEventCreate(&after, CU_EVENT_DEFAULT));
+	for (int i = 0; i < samples; i++) {
+		pause_ms(11);
+		CHECK(cuEventRecord(before, NULL));
 		launch(kernel, iterations);
-		CHECK(cuEventRecord(after[i], NULL));
+		CHECK(cuEventRecord(after, NULL));
+		CHECK(cuEventSynchronize(after));
+		double ns = 1e6 * milliseconds_between(before, after);
+		least = i == 0 || ns < least ? ns : least;
 	}
-	CHECK(cuEventSynchronize(after[SAMPLES - 1]));
-	for (int i = 1; i < SAMPLES; i++) {
-		double ns = 1e6 * milliseconds_between(after[i - 1], after[i]);
-		least = i == 1 || ns < least ? ns : least;
-	}
-	for (int i = 0; i < SAMPLES; i++)
-		CHECK(cuEventDestroy_v2(after[i]));
+	CHECK(cuEventDestroy_v2(before));
+	CHECK(cuEventDestroy_v2(after));
 	return least;
 }
 
+/* Twice as many until a kernel is long against its launch; then by proportion. */
 static uint64_t choose_iterations(CUfunction kernel)
 {
-	const uint64_t probe = 1000;
-	double per_iteration = measure(kernel, 11 * probe) - measure(kernel, probe);
-	per_iteration /= 10.0 * (double)probe;
-	return per_iteration > 0 ? (uint64_t)(TARGET_NS / per_iteration) + 1 : 100000;
+	uint64_t iterations = 100;
+	double ns = 0;
+	while ((ns = measure(kernel, iterations, 4)) < TARGET_NS / 8)
+		iterations *= 2;
+	return (uint64_t)((double)iterations * TARGET_NS / ns) + 1;
 }
 
 static void print_share(const char *label, uint64_t launches, uint64_t kernel_ns, double wall)
@@ -158,7 +169,7 @@ int main(int argc, char **argv)
 	if (!plan.iterations)
 		plan.iterations = choose_iterations(kernel);
 	if (!plan.kernel_ns)
-		plan.kernel_ns = (uint64_t)measure(kernel, plan.iterations);
+		plan.kernel_ns = (uint64_t)measure(kernel, plan.iterations, SAMPLES);
 	burn(kernel, &plan);
 	CHECK(cuModuleUnload(module));
 	CHECK(cuDevicePrimaryCtxRelease_v2(device));

@@ -68,6 +68,14 @@ static int open_locked(const char *path)
 	return file;
 }
 
+/* Said aloud: the mapping keeps the open file, and would keep its lock with it, for as long as this process lives. */
+static void close_unlocked(int file)
+{
+	struct flock whole = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+	fcntl(file, F_OFD_SETLK, &whole);
+	close(file);
+}
+
 static struct hetero_region *map(int file, const char *path)
 {
 	struct stat found;
@@ -157,7 +165,7 @@ struct hetero_region *hetero_region_open(const char *path, const struct hetero_l
 		return NULL;
 	}
 	struct hetero_region *region = prepare(file, path, limits);
-	close(file); /* and with it the lock: no other descriptor shares this open file */
+	close_unlocked(file);
 	return region;
 }
 

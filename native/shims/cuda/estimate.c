@@ -30,9 +30,16 @@ struct estimate *estimate_of(uint64_t key)
 	return row;
 }
 
+/* Longer than predicted: a neighbour, or a kernel that has more to do now. The next launches tell which. */
+static bool suspicious(const struct estimate *estimate)
+{
+	int64_t last = estimate->recent[(estimate->samples - 1) % ESTIMATE_WINDOW];
+	return last > estimate->ns + estimate->ns / 4;
+}
+
 bool estimate_wants_sample(const struct estimate *estimate)
 {
-	return estimate->samples < FIRST_SAMPLES || estimate->launches % SAMPLE_EVERY == 0;
+	return estimate->samples < FIRST_SAMPLES || suspicious(estimate) || estimate->launches % SAMPLE_EVERY == 0;
 }
 
 static int64_t least_recent(const struct estimate *estimate)

@@ -20,7 +20,7 @@ struct estimate {
 /* Row of a kind of kernel; a full table reuses the row of another kind. */
 struct estimate *estimate_of(uint64_t key);
 
-/* True for the first launches of a kind and for one in some after them. */
+/* True for the first launches of a kind, for one in some after them, and for those after one that was unlike the prediction. */
 bool estimate_wants_sample(const struct estimate *estimate);
 
 /* Takes a measurement in; returns the device time still owed for launches charged too little (or, negative, too much). */

@@ -8,12 +8,16 @@
 #include "shim.h"
 
 #define PENDING 16
+/* Without a limit one launch in so many is measured and stands for all of them, so that the slice's use is known
+ * and the others cost nothing. A prime, so that it does not keep step with a program's own rhythm. */
+#define UNLIMITED_EVERY 61
 
 /* A measured launch whose end has not been seen yet. */
 struct sample {
 	CUevent start, end; /* NULL: a free place */
 	uint64_t key;
 	unsigned position;
+	unsigned weight; /* launches that it stands for, when nothing is predicted; else 0 */
 };
 
 struct stream_calls {
@@ -50,8 +54,10 @@ static int64_t finish(struct sample *sample)
 	if (result == CUDA_ERROR_NOT_READY)
 		return 0;
 	if (result == CUDA_SUCCESS &&
-	    cuda_real()->cuEventElapsedTime(&milliseconds, sample->start, sample->end) == CUDA_SUCCESS)
-		owed = estimate_learn(estimate_of(sample->key), (int64_t)((double)milliseconds * 1e6));
+	    cuda_real()->cuEventElapsedTime(&milliseconds, sample->start, sample->end) == CUDA_SUCCESS) {
+		int64_t ns = (int64_t)((double)milliseconds * 1e6);
+		owed = sample->weight ? ns * sample->weight : estimate_learn(estimate_of(sample->key), ns);
+	}
 	forget(sample);
 	return owed;
 }
@@ -68,7 +74,7 @@ static void collect(struct hetero_region *region)
 }
 
 /* With the lock held: a free place with two fresh events, or NULL. */
-static struct sample *begin(uint64_t key, unsigned position)
+static struct sample *begin(uint64_t key, unsigned position, unsigned weight)
 {
 	for (unsigned i = 0; pending < PENDING && i < PENDING; i++) {
 		struct sample *sample = &samples[i];
@@ -83,6 +89,7 @@ static struct sample *begin(uint64_t key, unsigned position)
 		}
 		sample->key = key;
 		sample->position = position;
+		sample->weight = weight;
 		pending++;
 		return sample;
 	}
@@ -96,7 +103,7 @@ static struct sample account(struct hetero_region *region, unsigned position, ui
 	pthread_mutex_lock(&lock);
 	collect(region);
 	struct estimate *estimate = estimate_of(key);
-	struct sample *place = estimate_wants_sample(estimate) ? begin(key, position) : NULL;
+	struct sample *place = estimate_wants_sample(estimate) ? begin(key, position, 0) : NULL;
 	estimate->launches++;
 	estimate->unsettled += !estimate->ns;
 	int64_t predicted = estimate->ns;
@@ -106,6 +113,33 @@ static struct sample account(struct hetero_region *region, unsigned position, ui
 	atomic_fetch_add_explicit(&region->devices[position].launches, 1, memory_order_relaxed);
 	hetero_pacer_charge(region, position, predicted);
 	return chosen;
+}
+
+/* The same where there is no limit: one measurement stands for many launches. */
+static struct sample observe(struct hetero_region *region, unsigned position)
+{
+	struct sample chosen = {0};
+	pthread_mutex_lock(&lock);
+	collect(region);
+	struct sample *place = begin(0, position, UNLIMITED_EVERY);
+	if (place)
+		chosen = *place;
+	pthread_mutex_unlock(&lock);
+	atomic_fetch_add_explicit(&region->devices[position].launches, UNLIMITED_EVERY, memory_order_relaxed);
+	return chosen;
+}
+
+/* True when this launch may go without a look at the slice: no device is limited, and it is not this one's turn. */
+static bool passes(const struct hetero_region *region)
+{
+	static _Thread_local unsigned passed;
+	for (unsigned position = 0; position < HETERO_DEVICES; position++)
+		if (hetero_pacer_limits(region, position))
+			return false;
+	if (++passed < UNLIMITED_EVERY)
+		return true;
+	passed = 0;
+	return false;
 }
 
 /* A stream that is being captured runs nothing: neither wait nor events belong there. */
@@ -126,9 +160,11 @@ static CUresult launch(const struct stream_calls *calls, launch_call *real, CUfu
 	struct hetero_region *region = slice_region();
 	struct sample sample = {0};
 	unsigned position;
-	if (region && slice_current_device(&position) && position < HETERO_DEVICES && !captured(calls, stream)) {
+	if (region && !passes(region) && slice_current_device(&position) && position < HETERO_DEVICES &&
+	    !captured(calls, stream)) {
+		bool limited = hetero_pacer_limits(region, position);
 		hetero_pacer_wait(region, position);
-		sample = account(region, position, key_of(function, geometry));
+		sample = limited ? account(region, position, key_of(function, geometry)) : observe(region, position);
 	}
 	if (sample.start)
 		calls->record(sample.start, stream);
