@@ -89,13 +89,15 @@ class _Loader:
         self._origins: dict[str, str] = {}
 
     def add(self, entry: EntryPoint) -> None:
+        """Take all that a plugin registers, or nothing of it."""
         try:
-            plugin = _imported(entry)
-            hooks = _checked(entry, plugin)
+            hooks = _checked(entry, _imported(entry))
             vendors = _called(entry, hooks.hetero_register_vendors)
-            _check_vendors(entry, vendors, self._vendors)
             scorers = _called(entry, hooks.hetero_register_scorers)
             commands = _called(entry, hooks.hetero_register_commands)
+            _check_vendors(entry, vendors, self._vendors)
+            _check_named(entry, "scorer", scorers, self._scorers)
+            _check_named(entry, "command", commands, self._commands)
         except PluginError as error:
             self._skip(error)
             return
@@ -122,7 +124,7 @@ class _Loader:
 def _imported(entry: EntryPoint) -> Any:
     try:
         return entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # one that ends the process is no better
         raise PluginError(
             entry.name,
             f"import of {entry.value} failed with {type(error).__name__}: {error}",
@@ -138,7 +140,7 @@ def _checked(entry: EntryPoint, plugin: Any) -> Any:
         manager.register(plugin, name=entry.name)
         _refuse_unknown_hooks(plugin)
         manager.check_pending()
-    except pluggy.PluginValidationError as error:
+    except Exception as error:
         raise PluginError(entry.name, str(error).replace("\n", " "), "see hetero.hookspecs for the hooks") from error
     return manager.hook
 
@@ -153,7 +155,7 @@ def _refuse_unknown_hooks(plugin: Any) -> None:
 def _called(entry: EntryPoint, hook: Callable[[], list[Iterable[Any]]]) -> list[Any]:
     try:
         return [item for items in hook() for item in items]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(entry.name, f"registration failed with {type(error).__name__}: {error}") from error
 
 
@@ -161,13 +163,31 @@ def _check_vendors(entry: EntryPoint, vendors: list[Any], taken: Mapping[str, Ve
     for vendor in vendors:
         if not isinstance(vendor, Vendor):
             raise PluginError(entry.name, f"registered {type(vendor).__name__} instead of a hetero.vendor.Vendor")
-        if vendor.name in taken:
-            raise PluginError(entry.name, f"vendor {vendor.name!r} is already registered", "remove one of the two")
-        resources = {name.name for family in vendor.resources for name in family.names()}
-        for other in taken.values():
-            clash = resources & {name.name for family in other.resources for name in family.names()}
-            if clash:
-                raise PluginError(entry.name, f"resource {min(clash)} already belongs to vendor {other.name!r}")
+    _check_named(entry, "vendor", vendors, taken)
+    owners = {name: other.name for other in taken.values() for name in _resource_names(entry, other)}
+    for vendor in vendors:
+        for name in _resource_names(entry, vendor):
+            if owners.setdefault(name, vendor.name) != vendor.name:
+                raise PluginError(entry.name, f"resource {name} already belongs to vendor {owners[name]!r}")
+
+
+def _resource_names(entry: EntryPoint, vendor: Vendor) -> list[str]:
+    try:
+        return [name.name for family in vendor.resources for name in family.names()]
+    except Exception as error:
+        raise PluginError(entry.name, f"resources of vendor {vendor.name!r} cannot be listed: {error}") from error
+
+
+def _check_named(entry: EntryPoint, kind: str, items: list[Any], taken: Mapping[str, Any]) -> None:
+    """Names are how everything that is registered is found, so each has one of its own."""
+    seen = set(taken)
+    for item in items:
+        name = getattr(item, "name", None)
+        if not isinstance(name, str) or not name:
+            raise PluginError(entry.name, f"registered a {kind} without a name: {type(item).__name__}")
+        if name in seen:
+            raise PluginError(entry.name, f"{kind} {name!r} is already registered", "remove one of the two")
+        seen.add(name)
 
 
 def _origin(entry: EntryPoint) -> str:

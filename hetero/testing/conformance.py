@@ -15,6 +15,7 @@ No driver and no device is needed: rules that only a driver can break are checke
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -98,7 +99,8 @@ class VendorConformance:
     def test_import_opens_no_driver(self) -> None:
         """A fresh interpreter imports the package without mapping any library that the vendor calls its own."""
         command = [sys.executable, "-c", _OPENED.format(package=self.package)]
-        mapped = subprocess.run(command, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        mapped = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert mapped.returncode == 0, mapped.stderr
         libraries = {Path(line.split()[-1]).name for line in mapped.stdout.splitlines() if "/" in line}
         own = [word for word in self.vendor.words if word.startswith("lib")] + self._driver_library()
