@@ -13,7 +13,7 @@ TOY     := tests/plugins/hetero-toy
 NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
 PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
 
-.PHONY: help build test test-native lint demo bench lock clean
+.PHONY: help build test test-native test-gpu lint demo bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ test: build ## run the tests (no GPU, no cluster, no root)
 
 test-native: build ## run the C tests of the native runtime and the simulated drivers
 	@$(BIN)/ctest --test-dir build/native --output-on-failure
+
+test-gpu: build ## run the tests that need a real card
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/build/native/bin:$$PATH" $(BIN)/python -m pytest -q tests/gpu/card.py
 
 lint: $(STAMP)/packages ## ruff, mypy --strict, import-linter layers
 	@$(BIN)/ruff check .
