@@ -73,23 +73,26 @@ class NvmlDiscovery(Discovery):
         uuid = text(self._nvml.call("nvmlDeviceGetUUID", handle))
         name = text(self._nvml.call("nvmlDeviceGetName", handle))
         bus = bus_address(self._nvml.call("nvmlDeviceGetPciInfo", handle))
-        minor = self._nvml.call("nvmlDeviceGetMinorNumber", handle)
+        minor = self._nvml.optional("nvmlDeviceGetMinorNumber", handle)  # WSL has none
         return Device(
             uuid=uuid,
             index=index,
             model=gpu_model(name, self._memory(handle), self._mode(handle)),
             numa=self._numa(bus, handle),
             health=self._monitor.health(uuid, handle),
-            paths=(f"/dev/nvidia{minor}", *_SHARED_PATHS),
+            paths=_SHARED_PATHS if minor is None else (f"/dev/nvidia{minor}", *_SHARED_PATHS),
             bus=bus,
         )
 
     def _memory(self, handle: Any) -> int:
         """MiB that programs can have: without what the driver keeps for itself, which old drivers do not tell."""
+        memory = self._memory_info(handle)
+        return int(memory.total - getattr(memory, "reserved", 0)) // MIB
+
+    def _memory_info(self, handle: Any) -> Any:
+        """Version 2 where there is one: version 1 counts what the driver keeps for itself as used."""
         memory = self._nvml.optional("nvmlDeviceGetMemoryInfo", handle, pynvml.nvmlMemory_v2)
-        if memory is None:
-            return int(self._nvml.call("nvmlDeviceGetMemoryInfo", handle).total) // MIB
-        return int(memory.total - memory.reserved) // MIB
+        return self._nvml.call("nvmlDeviceGetMemoryInfo", handle) if memory is None else memory
 
     def _mode(self, handle: Any) -> str:
         modes = self._nvml.optional("nvmlDeviceGetMigMode", handle)
@@ -119,7 +122,7 @@ class NvmlDiscovery(Discovery):
     def _sample(self, device: Device) -> Sample:
         try:
             handle = self._nvml.call("nvmlDeviceGetHandleByUUID", device.uuid)
-            memory = self._nvml.call("nvmlDeviceGetMemoryInfo", handle)
+            memory = self._memory_info(handle)
             rates = self._nvml.optional("nvmlDeviceGetUtilizationRates", handle)
             return Sample(
                 uuid=device.uuid,

@@ -1,4 +1,8 @@
-"""Whether a GPU may be given to a program: what NVML reports of it, and the critical errors since we listen."""
+"""Whether a GPU may be given to a program: what NVML reports of it, and the critical errors since we listen.
+
+Each GPU has an event set of its own: one that fell off the bus ends every wait for a set that it is in, and would hide
+the errors of the others.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +28,7 @@ class HealthMonitor:
     def __init__(self, nvml: Nvml) -> None:
         self._nvml = nvml
         self._lock = threading.Lock()
-        self._events: Any = None
-        self._known: set[str] = set()
+        self._sets: dict[str, Any] = {}
         self._errors: dict[str, int] = {}
 
     def health(self, uuid: str, handle: Any) -> Health:
@@ -34,8 +37,9 @@ class HealthMonitor:
         Raises:
             DriverFailed: The driver cannot be asked about this GPU.
         """
-        self._listen(uuid, handle)
-        self._drain()
+        with self._lock:
+            self._listen(uuid, handle)
+            self._drain(uuid)
         if uuid in self._errors:
             return Health(ok=False, reason=f"Xid {self._errors[uuid]}")
         rows = self._nvml.optional("nvmlDeviceGetRemappedRows", handle)
@@ -44,32 +48,32 @@ class HealthMonitor:
         return Health()
 
     def _listen(self, uuid: str, handle: Any) -> None:
-        with self._lock:
-            if uuid in self._known:
-                return
-            self._known.add(uuid)
-            if self._events is None:
-                self._events = self._nvml.optional("nvmlEventSetCreate")
-            if self._events is not None:
-                # None where the GPU reports no events: then its queries are all there is.
-                self._nvml.optional(
-                    "nvmlDeviceRegisterEvents", handle, pynvml.nvmlEventTypeXidCriticalError, self._events
-                )
+        if uuid in self._sets:
+            return
+        events = self._nvml.optional("nvmlEventSetCreate")
+        if events is not None:
+            self._register(handle, events)
+        self._sets[uuid] = events
 
-    def _drain(self) -> None:
+    def _register(self, handle: Any, events: Any) -> None:
+        try:
+            # None where the GPU reports no events: then its queries are all there is.
+            self._nvml.optional("nvmlDeviceRegisterEvents", handle, pynvml.nvmlEventTypeXidCriticalError, events)
+        except DriverError:
+            self._nvml.optional("nvmlEventSetFree", events)  # the next call tries with a new one
+            raise
+
+    def _drain(self, uuid: str) -> None:
         """Take what has been reported, waiting for nothing."""
-        with self._lock:
-            while self._events is not None:
-                try:
-                    event = self._nvml.call("nvmlEventSetWait_v2", self._events, 0)
-                except DriverError:
-                    return  # nothing more: NVML answers a time-out
-                self._note(event)
+        while self._sets[uuid] is not None:
+            try:
+                event = self._nvml.call("nvmlEventSetWait_v2", self._sets[uuid], 0)
+            except DriverError:
+                return  # nothing more: NVML answers a time-out
+            self._note(uuid, int(event.eventData))
 
-    def _note(self, event: Any) -> None:
-        xid = int(event.eventData)
+    def _note(self, uuid: str, xid: int) -> None:
         if xid in APPLICATION_ERRORS:
             return
-        uuid = self._nvml.call("nvmlDeviceGetUUID", event.device)
         _log.error("critical error", device=uuid, xid=xid)
         self._errors[uuid] = xid

@@ -82,7 +82,7 @@ def _end(nvml: Nvml, handle: Any, link: int) -> str:
 def bus_address(pci: Any) -> str:
     """The address as the kernel spells it (``0000:3b:00.0``); NVML has eight digits of domain."""
     domain, rest = text(pci.busId).lower().split(":", 1)
-    return f"{domain[-4:]}:{rest}"
+    return f"{int(domain, 16):04x}:{rest}"
 
 
 def _ancestor(nvml: Nvml, handle: Any, peer: Any) -> LinkKind:

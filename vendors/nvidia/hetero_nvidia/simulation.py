@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -20,40 +21,50 @@ _NAMESPACE = uuid.UUID("6f3d0c9e-0f4f-5d0a-9a57-1c1c1d6f4b7e")  # of the identit
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-Natural = Annotated[int, msgspec.Meta(ge=0)]
+_CARDS = 16
+_MAX_MIB = 2**24
+_LINKS = 18
+
+# The ranges are those of cards.conf: what is accepted here is accepted there.
+Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Peer = Annotated[int, msgspec.Meta(ge=0, lt=_CARDS)]
 
 
 class CardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The keys of a card in a machine file.
 
     Attributes:
-        model: Product name as the driver spells it, at most 95 bytes.
-        memory: MiB.
+        model: Product name as the driver spells it: one line of ASCII, at most 95 characters.
+        memory: MiB, at most 16 TiB.
         sms: Streaming multiprocessors.
         clock: MHz.
         numa: NUMA node; -1 on a machine that has none.
         context: MiB of the card that a process's context takes.
         compute: Compute capability, ``major.minor``.
-        links: Index of a peer to the number of NVLinks that lead there.
+        links: Index of a peer to the number of NVLinks that lead there; 18 in all.
         health: ``ok``, ``lost`` (fell off the bus) or ``xid:<n>`` (that critical error is reported once).
         mig: True when the card is partitioned by hardware.
         ns_per_iteration: Time of one iteration of the kernel named ``work``; other kernels take 10 µs.
         uuid: ``GPU-`` and a UUID; derived from the machine's name and the card's position when left out.
     """
 
-    model: Annotated[str, msgspec.Meta(min_length=1, max_length=95)]
-    memory: Positive
-    sms: Positive = 28
-    clock: Positive = 1777
-    numa: Annotated[int, msgspec.Meta(ge=-1)] = -1
-    context: Natural = 0
-    compute: Annotated[str, msgspec.Meta(pattern=r"^\d{1,2}\.\d$")] = "8.6"
-    links: dict[Natural, Annotated[int, msgspec.Meta(ge=1, le=18)]] = {}
-    health: Annotated[str, msgspec.Meta(pattern=r"^(ok|lost|xid:[1-9]\d{0,4})$")] = "ok"
+    model: Annotated[str, msgspec.Meta(pattern=r"^[!-~]([ -~]{0,93}[!-~])?\Z")]
+    memory: Annotated[int, msgspec.Meta(ge=1, le=_MAX_MIB)]
+    sms: Count = 28
+    clock: Count = 1777
+    numa: Annotated[int, msgspec.Meta(ge=-1, le=1023)] = -1
+    context: Annotated[int, msgspec.Meta(ge=0, le=_MAX_MIB)] = 0
+    compute: Annotated[str, msgspec.Meta(pattern=r"^[1-9]\d?\.\d\Z")] = "8.6"
+    links: dict[Peer, Annotated[int, msgspec.Meta(ge=1, le=_LINKS)]] = {}
+    health: Annotated[str, msgspec.Meta(pattern=r"^(ok|lost|xid:[1-9]\d{0,3})\Z")] = "ok"
     mig: bool = False
-    ns_per_iteration: Positive = 1000
-    uuid: Annotated[str, msgspec.Meta(pattern=r"^(GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")] = ""
+    ns_per_iteration: Annotated[int, msgspec.Meta(ge=1, le=10**9)] = 1000
+    uuid: Annotated[str, msgspec.Meta(pattern=r"^(GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?\Z")] = ""
+
+    def __post_init__(self) -> None:
+        """Refuse more links than a GPU has."""
+        if sum(self.links.values()) > _LINKS:
+            raise ValueError(f"links come to {sum(self.links.values())}; a GPU has {_LINKS} at most")
 
 
 class DriverSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,8 +75,8 @@ class DriverSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         cuda: The newest CUDA that the driver serves.
     """
 
-    version: Annotated[str, msgspec.Meta(min_length=1, max_length=79)] = "580.159.04"
-    cuda: Annotated[str, msgspec.Meta(pattern=r"^\d{1,2}\.\d$")] = "13.0"
+    version: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,79}\Z")] = "580.159.04"
+    cuda: Annotated[str, msgspec.Meta(pattern=r"^\d{1,2}\.\d\Z")] = "13.0"
 
 
 class SimulatedGpus(Simulation):
@@ -80,11 +91,28 @@ class SimulatedGpus(Simulation):
         """Write ``cards.conf``, from which the simulated libraries take the machine."""
         driver = _converted(machine.drivers.get(VENDOR, {}), DriverSettings, f"drivers.{VENDOR}")
         cards = [_converted(card.settings, CardSettings, f"cards[{index}]") for index, card in enumerate(machine.cards)]
+        _check_together(cards)
         lines = [f"driver_version = {driver.version}", f"cuda_version = {driver.cuda}"]
         for index, card in enumerate(cards):
             lines += ["", "[card]", *(f"{key} = {value}" for key, value in _keys(machine.name, index, card).items())]
         (directory / "cards.conf").write_text("\n".join(lines) + "\n")
         return ContainerEdits(env={"HETERO_SIM_DIR": str(directory)}, library_path=(str(_libraries()),))
+
+
+def _check_together(cards: Sequence[CardSettings]) -> None:
+    """Refuse what each card alone cannot show to be wrong."""
+    if len(cards) > _CARDS:
+        raise InvalidValue("cards", len(cards), f"are too many; a simulated machine has {_CARDS} at most")
+    identities: set[str] = set()
+    for index, card in enumerate(cards):
+        if card.uuid and card.uuid in identities:
+            raise InvalidValue(f"cards[{index}].uuid", card.uuid, "is another card's; leave it out to have one made")
+        identities.add(card.uuid)
+        astray = [peer for peer in sorted(card.links) if peer == index or peer >= len(cards)]
+        if astray:
+            raise InvalidValue(
+                f"cards[{index}].links", astray[0], "is no other card; write the position of one, from 0"
+            )
 
 
 def _keys(machine: str, index: int, card: CardSettings) -> dict[str, object]:
@@ -113,7 +141,15 @@ def _converted(settings: Mapping[str, Any], kind: type[T], field: str) -> T:
         # Keys of `links` are numbers in YAML and text in JSON.
         return msgspec.convert(settings, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidValue(field, dict(settings), f"cannot be a simulated GPU: {error}") from error
+        raise _invalid(settings, field, str(error)) from error
+
+
+def _invalid(settings: Mapping[str, Any], field: str, complaint: str) -> InvalidValue:
+    """The complaint with the very key that it is about, where it is about one."""
+    place = re.search(r" - at .*`\$\.(\w+)", complaint)
+    if place is None:
+        return InvalidValue(field, dict(settings), f"cannot be used: {complaint}")
+    return InvalidValue(f"{field}.{place[1]}", settings[place[1]], f"cannot be used: {complaint[: place.start()]}")
 
 
 def _libraries() -> Path:

@@ -1,0 +1,103 @@
+"""The words that existing manifests use, and what they come to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hetero_nvidia import nvidia
+from hetero_nvidia.names import RESOURCES, WORDS
+
+from hetero.errors import InvalidRequest
+from hetero.model.ask import Ask, Selection
+from hetero.model.resources import ContainerRequest
+from hetero.vendor import Feature
+
+
+def ask(limits: dict[str, Any], annotations: dict[str, str] | None = None) -> Ask | None:
+    """What a container with these limits asks."""
+    request = ContainerRequest(path="spec.containers[0]", limits=limits, annotations=annotations or {})
+    return RESOURCES.ask(request)
+
+
+def test_the_manifest_of_every_introduction_is_understood() -> None:
+    """One GPU, 3000 MiB, 30 percent: the first example that users of shared GPUs ever saw."""
+    found = ask({"nvidia.com/gpu": 1, "nvidia.com/gpumem": 3000, "nvidia.com/gpucores": 30})
+    assert found == Ask(vendor="nvidia", count=1, memory=3000, cores=30)
+
+
+def test_a_gpu_alone_is_a_whole_gpu() -> None:
+    """``nvidia.com/gpu: 2`` means two GPUs and nobody else on them, as it does without sharing."""
+    found = ask({"nvidia.com/gpu": "2"})
+    assert found == Ask(vendor="nvidia", count=2, cores=100)
+
+
+def test_memory_alone_means_one_gpu() -> None:
+    """Memory without a count is of one GPU."""
+    assert ask({"nvidia.com/gpumem": 512}) == Ask(vendor="nvidia", count=1, memory=512)
+
+
+def test_percent_and_priority_are_read() -> None:
+    """The two resources that few manifests have."""
+    found = ask({"nvidia.com/gpu": 1, "nvidia.com/gpumem-percentage": 50, "nvidia.com/priority": 0})
+    assert found == Ask(vendor="nvidia", memory_percentage=50, priority=0)
+
+
+def test_a_container_without_our_words_asks_nothing() -> None:
+    """Another vendor's resources, and a priority with nothing to be prior for, are no ask."""
+    assert ask({"cpu": "1", "amd.com/gpu": 1}) is None
+    assert ask({"nvidia.com/priority": 1}) is None
+
+
+def test_annotations_choose_devices() -> None:
+    """Each annotation that pods use today reaches the part of the selection that it is about."""
+    found = ask(
+        {"nvidia.com/gpu": 1},
+        {
+            "nvidia.com/use-gputype": "A100, H100",
+            "nvidia.com/nouse-gputype": "1080",
+            "nvidia.com/use-gpuuuid": "GPU-1,GPU-2",
+            "nvidia.com/nouse-gpuuuid": "GPU-3",
+            "nvidia.com/numa-bind": "true",
+        },
+    )
+    assert found is not None
+    assert found.selection == Selection(
+        use_models=("A100", "H100"),
+        avoid_models=("1080",),
+        use_devices=("GPU-1", "GPU-2"),
+        avoid_devices=("GPU-3",),
+        same_numa=True,
+    )
+
+
+@pytest.mark.parametrize("percent", [101, -1, "half"])
+@pytest.mark.parametrize("name", ["nvidia.com/gpucores", "nvidia.com/gpumem-percentage"])
+def test_no_percentage_is_refused_by_the_name_that_the_user_wrote(name: str, percent: object) -> None:
+    """The field in the message is the resource of the manifest."""
+    with pytest.raises(InvalidRequest) as caught:
+        ask({"nvidia.com/gpu": 1, name: percent})
+    assert [problem.field for problem in caught.value.problems] == [f"spec.containers[0].resources.limits[{name}]"]
+
+
+def test_names_are_the_ones_that_clusters_have() -> None:
+    """Renaming a resource would break every manifest in existence, so the list is written down twice."""
+    assert [name.name for name in RESOURCES.names()] == [
+        "nvidia.com/gpu",
+        "nvidia.com/gpumem",
+        "nvidia.com/gpumem-percentage",
+        "nvidia.com/gpucores",
+        "nvidia.com/priority",
+    ]
+
+
+def test_what_is_missing_is_said_in_a_sentence() -> None:
+    """A feature that does not work has a reason for users; one without a reason works."""
+    assert set(nvidia.missing) == {Feature.PRIORITY, Feature.PARTITION}
+    assert all(len(reason.split()) > 4 for reason in nvidia.missing.values())
+
+
+def test_our_words_are_lower_case() -> None:
+    """The core is searched for them without regard to case, in lower case."""
+    assert all(word == word.lower() for word in WORDS)
+    assert {"nvidia", "cuda", "nvml"} <= set(WORDS)
