@@ -1,0 +1,123 @@
+"""The documentation says what the code says: a hook, a setting, a counter or a code that it lacks makes a test fail."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+import pytest
+
+from hetero import hookspecs, metrics
+from hetero.admission import asks
+from hetero.cli import cluster_file, failures, group
+from hetero.config import Settings
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs/reference"
+PAGES = sorted(page for place in ("*.md", "docs/**/*.md", "vendors/*/*.md", "native/*.md") for page in ROOT.glob(place))
+HOOKS = [name for name in dir(hookspecs) if name.startswith("hetero_")]
+
+
+def cells(page: Path) -> list[list[str]]:
+    """The rows of all tables of a page; a cell that is all code is given without its marks."""
+    lines = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    return [[re.sub(r"^`([^`]*)`$", r"\1", cell.strip()) for cell in line.strip("|").split("|")] for line in lines]
+
+
+def settings(kind: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """All settings with their defaults, by dotted name."""
+    for field in msgspec.structs.fields(kind):
+        if isinstance(field.default, msgspec.Struct):
+            yield from settings(type(field.default), f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", field.default
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_is_documented_with_its_signature(name: str) -> None:
+    """The heading is the specification's own line."""
+    signature = str(inspect.signature(getattr(hookspecs, name))).replace("'", "")
+    assert f"## `{name}{signature}`" in (REFERENCE / "hooks.md").read_text()
+
+
+def test_no_hook_is_documented_that_is_not_there() -> None:
+    """What a reader finds, pluggy finds."""
+    assert set(re.findall(r"^## `(\w+)", (REFERENCE / "hooks.md").read_text(), re.MULTILINE)) == set(HOOKS)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_is_used_by_the_third_partys_vendor(name: str) -> None:
+    """The example shows all of the extension surface."""
+    assert f"def {name}(" in (ROOT / "tests/plugins/hetero-toy/hetero_toy/__init__.py").read_text()
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    """Names and defaults are those of :class:`hetero.config.Settings`."""
+    said = {row[0]: row[1] for row in cells(REFERENCE / "configuration.md") if len(row) == 3}
+    for name, default in settings():
+        written = {True: "true", False: "false", (): "[]"}.get(default, default)
+        assert said.get(name) == written, name
+
+
+def test_annotations_and_files_are_documented() -> None:
+    """Every annotation that the core reads, and every key of a cluster file."""
+    text = (REFERENCE / "configuration.md").read_text()
+    for name in (*asks.NODE_POLICY, *asks.DEVICE_POLICY):
+        assert f"`{name}`" in text
+    for field in msgspec.structs.fields(cluster_file.DeviceEntry):
+        assert f"`nodes[].devices[].{field.name}`" in text
+
+
+def test_every_counter_is_documented() -> None:
+    """Name, label and meaning, word for word, and no other counter."""
+    declared = [[counter.name, counter.label, counter.help] for counter in metrics.ALL]
+    assert [row for row in cells(REFERENCE / "metrics.md") if row[0].startswith("hetero_")] == declared
+
+
+def test_every_exit_code_is_documented() -> None:
+    """The page has the codes of :mod:`hetero.cli.failures` with the same words."""
+    told = re.findall(r"^(\d+(?:\+n)?) +(.+)$", failures.__doc__ or "", re.MULTILINE)
+    page = [tuple(row) for row in cells(REFERENCE / "exit-codes.md") if row[0][:1].isdigit()]
+    assert page == [(code, words.replace("``", "`")) for code, words in told]
+
+
+@pytest.mark.parametrize("name", group.COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    """A sentence for the command, and one for each of its options."""
+    context = click.Context(group.group)
+    command = group.group.get_command(context, name)
+    assert command is not None
+    assert command.help
+    for parameter in command.params:
+        assert not isinstance(parameter, click.Option) or parameter.help, parameter.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Links within the repository resolve."""
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_both_languages_say_the_same() -> None:
+    """As many headings and tables rows, and the same commands and manifests, comments apart."""
+    english, chinese = ((ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md"))
+    assert len(re.findall(r"^#+ ", english, re.MULTILINE)) == len(re.findall(r"^#+ ", chinese, re.MULTILINE))
+    assert len(cells(ROOT / "README.md")) == len(cells(ROOT / "README.zh-CN.md"))
+    assert _commands(english) == _commands(chinese)
+
+
+def _commands(text: str) -> list[str]:
+    blocks = re.findall(r"```(?:console|yaml|python)\n(.*?)```", text, re.DOTALL)
+    lines = (line.split("  #")[0].split(" # ")[0].rstrip() for block in blocks for line in block.splitlines())
+    return [line for line in lines if line]
+
+
+def test_the_readmes_manifest_is_the_examples() -> None:
+    """What people copy from the page is what the demonstration runs."""
+    assert (ROOT / "examples/manifests/gpu-pod.yaml").read_text() in (ROOT / "README.md").read_text()
