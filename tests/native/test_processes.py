@@ -1,0 +1,82 @@
+"""One slice, many processes: the limit holds for all of them together, and the dead give back what they held."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+from simulated import Machine
+
+LIMIT = {"CUDA_DEVICE_MEMORY_LIMIT": "2g"}
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """SIGKILL, to our own child alone."""
+    assert process.pid > 0
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def holding(machine: Machine, mib: int) -> subprocess.Popen[str]:
+    """A process that has so much memory and keeps it."""
+    process = machine.start("hold", "--mib", str(mib), **LIMIT)
+    assert process.stdout
+    assert process.stdout.readline() == "holding\n"
+    return process
+
+
+def test_racing_processes_never_exceed_the_limit(machine: Machine) -> None:
+    """Eight processes allocate and free at random; what they hold together is never more than the limit."""
+    answer = machine.run("race", "--limit", "2g", "--seconds", "2", "--limit-check", **LIMIT)
+    assert answer.returncode == 0, answer.stdout
+
+
+def test_a_race_without_limit_is_noticed(machine: Machine) -> None:
+    """The check above can fail: without the library the same race goes beyond 2 GiB."""
+    answer = machine.bare().run("race", "--limit", "2g", "--seconds", "1", "--limit-check")
+    assert answer.returncode == 1
+
+
+def test_processes_share_one_limit(machine: Machine, granted: Callable[[str], int]) -> None:
+    """What one holds, another does not get; afterwards it does."""
+    first = holding(machine, 1536)
+    assert granted(machine.run("fill", **LIMIT).stdout) == 512
+    kill(first)
+    assert granted(machine.run("fill", **LIMIT).stdout) == 2048
+
+
+def test_what_a_killed_process_held_is_there_before_a_refusal(machine: Machine, granted: Callable[[str], int]) -> None:
+    """SIGKILL while holding the whole slice: the very next process gets all of it."""
+    for _ in range(5):
+        kill(holding(machine, 2048))
+        assert granted(machine.run("fill", **LIMIT).stdout) == 2048
+
+
+def test_death_at_any_moment_leaves_the_sum_right(machine: Machine, granted: Callable[[str], int]) -> None:
+    """Processes that are killed amid allocations, 40 times: nothing is lost, nothing is given twice."""
+    moments = random.Random(7)
+    for _ in range(40):
+        process = machine.start("fill", "--cycles", "1000000", "--step", "1m", **LIMIT)
+        time.sleep(moments.uniform(0.01, 0.05))  # some are killed before their first call, most within one
+        kill(process)
+    assert granted(machine.run("fill", **LIMIT).stdout) == 2048
+
+
+def test_children_share_their_parents_slice(machine: Machine, granted: Callable[[str], int]) -> None:
+    """Through a shell and its children, however deep."""
+    script = "hold --mib 1024 >/dev/null & sleep 0.3; sh -c 'exec fill'; kill $!"
+    assert granted(machine.run("sh", "-c", script, **LIMIT).stdout) == 1024
+
+
+def test_slices_of_their_own_do_not_meet(machine: Machine, granted: Callable[[str], int]) -> None:
+    """Two regions are two slices, even on one card."""
+    first = holding(machine, 2048)
+    other = str(machine.directory / "other")
+    answer = machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT="1g", CUDA_DEVICE_MEMORY_SHARED_CACHE=other)
+    assert granted(answer.stdout) == 1024
+    kill(first)
