@@ -105,11 +105,13 @@ def by_manifest(
     ask = pod_ask(pods[0], vendors)
     container = _container(pods[0], ask, container_name)
     [asks] = [one for one in (*ask.containers, *ask.init_containers) if one.name == container.name]
+    if not asks.asks:
+        raise InvalidValue("--container", container.name, "asks for no device; run its command as it is")
     command = tuple(words) or (*container.command, *container.args)
     if not command:
         raise InvalidValue(container.path, container.name, "has no command of its own; write one after --")
     return Asked(
-        pod=PodAsk(name=name, containers=(ContainerAsk(name=container.name, asks=asks.asks),)),
+        pod=PodAsk(name=name, containers=(asks,), device_policy=ask.device_policy),
         words=command,
         variables=dict(container.env),
         directory=None if words else container.working_dir or None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +14,13 @@ from hetero.errors import InvalidConfiguration, InvalidValue
 from hetero.model.device import Device, Inventory, Node
 from hetero.vendor import Vendor
 
-Natural = Annotated[int, msgspec.Meta(ge=0)]
+# Source: Kubernetes documentation, "Object Names and IDs", "DNS Subdomain Names".
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
 Positive = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+
+MOST = 1_000_000
+"""Nodes and devices that a file may come to. More than any cluster has is a slip of the keyboard."""
 
 
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,16 +37,16 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     vendor: str
     model: str
-    memory: int
+    memory: Annotated[int, msgspec.Meta(le=2**31 - 1)]
     count: Positive = 1
-    numa: Annotated[int, msgspec.Meta(ge=-1)] = -1
+    numa: Annotated[int, msgspec.Meta(ge=-1, le=65535)] = -1
     mode: str = ""
 
 
 class NodeEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A node, or ``count`` nodes alike whose names get ``-0``, ``-1`` and so on."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1)]
+    name: str
     count: Positive | None = None
     devices: tuple[DeviceEntry, ...] = ()
 
@@ -58,12 +65,30 @@ def inventory(document: Any, file: Path, vendors: Mapping[str, Vendor]) -> Inven
     """
     try:
         cluster = msgspec.convert({} if document is None else document, ClusterFile)
-        return Inventory(nodes=tuple(node for entry in enumerate(cluster.nodes) for node in _nodes(*entry, vendors)))
+        _check_size(cluster)
+        nodes = tuple(node for entry in enumerate(cluster.nodes) for node in _nodes(*entry, vendors))
+        _check_names(nodes)
+        return Inventory(nodes=nodes)
     except (msgspec.ValidationError, InvalidValue) as error:
         raise InvalidConfiguration(str(file), str(error)) from error
 
 
+def _check_size(cluster: ClusterFile) -> None:
+    total = sum((node.count or 1) * (1 + sum(one.count for one in node.devices)) for node in cluster.nodes)
+    if total > MOST:
+        raise InvalidValue("nodes", total, f"nodes and devices are too many; describe at most {MOST}")
+
+
+def _check_names(nodes: Iterable[Node]) -> None:
+    name, times = Counter(node.name for node in nodes).most_common(1)[0]
+    if times > 1:
+        raise InvalidValue("nodes", name, f"is the name of {times} nodes; give each a name of its own")
+
+
 def _nodes(index: int, entry: NodeEntry, vendors: Mapping[str, Vendor]) -> list[Node]:
+    if not _NAME.fullmatch(entry.name):
+        reason = "is no name of a node; write lower-case letters, digits, '-' and '.'"
+        raise InvalidValue(f"nodes[{index}].name", entry.name, reason)
     names = [entry.name] if entry.count is None else [f"{entry.name}-{number}" for number in range(entry.count)]
     kinds = [
         kind

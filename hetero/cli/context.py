@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hetero import config, log
 from hetero.config import Settings
 from hetero.errors import InvalidConfiguration
+
+T = TypeVar("T")
 
 
 class Context:
@@ -28,6 +30,11 @@ class Context:
         if plugins is not None:
             self.plugins = plugins
 
+    @property
+    def config_path(self) -> Path | None:
+        """The configuration file; None when there is none and none is named."""
+        return self._config_path or config.path()
+
     @cached_property
     def settings(self) -> Settings:
         """The settings of this process.
@@ -35,7 +42,7 @@ class Context:
         Raises:
             InvalidConfiguration: The file cannot be read or holds something that cannot be used.
         """
-        path = self._config_path or config.path()
+        path = self.config_path
         settings = config.settings(read_yaml(path), str(path)) if path else Settings()
         log.configure(self._log_level or settings.log.level, json=settings.log.json)
         return settings
@@ -65,19 +72,30 @@ def read_yaml(path: Path) -> Any:
     """
     import yaml
 
+    return read_with(yaml.safe_load, path)
+
+
+def read_with(load: Callable[[str], T], path: Path) -> T:
+    """What a YAML reader makes of a file.
+
+    Raises:
+        InvalidConfiguration: As :func:`read_yaml`.
+    """
     try:
-        return yaml.safe_load(path.read_text())
+        return load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidConfiguration(str(path), f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InvalidConfiguration(str(path), "is no text") from error
-    except yaml.YAMLError as error:
+    except RecursionError as error:
+        raise InvalidConfiguration(str(path), "is nested too deeply to be read") from error
+    except Exception as error:  # of a 13th month or '!!int x' the reader lets Python's own error out
         raise InvalidConfiguration(str(path), yaml_problem(error)) from error
 
 
 def yaml_problem(error: Exception) -> str:
     """What a YAML reader found wrong, in one line."""
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    problem = getattr(error, "problem", None) or next(iter(str(error).splitlines()), type(error).__name__)
     where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
     return f"is no YAML: {problem}{where}"

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from hetero import config
 from hetero.cli import output
 from hetero.cli.context import Context
 from hetero.errors import DriverMissing, EnforcementError
@@ -39,7 +38,7 @@ def _finding(part: str, state: str, detail: str, advice: str = "") -> dict[str, 
 
 def _settings(context: Context) -> Iterator[dict[str, Any]]:
     _ = context.settings
-    path = config.path()
+    path = context.config_path
     yield _finding("configuration", OK, str(path) if path else "no file: everything has its default")
 
 

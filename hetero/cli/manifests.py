@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hetero.cli.context import yaml_problem
-from hetero.errors import InvalidConfiguration
+from hetero.cli.context import read_with
 
 if TYPE_CHECKING:
     from hetero.admission.workloads import Pod
@@ -22,9 +21,14 @@ def read_pods(*files: Path) -> list[Pod]:
     """
     from hetero.admission.workloads import all_pods
 
-    return all_pods(
-        (document, file.name) for file in files for document in read_documents(file) if document is not None
-    )
+    return all_pods(pair for file in files for pair in _with_sources(file))
+
+
+def _with_sources(file: Path) -> Iterator[tuple[Any, str]]:
+    """The documents of a file, each with what errors call it."""
+    documents = read_documents(file)
+    for number, document in enumerate(documents, start=1):
+        yield document, f"{file.name}, document {number}" if len(documents) > 1 else file.name
 
 
 def read_documents(file: Path) -> Sequence[Any]:
@@ -35,12 +39,5 @@ def read_documents(file: Path) -> Sequence[Any]:
     """
     import yaml
 
-    try:
-        text = Path("/dev/stdin").read_text() if str(file) == "-" else file.read_text()
-        return list(yaml.safe_load_all(text))
-    except OSError as error:
-        raise InvalidConfiguration(str(file), f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidConfiguration(str(file), "is no text") from error
-    except yaml.YAMLError as error:
-        raise InvalidConfiguration(str(file), yaml_problem(error)) from error
+    source = Path("/dev/stdin") if str(file) == "-" else file
+    return read_with(lambda text: list(yaml.safe_load_all(text)), source)

@@ -24,7 +24,7 @@ def command() -> None:
     """Simulated machines."""
 
 
-@command.command("run", context_settings={"ignore_unknown_options": True})
+@command.command("run", context_settings={"allow_interspersed_args": False})
 @click.option("--machine", "file", required=True, type=click.Path(path_type=Path), help="Which cards there are (YAML).")
 @click.option(
     "--state",
@@ -40,6 +40,8 @@ def run(context: Context, file: Path, state: Path | None, words: tuple[str, ...]
     directory = _directory(state)
     try:
         return process.run(words, _environment(machine, vendors, directory))
+    except InvalidValue as error:
+        raise InvalidConfiguration(str(file), str(error)) from error
     finally:
         if state is None:
             shutil.rmtree(directory, ignore_errors=True)
@@ -68,7 +70,7 @@ def _cards(index: int, settings: Any, vendors: Mapping[str, Vendor]) -> list[Car
     if not isinstance(settings, dict):
         raise InvalidValue(field, settings, "is no card; write keys with values, vendor among them")
     count = settings.get("count", 1)
-    if not isinstance(count, int) or not 1 <= count <= 16:
+    if type(count) is not int or not 1 <= count <= 16:  # True is an int as well
         raise InvalidValue(f"{field}.count", count, "is no number of cards; write 1 to 16")
     simulation = _simulation(settings.get("vendor"), f"{field}.vendor", vendors)
     own = {str(key): value for key, value in settings.items() if key not in ("vendor", "count")}
@@ -88,7 +90,7 @@ def _drivers(document: Mapping[str, Any], vendors: Mapping[str, Vendor]) -> dict
 
 def _simulation(name: Any, field: str, vendors: Mapping[str, Vendor]) -> Simulation:
     able = {one: vendor.simulation for one, vendor in vendors.items() if vendor.simulation}
-    if name not in able:
+    if not isinstance(name, str) or name not in able:
         known = ", ".join(sorted(able)) or "none is installed"
         raise InvalidValue(field, name, f"is no installed vendor that can be simulated (there are: {known})")
     return able[name]

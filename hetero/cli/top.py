@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ def command(context: Context, once: bool, interval: float, form: str) -> None:
     samples = _samples(store, numbers, interval)
     if form == "json":
         output.emit_json(slices=next(samples))
-    elif once:
+    elif once or not sys.stdout.isatty():  # a file or a pipe cannot be drawn over
         output.emit_table(list(_lines(next(samples))), COLUMNS)
     else:
         _watch(samples)
@@ -79,7 +80,7 @@ def _row(row: SliceRow, numbers: Mapping[str, int]) -> dict[str, Any]:
             {
                 "pid": one.pid,
                 "name": one.name,
-                "memory_used_mib": one.memory,
+                "memory_used_mib": _known(one.memory),
                 "compute_used_percent": _known(round(one.compute, 1)),
             }
             for one in row.processes

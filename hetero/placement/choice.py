@@ -88,23 +88,30 @@ class _OneNode:
 
     def _side_by_side(self, containers: Sequence[ContainerAsk], taken: Amounts) -> tuple[ContainerPlacement, ...]:
         """Place the hardest asks first; the result is in the pod's order. Adds to ``taken``."""
-        order = sorted(
-            ((place, container, ask) for place, container in enumerate(containers) for ask in container.asks),
-            key=lambda entry: _ease(entry[2]),
-        )
-        chosen: dict[tuple[int, Ask], tuple[DeviceShare, ...]] = {}
-        for place, container, ask in order:
-            need = self._fit.need(ask)
-            rows = self._choose(container.name, need, self._before + taken, np.zeros_like(taken))
+        needs = {
+            (place, position): self._fit.need(ask)
+            for place, container in enumerate(containers)
+            for position, ask in enumerate(container.asks)
+        }
+        chosen: dict[tuple[int, int], tuple[DeviceShare, ...]] = {}
+        for place, position in sorted(needs, key=lambda entry: self._ease(needs[entry])):
+            need = needs[place, position]
+            rows = self._choose(containers[place].name, need, self._before + taken, np.zeros_like(taken))
             taken[rows] += need.amounts[self._models(rows)]
-            chosen[place, ask] = self._shares(need, rows)
+            chosen[place, position] = self._shares(need, rows)
         return tuple(
             ContainerPlacement(
                 container=container.name,
-                devices=tuple(share for ask in container.asks for share in chosen[place, ask]),
+                devices=tuple(share for position, _ in enumerate(container.asks) for share in chosen[place, position]),
             )
             for place, container in enumerate(containers)
         )
+
+    def _ease(self, need: Need) -> tuple[int, float]:
+        """Sorts the asks that are hardest to satisfy first: those with the least choice, then the largest."""
+        rows = self._candidates(need, self._before)
+        sizes = fullness(need.amounts[self._models(rows)], self._ledger.capacity[self._rows][rows])
+        return rows.size - need.ask.count, -float(sizes.max(initial=0.0))
 
     def _alone(self, container: ContainerAsk, taken: Amounts) -> ContainerPlacement:
         """Place an init container: it has the node as it was, and best takes what its successors get anyway."""
@@ -196,8 +203,3 @@ class _OneNode:
             DeviceShare(vendor=need.ask.vendor, device=self._device(int(row)).uuid, share=need.share(int(model)))
             for row, model in zip(rows, models, strict=True)
         )
-
-
-def _ease(ask: Ask) -> tuple[bool, int, int]:
-    """Sorts the asks that are hardest to satisfy first: whole devices, then many, then large ones."""
-    return (not ask.exclusive, -ask.count, -(ask.memory or 0))

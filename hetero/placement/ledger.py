@@ -18,6 +18,8 @@ from hetero.placement.charges import Charges
 Amounts = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.intp]
 
+_MOST = 2**31 - 1  # of anything on one device, so that sums over a cluster stay far within 64 bits
+
 
 class Ledger:
     """The columns of an inventory.
@@ -86,12 +88,12 @@ class Ledger:
         """Charge amounts to a node's devices, or give them back with ``sign`` -1.
 
         Raises:
-            InvalidValue: There is no such node, device or dimension. Nothing was charged then.
+            InvalidValue: There is no such node, device or dimension, or an amount is none. Nothing was charged then.
         """
         index = self._index(node)
         rows = [self._device_row(node, index, uuid) for uuid in charges]
         for uuid, quantities in charges.items():
-            self._refuse_unknown(uuid, quantities)
+            self._refuse_wrong(uuid, quantities)
         amounts = sign * self.vectors(charges.values())
         self.used[rows] += amounts  # device identities are unique, so no row occurs twice
         self.node_used[index] += amounts.sum(axis=0)
@@ -117,10 +119,13 @@ class Ledger:
             raise InvalidValue("device", uuid, f"is not on node {node}")
         return self._row[index, uuid]
 
-    def _refuse_unknown(self, uuid: str, quantities: Quantities) -> None:
-        for name in quantities:
+    def _refuse_wrong(self, uuid: str, quantities: Quantities) -> None:
+        for name, amount in quantities.items():
             if name not in self.columns:
                 raise InvalidValue(f"device {uuid}", name, "is nothing that a device of this inventory has")
+            # Placements come from annotations, which people can edit: less than nothing would give away what is taken.
+            if not 0 <= amount <= _MOST:
+                raise InvalidValue(f"device {uuid}", amount, f"is no amount of {name}; it is from 0 to {_MOST}")
 
 
 def _ordered(node: Node) -> list[Device]:

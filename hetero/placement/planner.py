@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Planner:
         scorers: The plugins' say.
 
     Raises:
-        InvalidValue: Two nodes, or two devices of one node, have the same name.
+        InvalidValue: Two nodes, or two devices of one node, have the same name, or there is no such policy.
     """
 
     def __init__(
@@ -53,16 +54,17 @@ class Planner:
     def place(self, pod: PodAsk) -> Placement | Unplaced:
         """Find the best place for a pod and charge it; or say for every node why it does not serve.
 
-        A pod of the same namespace and name that is charged already is first given back: placing it again moves it.
+        A pod of the same namespace and name that is charged already may move: what it holds counts as free. If it
+        is unplaced, it keeps what it held.
+
+        Raises:
+            InvalidValue: The pod names a policy that there is none of. Nothing is changed then.
         """
-        self._give_back((pod.namespace, pod.name))
-        device_policy = Policy(pod.device_policy or self._device_policy)
-        for node in self._best_first(pod):
-            placement = self._chooser.place(pod, node, device_policy)
-            if isinstance(placement, Placement):
-                self.charge(placement)
-                return placement
-        return Unplaced(namespace=pod.namespace, pod=pod.name, refusals=self.refusals(pod))
+        with self._without((pod.namespace, pod.name)):
+            decision = self._decide(pod)
+        if isinstance(decision, Placement):
+            self.charge(decision)
+        return decision
 
     def refusals(self, pod: PodAsk) -> dict[str, Refusal]:
         """Node name to the reason why the node does not serve, those that do left out. Charges nothing."""
@@ -74,7 +76,7 @@ class Planner:
         """Account for a pod that is placed, whoever placed it. Again for the same pod, it replaces what was charged.
 
         Raises:
-            InvalidValue: The node or a device is not in the inventory. Nothing is changed then.
+            InvalidValue: The node or a device is not in the inventory, or an amount is none. Nothing is changed then.
         """
         key = (placement.namespace, placement.pod)
         taken = charges(placement)
@@ -97,30 +99,50 @@ class Planner:
         }
 
     def _give_back(self, key: tuple[str, str]) -> None:
-        node, taken = self._charged.pop(key, ("", {}))
-        if node:
-            self._ledger.add(node, taken, sign=-1)
+        held = self._charged.pop(key, None)
+        if held is not None:
+            self._ledger.add(*held, sign=-1)
+
+    @contextmanager
+    def _without(self, key: tuple[str, str]) -> Iterator[None]:
+        """What a pod holds already does not stand in its own way."""
+        held = self._charged.get(key)
+        if held is None:
+            yield
+            return
+        self._ledger.add(*held, sign=-1)
+        try:
+            yield
+        finally:
+            self._ledger.add(*held)
+
+    def _decide(self, pod: PodAsk) -> Placement | Unplaced:
+        policy = Policy(pod.device_policy or self._device_policy)
+        for node in self._best_first(pod):
+            placement = self._chooser.place(pod, node, policy)
+            if isinstance(placement, Placement):
+                return placement
+        return Unplaced(namespace=pod.namespace, pod=pod.name, refusals=self.refusals(pod))
 
     def _best_first(self, pod: PodAsk) -> Iterable[int]:
         """The nodes on which each ask alone finds devices, best first, ties by name."""
-        possible = np.ones(len(self._ledger.nodes), dtype=bool)
-        after = self._ledger.node_used.copy()
-        opinions = np.zeros(len(self._ledger.nodes))
-        for need in self._needs(pod):
-            rows = need.rows[self._room(need)]
-            nodes, firsts, counts = np.unique(self._ledger.node_of[rows], return_index=True, return_counts=True)
-            possible &= _among(nodes[counts >= need.ask.count], possible.size)
-            # Devices of one node are mostly of one model, so the first that has room stands for the others.
-            after[nodes] += need.amounts[self._ledger.model_of[rows[firsts]]] * need.ask.count
-            opinions += self._opinions(need, rows)
         policy = Policy(pod.node_policy or self._node_policy)
-        score = preferred(policy, fullness(after, self._ledger.node_capacity)) + opinions
-        order = np.argsort(-score, kind="stable")  # nodes stand in the order of their names
+        possible = np.ones(len(self._ledger.nodes), dtype=bool)
+        opinions = np.zeros(len(self._ledger.nodes))
+        taken = np.zeros_like(self._ledger.node_used)
+        for asks in _in_turn(pod):
+            together = np.zeros_like(taken)
+            for need in map(self._fit.need, asks):
+                rows = need.rows[self._room(need)]
+                nodes, firsts, counts = np.unique(self._ledger.node_of[rows], return_index=True, return_counts=True)
+                possible &= _among(nodes[counts >= need.ask.count], possible.size)
+                # Devices of one node are mostly of one model, so the first that has room stands for the others.
+                together[nodes] += need.amounts[self._ledger.model_of[rows[firsts]]] * need.ask.count
+                opinions += self._opinions(need, rows)
+            np.maximum(taken, together, out=taken)
+        after = fullness(self._ledger.node_used + taken, self._ledger.node_capacity)
+        order = np.argsort(-(preferred(policy, after) + opinions), kind="stable")  # nodes are sorted by name
         return (int(node) for node in order if possible[node])
-
-    def _needs(self, pod: PodAsk) -> Iterable[Need]:
-        asks: Iterable[Ask] = (ask for one in (*pod.containers, *pod.init_containers) for ask in one.asks)
-        return (self._fit.need(ask) for ask in asks)
 
     def _room(self, need: Need) -> Mask:
         return self._fit.room(need, need.rows, self._ledger.used[need.rows])
@@ -140,6 +162,13 @@ class Planner:
             best[node] = max(best.get(node, value), value)
         total[list(best)] = list(best.values())
         return total
+
+
+def _in_turn(pod: PodAsk) -> Iterable[Sequence[Ask]]:
+    """The asks that are served at the same time: those of all containers, then those of each init container."""
+    yield [ask for container in pod.containers for ask in container.asks]
+    for container in pod.init_containers:
+        yield container.asks
 
 
 def _among(chosen: Rows, size: int) -> Mask:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hetero.model.device import CORES, MEMORY, SLOTS, Device
-from hetero.model.share import Reason, Refusal, Share
+from hetero.model.share import Reason, Refusal
 from hetero.placement.fit import Need
 from hetero.placement.ledger import Amounts, Ledger
 from hetero.placement.selection import mismatch
@@ -18,12 +18,17 @@ _UNITS = {MEMORY: " MiB", CORES: " percent"}
 _REASON_OF = {SLOTS: Reason.SLOTS_EXHAUSTED, MEMORY: Reason.INSUFFICIENT_MEMORY, CORES: Reason.INSUFFICIENT_CORES}
 
 _WORDS = {
+    Reason.UNHEALTHY: "unhealthy: {}",
+    Reason.MODEL_MISMATCH: "not of the models asked: {}",
     Reason.DEVICE_MISMATCH: "not among the devices asked: {}",
     Reason.SLOTS_EXHAUSTED: "shared by as many programs as may be: {}",
     Reason.CORES_EXHAUSTED: "all compute promised to programs with a limit: {}",
     Reason.EXCLUSIVE_CONFLICT: "a whole device was asked, already in use: {}",
     Reason.UNSUPPORTED: "the share cannot be made on: {}",
 }
+
+Finding = Reason | Refusal
+"""What keeps an ask off a device: the planner's own reason, or the vendor's refusal of the whole model."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,10 @@ class NoRoom:
     fitting: int
 
     def refusal(self, container: str) -> Refusal:
-        """The reason that most of the devices have in common, said of the container that asks, if it has a name."""
+        """All reasons, the one that most devices have in common first, said of the container that asks.
+
+        A container without a name, as on a single machine, is not mentioned.
+        """
         reason, sentence = self._said()
         return Refusal(reason=reason, message=f"container {container}: {sentence}" if container else sentence)
 
@@ -57,10 +65,22 @@ class NoRoom:
             return Reason.TOO_FEW_DEVICES, f"asked {ask.count} devices, the node has {len(family)}"
         if self.fitting >= ask.count:
             return Reason.NUMA_MISMATCH, f"no NUMA node has {ask.count} devices with room, only {self.fitting} in all"
-        found = {row: self._reason(row) for row in family}
-        reason, _ = Counter(one for one in found.values() if one is not None).most_common(1)[0]
-        some = f"{self.fitting} of {ask.count} devices have room; " if self.fitting else ""
-        return reason, some + self._sentence(reason, [row for row, one in found.items() if one is reason])
+        found = self._found(family)
+        sentences = [self._sentence(finding, rows, len(family)) for finding, rows in found]
+        room = [f"room on {_counted(self.fitting)}, asked {ask.count}"] if self.fitting else []
+        return _reason(found[0][0]), "; ".join(room + sentences)
+
+    def _found(self, family: Iterable[int]) -> list[tuple[Finding, list[int]]]:
+        """Each finding with its rows, those of the most common reason first, ties in the order of the devices."""
+        found: dict[Finding, list[int]] = {}
+        for row in family:
+            finding = self._finding(row)
+            if finding is not None:
+                found.setdefault(finding, []).append(row)
+        common: Counter[Reason] = Counter()
+        for finding, rows in found.items():
+            common[_reason(finding)] += len(rows)
+        return sorted(found.items(), key=lambda entry: -common[_reason(entry[0])])
 
     def _family(self) -> list[int]:
         """The rows of the node that asks for this vendor and family are about."""
@@ -68,16 +88,14 @@ class NoRoom:
         rows = self.ledger.rows_of_family(ask.vendor, ask.family)
         return [int(row) for row in rows if self.rows.start <= row < self.rows.stop]
 
-    def _reason(self, row: int) -> Reason | None:
+    def _finding(self, row: int) -> Finding | None:
         """The first thing that keeps the ask off one device; None when it has room."""
         device = self._device(row)
         if not device.health.ok:
             return Reason.UNHEALTHY
+        share = self.need.shares[self._model(row)]
         wrong = mismatch(self.need.ask.selection, device)
-        if wrong is not None:
-            return wrong
-        refused = self._refused(row)
-        return refused.reason if refused is not None else self._exhausted(row)
+        return wrong or (share if isinstance(share, Refusal) else self._exhausted(row))
 
     def _exhausted(self, row: int) -> Reason | None:
         lacking = {name for name in self.ledger.dimensions if self._asked(row, name) > self._free(row, name)}
@@ -85,33 +103,32 @@ class NoRoom:
             return None
         if self.need.ask.exclusive and SLOTS in lacking:
             return Reason.EXCLUSIVE_CONFLICT
-        if CORES in lacking and not self.need.share(self._model(row)).cores:
-            return Reason.CORES_EXHAUSTED
-        return next((reason for name, reason in _REASON_OF.items() if name in lacking), Reason.UNSUPPORTED)
+        reason = next((reason for name, reason in _REASON_OF.items() if name in lacking), Reason.UNSUPPORTED)
+        unlimited = not self.need.share(self._model(row)).cores
+        return Reason.CORES_EXHAUSTED if reason is Reason.INSUFFICIENT_CORES and unlimited else reason
 
-    def _sentence(self, reason: Reason, rows: Sequence[int]) -> str:
-        refusals = [refusal.message for refusal in map(self._refused, rows) if refusal is not None]
-        if refusals:
-            return "; ".join(dict.fromkeys(refusals))
+    def _sentence(self, finding: Finding, rows: Sequence[int], family: int) -> str:
+        """What a finding means for its devices; ``family`` is how many the node has."""
+        if isinstance(finding, Refusal):
+            return finding.message
+        if finding is Reason.INSUFFICIENT_MEMORY:
+            return self._amounts("memory", MEMORY, rows, family)
+        if finding is Reason.INSUFFICIENT_CORES:
+            return self._amounts("compute", CORES, rows, family)
+        return _WORDS[finding].format(_counted(len(rows))) + self._details(finding, rows)
+
+    def _details(self, reason: Reason, rows: Iterable[int]) -> str:
         if reason is Reason.UNHEALTHY:
-            return f"every device left is unhealthy ({_listed(self._device(row).health.reason for row in rows)})"
+            return f" ({_listed(self._device(row).health.reason for row in rows)})"
         if reason is Reason.MODEL_MISMATCH:
-            return f"the models here are not the ones asked ({_listed(self._device(row).model.name for row in rows)})"
-        if reason is Reason.INSUFFICIENT_MEMORY:
-            return self._amounts("memory", MEMORY, rows)
-        if reason is Reason.INSUFFICIENT_CORES:
-            return self._amounts("compute", CORES, rows)
-        return _WORDS[reason].format(f"{len(rows)} device{'s' if len(rows) > 1 else ''}")
+            return f" ({_listed(self._device(row).model.name for row in rows)})"
+        return ""
 
-    def _amounts(self, word: str, name: str, rows: Sequence[int]) -> str:
+    def _amounts(self, word: str, name: str, rows: Sequence[int], family: int) -> str:
         free, asked = (max(of(row, name) for row in rows) for of in (self._free, self._asked))
         unit = _UNITS[name]
-        where = "the others" if self.fitting else "any device"
+        where = "any device" if len(rows) == family else _counted(len(rows))
         return f"not enough {word} on {where} (largest free {max(free, 0)}{unit}, asked {asked}{unit})"
-
-    def _refused(self, row: int) -> Refusal | None:
-        share = self.need.shares[self._model(row)]
-        return None if isinstance(share, Share) else share
 
     def _asked(self, row: int, name: str) -> int:
         return int(self.need.floor[self._model(row), self.ledger.columns[name]])
@@ -125,6 +142,14 @@ class NoRoom:
 
     def _model(self, row: int) -> int:
         return int(self.ledger.model_of[row])
+
+
+def _reason(finding: Finding) -> Reason:
+    return finding.reason if isinstance(finding, Refusal) else finding
+
+
+def _counted(devices: int) -> str:
+    return f"{devices} device{'' if devices == 1 else 's'}"
 
 
 def _listed(words: Iterable[str]) -> str:

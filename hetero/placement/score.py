@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hetero import log
+from hetero.errors import InvalidValue
 from hetero.model.device import Device, Quantities
 from hetero.placement.ledger import Amounts
 
@@ -26,6 +27,10 @@ class Policy(enum.StrEnum):
 
     BINPACK = "binpack"  # the fullest: keeps others free for what needs them whole
     SPREAD = "spread"  # the emptiest: programs disturb each other least
+
+    @classmethod
+    def _missing_(cls, value: object) -> Policy:
+        raise InvalidValue("policy", value, f"is no policy; write {' or '.join(cls)}")
 
 
 class Scorer(Protocol):

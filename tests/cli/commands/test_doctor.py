@@ -1,0 +1,206 @@
+"""``hetero doctor``: looks at all that a slice needs, and says what to fix."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hetero.errors import DriverFailed, PluginError
+from hetero.model.device import Device, Health
+from hetero.testing.fake import FakeEnforcement, fake_device, fake_vendor
+from hetero.vendor import Driver, Finding, Vendor
+
+if TYPE_CHECKING:
+    from tests.cli.commands.conftest import Answer, Hetero, Install, VendorMaker, Write
+
+
+def _rows(answer: Answer) -> dict[str, dict[str, Any]]:
+    return {row["part"]: row for row in answer.json["findings"]}
+
+
+@pytest.fixture
+def findings(hetero: Hetero) -> Any:
+    """The findings by their part, and the exit code."""
+
+    def look() -> tuple[dict[str, dict[str, Any]], int]:
+        answer = hetero("doctor", "--output", "json")
+        return _rows(answer), answer.code
+
+    return look
+
+
+def test_json_has_a_version_and_stable_keys(hetero: Hetero) -> None:
+    """Programs rely on the keys of a finding and on the three states."""
+    answer = hetero("doctor", "--output", "json")
+    assert answer.json["version"] == 1
+    assert all(set(row) == {"part", "state", "detail", "advice"} for row in answer.json["findings"])
+    assert {row["state"] for row in answer.json["findings"]} <= {"ok", "absent", "problem"}
+
+
+def test_a_machine_in_order_has_nothing_to_do(hetero: Hetero, findings: Any) -> None:
+    """Every part is ok, without advice, and the exit code is 0."""
+    rows, code = findings()
+    assert code == 0
+    assert {row["state"] for row in rows.values()} == {"ok"}
+    assert {row["advice"] for row in rows.values()} == {""}
+    assert {"configuration", "plugins", "slices", "fake driver", "fake device 0", "fake device 1"} <= set(rows)
+    assert hetero("doctor").out.splitlines()[1].startswith("ok")
+
+
+def test_no_vendor_is_a_problem(install: Install, findings: Any) -> None:
+    """The core alone can slice nothing."""
+    install()
+    rows, code = findings()
+    assert (code, rows["plugins"]["state"], rows["plugins"]["advice"]) == (1, "problem", "pip install a vendor's package")
+
+
+def test_a_skipped_plugin_is_a_problem_with_its_advice(install: Install, findings: Any, two_devices: Vendor) -> None:
+    """The reason why it was skipped, and what its package says to do; a general word when it says nothing."""
+    install(two_devices, failures=[PluginError("acme", "fell over", "reinstall acme"), PluginError("odd", "is odd")])
+    rows, code = findings()
+    assert code == 1
+    assert (rows["plugin acme"]["detail"], rows["plugin acme"]["advice"]) == ("fell over", "reinstall acme")
+    assert rows["plugin odd"]["advice"]
+    assert rows["fake driver"]["state"] == "ok"
+
+
+def test_the_packages_of_vendors_are_named(install: Install, hetero: Hetero, two_devices: Vendor) -> None:
+    """Where a vendor comes from is the first thing to check."""
+    install(two_devices, fake_vendor("zeta", devices=[fake_device(vendor="zeta")]), origins={"fake": "hetero-fake 1.2"})
+    details = [row["detail"] for row in hetero("doctor", "--output", "json").json["findings"]]
+    assert "vendor fake from hetero-fake 1.2" in details
+    assert "vendor zeta from this process" in details
+
+
+def test_a_driver_that_is_not_installed_is_no_fault(install: Install, findings: Any, two_devices: Vendor) -> None:
+    """A package for chips that this machine does not have is fine; what to install is said for those who have them."""
+    install(two_devices, fake_vendor("other", devices=None))
+    rows, code = findings()
+    assert (code, rows["other driver"]["state"]) == (0, "absent")
+    assert rows["other driver"]["detail"] == "libfake.so.1 was not found"
+    assert rows["other driver"]["advice"] == "to use its devices, install the fake driver"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), DriverFailed("init", 9, "driver not loaded")])
+def test_a_vendor_that_fails_hides_no_other(
+    install: Install, findings: Any, two_devices: Vendor, broken: VendorMaker, error: Exception
+) -> None:
+    """The failing driver is a problem with advice; the other vendor is checked to the end."""
+    install(broken("broken", error), two_devices)
+    rows, code = findings()
+    assert (code, rows["broken driver"]["state"], rows["broken driver"]["detail"]) == (1, "problem", str(error))
+    assert "Broken NPU driver" in rows["broken driver"]["advice"]
+    assert rows["fake device 1"]["state"] == "ok"
+
+
+def test_a_driver_that_shows_nothing_is_a_problem(install: Install, findings: Any) -> None:
+    """The driver is there, so somebody expects a device."""
+    install(fake_vendor(devices=[]))
+    rows, code = findings()
+    assert (code, rows["fake driver"]["state"], rows["fake devices"]["state"]) == (1, "ok", "problem")
+
+
+def test_a_driver_that_answers_but_cannot_list_keeps_both_findings(
+    findings: Any, two_devices: Vendor, monkeypatch: pytest.MonkeyPatch, hetero: Hetero
+) -> None:
+    """Its version was found; that the list fails is another line, not instead."""
+
+    def fail() -> None:
+        raise DriverFailed("count", 3, "no permission")
+
+    driver = Driver(version="7.1", library="libfake.so.1", api="3")
+    monkeypatch.setattr(two_devices.discovery, "driver", lambda: driver)
+    monkeypatch.setattr(two_devices.discovery, "devices", fail)
+    found = [row for row in hetero("doctor", "--output", "json").json["findings"] if row["part"] == "fake driver"]
+    assert [row["detail"] for row in found] == ["7.1, libfake.so.1, API 3", "count answered 3 (no permission)"]
+    assert [row["state"] for row in found] == ["ok", "problem"]
+
+
+def test_a_sick_device_is_a_problem_of_its_own(install: Install, findings: Any) -> None:
+    """One broken card never hides the others."""
+    sick = fake_device(0, health=Health(ok=False, reason="fell off the bus"))
+    install(fake_vendor(devices=[sick, fake_device(1)]))
+    rows, code = findings()
+    assert code == 1
+    assert rows["fake device 0"]["detail"] == "Fake F1: fell off the bus"
+    assert rows["fake device 1"]["state"] == "ok"
+
+
+def test_a_device_file_without_permission_is_named(
+    install: Install, findings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A closed file is named; one that does not exist is the driver's affair, not a matter of permission."""
+    closed, absent = tmp_path / "npu0", tmp_path / "npu1"
+    closed.write_text("")
+    from msgspec.structs import replace as changed
+
+    device: Device = changed(fake_device(), paths=(str(closed), str(absent)))
+    install(fake_vendor(devices=[device]))
+    assert findings()[0]["fake device 0"]["state"] == "ok"
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may read everything
+    rows, code = findings()
+    assert code == 1
+    assert rows["fake device 0"]["detail"] == f"no permission for {closed}"
+    assert "group" in rows["fake device 0"]["advice"]
+
+
+class _Checking(FakeEnforcement):
+    """Finds what the test says, or raises it."""
+
+    def __init__(self, *found: Finding | Exception) -> None:
+        super().__init__("fake")
+        self._found = found
+
+    def check(self) -> list[Finding]:
+        for one in self._found:
+            if isinstance(one, Exception):
+                raise one
+        return [one for one in self._found if isinstance(one, Finding)]
+
+
+def test_what_a_vendor_checks_is_shown_with_its_name(install: Install, findings: Any, two_devices: Vendor) -> None:
+    """Good findings and bad ones; a bad one makes the exit code 1."""
+    good = Finding(subject="library", ok=True, detail="/lib/x.so")
+    bad = Finding(subject="rights", ok=False, detail="none", advice="ask for some")
+    install(replace(two_devices, enforcement=_Checking(good)))
+    assert findings()[1] == 0
+    install(replace(two_devices, enforcement=_Checking(good, bad)))
+    rows, code = findings()
+    assert code == 1
+    assert rows["fake library"] == {"part": "fake library", "state": "ok", "detail": "/lib/x.so", "advice": ""}
+    assert (rows["fake rights"]["state"], rows["fake rights"]["advice"]) == ("problem", "ask for some")
+
+
+def test_a_check_that_fails_hides_nothing_else(install: Install, findings: Any, two_devices: Vendor) -> None:
+    """A defect in a vendor's check is a finding about that vendor."""
+    other = fake_vendor("zeta", devices=[fake_device(vendor="zeta")])
+    install(replace(two_devices, enforcement=_Checking(ValueError("oops"))), other)
+    rows, code = findings()
+    assert (code, rows["fake enforcement"]["detail"]) == (1, "the check failed: oops")
+    assert rows["zeta driver"]["state"] == "ok"
+
+
+def test_a_directory_that_cannot_keep_slices_is_a_problem(
+    findings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ``hetero run`` would stumble over first is tried, and the variable to set is named."""
+    (tmp_path / "occupied").write_text("a file")
+    monkeypatch.setenv("HETERO_RUNTIME_DIR", str(tmp_path / "occupied"))
+    rows, code = findings()
+    assert (code, rows["slices"]["state"]) == (1, "problem")
+    assert "HETERO_RUNTIME_DIR" in rows["slices"]["advice"]
+
+
+def test_the_configuration_in_use_is_named(
+    hetero: Hetero, findings: Any, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of the command line, else of the environment, else none."""
+    assert findings()[0]["configuration"]["detail"].startswith("no file")
+    by_environment, by_option = write({}, name="environment.yaml"), write({}, name="option.yaml")
+    monkeypatch.setenv("HETERO_CONFIG", str(by_environment))
+    assert findings()[0]["configuration"]["detail"] == str(by_environment)
+    answer = hetero("--config", by_option, "doctor", "--output", "json")
+    assert _rows(answer)["configuration"]["detail"] == str(by_option)

@@ -1,0 +1,222 @@
+"""``hetero top``: slices and their processes, once or again and again."""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hetero.cli import top
+from hetero.enforcement import layout
+from hetero.model.quantity import MIB
+from hetero.testing.fake import fake_devices, fake_vendor
+from hetero.vendor import Vendor
+
+if TYPE_CHECKING:
+    from tests.cli.commands.conftest import Hetero, Holder, Install, ShareMaker
+
+ONCE = ("top", "--once", "--interval", "0.1")
+KEYS = {
+    "slice", "vendor", "device", "uuid", "command", "memory_used_mib", "memory_limit_mib", "compute_used_percent",
+    "compute_limit_percent", "refused_allocations", "processes",
+}  # fmt: skip
+
+
+@pytest.fixture
+def regional(install: Install) -> Vendor:
+    """A vendor whose slices have regions."""
+    vendor = fake_vendor(devices=fake_devices(2, memory=12288), region=True)
+    install(vendor)
+    return vendor
+
+
+@pytest.fixture
+def between(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """What happens while ``top`` waits between two readings, instead of waiting."""
+
+    def put(happens: Callable[[], None]) -> None:
+        monkeypatch.setattr(top.time, "sleep", lambda _: happens())
+
+    put(lambda: None)
+    return put
+
+
+def _write(path: Path, record: layout.Record, name: str, *values: object) -> None:
+    """Set a field of the first record of its kind, as the native runtime would."""
+    data = bytearray(path.read_bytes())
+    field = record.fields[name]
+    kind = f"<{len(values)}{field.format[-1]}" if field.format[-1] == "Q" else f"<{field.format}"
+    struct.pack_into(kind, data, record.start + field.offset, *values)
+    path.write_bytes(data)
+
+
+def _use(path: str, memory: int, *, pid: int = 0, busy_ns: int = 0) -> None:
+    """A process of the slice uses MiB of its first device and keeps it busy."""
+    region = Path(path)
+    _write(region, layout.DEVICE, "memory_used", memory * MIB)
+    _write(region, layout.DEVICE, "busy_ns", busy_ns)
+    _write(region, layout.SLOT, "state", layout.TAKEN)
+    _write(region, layout.SLOT, "pid", pid or os.getpid())
+    _write(region, layout.SLOT, "name", b"worker")
+    _write(region, layout.SLOT, "used", memory * MIB)
+    _write(region, layout.SLOT, "busy_ns", busy_ns)
+
+
+def test_json_has_a_version_and_stable_keys(
+    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+) -> None:
+    """Programs rely on the keys of a slice and of a process."""
+    _use(hold(regional, share(memory=2048, cores=30)).held.region, 64)
+    answer = hetero("top", "--output", "json")
+    [row] = answer.json["slices"]
+    assert (answer.code, answer.json["version"], set(row)) == (0, 1, KEYS)
+    assert set(row["processes"][0]) == {"pid", "name", "memory_used_mib", "compute_used_percent"}
+
+
+def test_a_slice_shows_what_it_uses_of_what_it_may(
+    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+) -> None:
+    """Memory used and allowed, compute allowed, the command, and the device by its number."""
+    held = hold(regional, share(device=1, memory=2048, cores=30), command=("python", "train.py"))
+    _use(held.held.region, 512)
+    [row] = hetero("top", "--output", "json").json["slices"]
+    assert (row["device"], row["uuid"], row["slice"]) == (1, "fake-1", held.held.id)
+    assert (row["memory_used_mib"], row["memory_limit_mib"], row["compute_limit_percent"]) == (512, 2048, 30)
+    assert row["command"] == ["python", "train.py"]
+    heading, line, process = hetero(*ONCE).out.splitlines()
+    assert heading.split()[0] == "slice"
+    assert "512 / 2048 MiB" in line
+    assert "0 / 30 %" in line
+    assert line.rstrip().endswith("python train.py")
+    assert f"{os.getpid()} worker" in process
+    assert "512 MiB" in process
+
+
+def test_compute_is_what_was_used_during_the_interval(
+    hetero: Hetero,
+    regional: Vendor,
+    hold: Holder,
+    share: ShareMaker,
+    between: Callable[[Callable[[], None]], None],
+) -> None:
+    """Device time that was used before counts for nothing; time used while looking does."""
+    path = hold(regional, share(memory=2048)).held.region
+    _use(path, 1, busy_ns=10**12)
+    assert hetero("top", "--output", "json").json["slices"][0]["compute_used_percent"] == 0
+    between(lambda: _use(path, 1, busy_ns=2 * 10**12))
+    [row] = hetero("top", "--output", "json").json["slices"]
+    assert row["compute_used_percent"] > 0
+    assert row["processes"][0]["compute_used_percent"] > 0
+    assert row["compute_limit_percent"] is None
+
+
+def test_a_vendor_without_a_region_has_unknowns_not_zeros(
+    hetero: Hetero, two_devices: Vendor, hold: Holder, share: ShareMaker, between: object
+) -> None:
+    """Null for programs and a dash for people: nothing was measured."""
+    hold(two_devices, share(memory=2048))
+    [row] = hetero("top", "--output", "json").json["slices"]
+    assert (row["memory_used_mib"], row["compute_used_percent"], row["processes"]) == (None, None, [])
+    assert "- / 2048 MiB" in hetero(*ONCE).out
+    assert "█" not in hetero(*ONCE).out
+
+
+def test_slices_stand_side_by_side(
+    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+) -> None:
+    """Every slice has a line, on whichever device."""
+    ids = {hold(regional, share(device=device)).held.id for device in (0, 0, 1)}
+    assert {row["slice"] for row in hetero("top", "--output", "json").json["slices"]} == ids
+    assert all(one in hetero(*ONCE).out for one in ids)
+
+
+def test_a_slice_of_two_devices_has_a_line_for_each(
+    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+) -> None:
+    """Limits hold per device, so use is shown per device."""
+    held = hold(regional, share(device=0), share(device=1, memory=512))
+    rows = hetero("top", "--output", "json").json["slices"]
+    assert [(row["slice"], row["device"], row["memory_limit_mib"]) for row in rows] == [
+        (held.held.id, 0, 1024),
+        (held.held.id, 1, 512),
+    ]
+
+
+def test_a_slice_on_a_device_that_is_gone_has_no_number(
+    hetero: Hetero, install: Install, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+) -> None:
+    """It is still there and still shown, by its identity."""
+    hold(regional, share(device=1))
+    install(fake_vendor(devices=fake_devices(1)))
+    [row] = hetero("top", "--output", "json").json["slices"]
+    assert (row["device"], row["uuid"]) == (None, "fake-1")
+
+
+def test_a_damaged_region_hides_no_other_slice(
+    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+) -> None:
+    """What cannot be read is unknown, and logged; the rest is shown."""
+    Path(hold(regional, share()).held.region).write_bytes(b"nothing")
+    _use(hold(regional, share()).held.region, 7)
+    answer = hetero("top", "--output", "json")
+    assert sorted(str(row["memory_used_mib"]) for row in answer.json["slices"]) == ["7", "None"]
+    assert "is no region" in answer.err
+
+
+def test_no_slices_is_an_empty_table(hetero: Hetero, between: object) -> None:
+    """A heading alone, and an empty list for programs."""
+    assert hetero("top", "--output", "json").json == {"version": 1, "slices": []}
+    assert len(hetero(*ONCE).out.splitlines()) == 1
+
+
+def test_live_it_looks_again_until_it_is_interrupted(
+    hetero: Hetero,
+    regional: Vendor,
+    hold: Holder,
+    share: ShareMaker,
+    between: Callable[[Callable[[], None]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ctrl-C is how one leaves: no traceback, and the code that a shell expects."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    hold(regional, share(), command=("train",))
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(len(looks))
+        if len(looks) > 3:
+            raise KeyboardInterrupt
+
+    between(look)
+    answer = hetero("top")
+    assert (answer.code, len(looks), answer.err.strip()) == (130, 4, "")
+    assert "train" in answer.out
+
+
+def test_a_pipe_gets_one_table(
+    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+) -> None:
+    """Nothing can be drawn over there; ``hetero top | grep`` must not wait for ever."""
+    held = hold(regional, share(memory=512))
+    assert hetero("top").out == hetero(*ONCE).out
+    assert held.held.id in hetero("top").out
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "full"),
+    [(0, 100, 0), (50, 100, 6), (100, 100, 12), (250, 100, 12), (1, 100, 0), (4, 100, 0), (5, 100, 1)],
+)
+def test_a_bar_is_as_full_as_the_limit_is_used(used: float, limit: float, full: int) -> None:
+    """Twelve characters; never more, whatever is measured."""
+    assert top.bar(used, limit) == "█" * full + "░" * (top.WIDTH - full)
+
+
+@pytest.mark.parametrize(("used", "limit"), [(None, 100), (5, None), (5, 0)])
+def test_there_is_no_bar_without_both_figures(used: float | None, limit: float | None) -> None:
+    """An empty bar would claim that nothing is used."""
+    assert top.bar(used, limit) == ""
