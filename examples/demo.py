@@ -30,7 +30,7 @@ def main() -> int:
     """Run the four parts; the exit code tells whether all of them worked."""
     os.chdir(ROOT)
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), str(PROGRAMS), os.environ["PATH"]])
-    os.environ["PYTHONPATH"] = str(PLUGINS)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PLUGINS), os.environ.get("PYTHONPATH")]))
     if not os.environ.get(SIMULATED) and not has_device():
         os.environ[SIMULATED] = "1"
         os.execvp("hetero", ["hetero", "sim", "run", "--machine", MACHINE, "--", sys.executable, __file__])

@@ -81,6 +81,16 @@ typedef enum {
 	CU_STREAM_CAPTURE_STATUS_INVALIDATED = 2
 } CUstreamCaptureStatus;
 
+/* The attributes are handed on as they are. Source: cuda.h since 11.8, "CUlaunchConfig_st". */
+typedef struct CUlaunchConfig_st {
+	unsigned int gridDimX, gridDimY, gridDimZ;
+	unsigned int blockDimX, blockDimY, blockDimZ;
+	unsigned int sharedMemBytes;
+	CUstream hStream;
+	struct CUlaunchAttribute_st *attrs;
+	unsigned int numAttrs;
+} CUlaunchConfig;
+
 typedef enum {
 	CU_GET_PROC_ADDRESS_SUCCESS = 0,
 	CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND = 1,

@@ -8,8 +8,9 @@
 #include "common.h"
 
 static const char usage[] =
-	"usage: burn [--seconds 5] [--iterations N] [--kernel-ns NS] [--report]\n"
+	"usage: burn [--seconds 5] [--launch plain|extended|cooperative] [--iterations N] [--kernel-ns NS] [--report]\n"
 	"  --seconds     how long to launch kernels\n"
+	"  --launch      by which call: cuLaunchKernel, cuLaunchKernelEx or cuLaunchCooperativeKernel\n"
 	"  --iterations  of the kernel's loop; chosen for kernels of about 2 ms when not given\n"
 	"  --kernel-ns   time of one kernel, when it is known; measured when not given\n"
 	"  --report      a line each second as well as at the end\n";
@@ -43,10 +44,48 @@ static const char image[] =
 	"  ret;\n"
 	"}\n";
 
+typedef CUresult launch_call(CUfunction kernel, void **parameters);
+
+static CUresult launch_plain(CUfunction kernel, void **parameters)
+{
+	return cuLaunchKernel(kernel, 1, 1, 1, 1, 1, 1, 0, NULL, parameters, NULL);
+}
+
+static CUresult launch_extended(CUfunction kernel, void **parameters)
+{
+	const CUlaunchConfig one = {
+		.gridDimX = 1, .gridDimY = 1, .gridDimZ = 1, .blockDimX = 1, .blockDimY = 1, .blockDimZ = 1};
+	return cuLaunchKernelEx(&one, kernel, parameters, NULL);
+}
+
+static CUresult launch_cooperative(CUfunction kernel, void **parameters)
+{
+	return cuLaunchCooperativeKernel(kernel, 1, 1, 1, 1, 1, 1, 0, NULL, parameters);
+}
+
+static launch_call *launch_by = launch_plain;
+
 struct plan {
 	uint64_t seconds, iterations, kernel_ns;
 	bool report;
 };
+
+static void refuse(void)
+{
+	fputs(usage, stderr);
+	exit(2);
+}
+
+static launch_call *call_named(const char *name)
+{
+	if (name && strcmp(name, "extended") == 0)
+		return launch_extended;
+	if (name && strcmp(name, "cooperative") == 0)
+		return launch_cooperative;
+	if (!name || strcmp(name, "plain") != 0)
+		refuse();
+	return launch_plain;
+}
 
 static struct plan read_arguments(char **argument)
 {
@@ -63,10 +102,10 @@ static struct plan read_arguments(char **argument)
 			plan.iterations = number_argument(option, value, 1, 1000000000000);
 		else if (strcmp(option, "--kernel-ns") == 0)
 			plan.kernel_ns = number_argument(option, value, 1, 1000000000000);
-		else {
-			fputs(usage, stderr);
-			exit(2);
-		}
+		else if (strcmp(option, "--launch") == 0)
+			launch_by = call_named(value);
+		else
+			refuse();
 		argument++;
 	}
 	return plan;
@@ -75,7 +114,7 @@ static struct plan read_arguments(char **argument)
 static void launch(CUfunction kernel, uint64_t iterations)
 {
 	void *parameters[] = {&iterations};
-	CHECK(cuLaunchKernel(kernel, 1, 1, 1, 1, 1, 1, 0, NULL, parameters, NULL));
+	CHECK(launch_by(kernel, parameters));
 }
 
 static double milliseconds_between(CUevent before, CUevent after)

@@ -27,6 +27,7 @@ static const char usage[] =
 #define LIVE 64 /* allocations that one process holds at most */
 
 struct shared {
+	_Atomic uint64_t ready; /* processes that have their context */
 	_Atomic uint64_t held, most_held, granted, refused;
 };
 
@@ -97,10 +98,21 @@ static void grab(struct shared *shared, const struct plan *plan, struct allocati
 	count(shared, bytes);
 }
 
+/* What a context takes counts to the slice: all have theirs before the first takes the rest. */
+static void wait_for_the_others(struct shared *shared, const struct plan *plan)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	double end = seconds_now() + 30;
+	atomic_fetch_add(&shared->ready, 1);
+	while (atomic_load(&shared->ready) < plan->processes && seconds_now() < end)
+		nanosleep(&moment, NULL);
+}
+
 static int take_part(struct shared *shared, const struct plan *plan, unsigned seed)
 {
 	struct allocation live[LIVE] = {0};
 	CUdevice device = use_device(0);
+	wait_for_the_others(shared, plan);
 	double end = seconds_now() + (double)plan->seconds;
 	while (seconds_now() < end) {
 		struct allocation *chosen = &live[(unsigned)rand_r(&seed) % LIVE];

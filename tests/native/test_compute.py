@@ -28,6 +28,13 @@ def test_a_slice_gets_the_share_that_it_asked(machine: Machine, percent: int) ->
     assert busy(answer.stdout) == pytest.approx(percent, abs=10)
 
 
+@pytest.mark.parametrize("call", ["plain", "extended", "cooperative"])
+def test_no_launch_goes_round_the_limit(machine: Machine, call: str) -> None:
+    """cuLaunchKernel, cuLaunchKernelEx and cuLaunchCooperativeKernel are held to the same share."""
+    answer = machine.run("burn", "--seconds", "1", "--launch", call, CUDA_DEVICE_SM_LIMIT="30")
+    assert busy(answer.stdout) == pytest.approx(30, abs=12)
+
+
 def test_what_a_slice_used_is_in_its_region(machine: Machine) -> None:
     """Busy time is what the program measured, and the time that it was held back is counted."""
     answer = machine.run("burn", "--seconds", "2", CUDA_DEVICE_SM_LIMIT="40")

@@ -5,6 +5,7 @@
  */
 #include <unistd.h>
 
+#include "samples.h"
 #include "shim.h"
 
 #define PROCESSES 256
@@ -109,6 +110,7 @@ CUresult hook_primary_ctx_retain(CUresult (*real)(CUcontext *, CUdevice), CUcont
 /* Releases and resets: what counts is whether the context is still there. */
 CUresult hook_primary_ctx_release(CUresult (*real)(CUdevice), CUdevice device)
 {
+	samples_forget();
 	CUresult result = real(device);
 	if (result == CUDA_SUCCESS && !primary_active(device))
 		discharge(primary_key(device));
@@ -147,6 +149,7 @@ CUresult hook_ctx_create_params(CUresult (*real)(CUcontext *, CUctxCreateParams 
 
 CUresult hook_ctx_destroy(CUresult (*real)(CUcontext), CUcontext context)
 {
+	samples_forget();
 	CUresult result = real(context);
 	if (result == CUDA_SUCCESS)
 		discharge((uint64_t)(uintptr_t)context);

@@ -42,6 +42,18 @@ bool estimate_wants_sample(const struct estimate *estimate)
 	return estimate->samples < FIRST_SAMPLES || suspicious(estimate) || estimate->launches % SAMPLE_EVERY == 0;
 }
 
+int64_t estimate_charge(struct estimate *estimate)
+{
+	estimate->launches++;
+	estimate->unsettled += !estimate->ns;
+	return estimate->ns;
+}
+
+bool estimate_suffices(const struct estimate *estimate, uint32_t ahead)
+{
+	return estimate->ns || estimate->unsettled < ahead || !estimate->awaited;
+}
+
 static int64_t least_recent(const struct estimate *estimate)
 {
 	uint32_t count = estimate->samples < ESTIMATE_WINDOW ? estimate->samples : ESTIMATE_WINDOW;

@@ -15,6 +15,7 @@ struct estimate {
 	uint32_t samples;   /* measured so far */
 	uint32_t launches;  /* seen so far */
 	uint32_t unsettled; /* launched before the first measurement, charged nothing */
+	uint32_t awaited;   /* samples whose end has not been seen */
 };
 
 /* Row of a kind of kernel; a full table reuses the row of another kind. */
@@ -23,7 +24,13 @@ struct estimate *estimate_of(uint64_t key);
 /* True for the first launches of a kind, for one in some after them, and for those after one that was unlike the prediction. */
 bool estimate_wants_sample(const struct estimate *estimate);
 
-/* Takes a measurement in; returns the device time still owed for launches charged too little (or, negative, too much). */
+/* Counts a launch; returns what to charge for it, 0 while nothing is known. */
+int64_t estimate_charge(struct estimate *estimate);
+
+/* False while `ahead` launches are queued, none has been measured, and one is about to be. */
+bool estimate_suffices(const struct estimate *estimate, uint32_t ahead);
+
+/* Takes a measurement (> 0) in; returns the device time still owed for launches charged too little (or, negative, too much). */
 int64_t estimate_learn(struct estimate *estimate, int64_t measured_ns);
 
 #endif

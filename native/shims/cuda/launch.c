@@ -1,33 +1,35 @@
 /*
- * Launches: wait while the slice's time is overdrawn, charge what the kernel is predicted to take, and measure one launch in some with
- * a pair of events in its own stream. Compute fails open: what cannot be measured is launched all the same.
+ * Launches: wait while the slice's time is overdrawn, charge what the kernel is predicted to take, and measure some launches, so that
+ * the predictions are right. Compute fails open: what cannot be measured is launched all the same.
+ *
+ * Work in flight is bounded, since time is charged before a launch and not when it is over: a slice is never further
+ * ahead than its burst, one launch of each thread, and UNKNOWN_AHEAD launches of a kind that was never measured.
  */
-#include <pthread.h>
+#include <time.h>
 
 #include "estimate.h"
+#include "samples.h"
 #include "shim.h"
 
-#define PENDING 16
 /* Without a limit one launch in so many is measured and stands for all of them, so that the slice's use is known
  * and the others cost nothing. A prime, so that it does not keep step with a program's own rhythm. */
 #define UNLIMITED_EVERY 61
-
-/* A measured launch whose end has not been seen yet. */
-struct sample {
-	CUevent start, end; /* NULL: a free place */
-	uint64_t key;
-	unsigned position;
-	unsigned weight; /* launches that it stands for, when nothing is predicted; else 0 */
-};
+/* Launches of an unknown kind that may be queued before one of them has ended... */
+#define UNKNOWN_AHEAD 8
+/* ...and for how long a further one is held at most: a kernel may be waiting for the very one that is held. */
+#define PATIENCE_NS 100000000
+#define LOOK_NS 500000
 
 struct stream_calls {
 	CUresult (*record)(CUevent, CUstream);
 	CUresult (*capturing)(CUstream, CUstreamCaptureStatus *);
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the samples and the estimates */
-static struct sample samples[PENDING];
-static unsigned pending;
+/* What is to be done around a launch and after it. */
+struct ticket {
+	struct sample *sample; /* NULL: not measured */
+	int64_t charged;       /* ns, in advance */
+};
 
 static uint64_t key_of(CUfunction function, const unsigned int geometry[6])
 {
@@ -37,117 +39,113 @@ static uint64_t key_of(CUfunction function, const unsigned int geometry[6])
 	return key ^ key >> 29;
 }
 
-static void forget(struct sample *sample)
+static void rest(void)
 {
-	cuda_real()->cuEventDestroy_v2(sample->start);
-	cuda_real()->cuEventDestroy_v2(sample->end);
-	sample->start = sample->end = NULL;
-	pending--;
+	nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
 }
 
-/* Device time that a finished sample shows to be owed; 0 while it runs. */
-static int64_t finish(struct sample *sample)
+/* Holds back the launches of a kind of which many are queued and none has ended yet. */
+static void await_first(struct hetero_region *region, uint64_t key)
 {
-	float milliseconds = 0;
-	CUresult result = cuda_real()->cuEventQuery(sample->end);
-	int64_t owed = 0;
-	if (result == CUDA_ERROR_NOT_READY)
-		return 0;
-	if (result == CUDA_SUCCESS &&
-	    cuda_real()->cuEventElapsedTime(&milliseconds, sample->start, sample->end) == CUDA_SUCCESS) {
-		int64_t ns = (int64_t)((double)milliseconds * 1e6);
-		owed = sample->weight ? ns * sample->weight : estimate_learn(estimate_of(sample->key), ns);
-	}
-	forget(sample);
-	return owed;
-}
-
-/* With the lock held: charges what the samples that ended meanwhile tell. */
-static void collect(struct hetero_region *region)
-{
-	for (unsigned i = 0; pending && i < PENDING; i++) {
-		unsigned position = samples[i].position;
-		int64_t owed = samples[i].end ? finish(&samples[i]) : 0;
-		if (owed)
-			hetero_pacer_charge(region, position, owed);
+	for (int looks = PATIENCE_NS / LOOK_NS; looks > 0; looks--) {
+		samples_lock();
+		samples_collect(region);
+		bool known = estimate_suffices(estimate_of(key), UNKNOWN_AHEAD);
+		samples_unlock();
+		if (known)
+			return;
+		rest();
 	}
 }
 
-/* With the lock held: a free place with two fresh events, or NULL. */
-static struct sample *begin(uint64_t key, unsigned position, unsigned weight)
+static void count_launches(struct hetero_region *region, unsigned position, unsigned launches)
 {
-	for (unsigned i = 0; pending < PENDING && i < PENDING; i++) {
-		struct sample *sample = &samples[i];
-		if (sample->end)
-			continue;
-		if (cuda_real()->cuEventCreate(&sample->start, CU_EVENT_DEFAULT) != CUDA_SUCCESS)
-			return NULL;
-		if (cuda_real()->cuEventCreate(&sample->end, CU_EVENT_DEFAULT) != CUDA_SUCCESS) {
-			cuda_real()->cuEventDestroy_v2(sample->start);
-			sample->end = NULL;
-			return NULL;
-		}
-		sample->key = key;
-		sample->position = position;
-		sample->weight = weight;
-		pending++;
-		return sample;
-	}
-	return NULL;
+	atomic_fetch_add_explicit(&region->devices[position].launches, launches, memory_order_relaxed);
 }
 
-/* Charges the prediction for one launch. Returns a copy of the events to record around it, if it is to be measured. */
-static struct sample account(struct hetero_region *region, unsigned position, uint64_t key)
+/* Charges the prediction for one launch and says whether it is to be measured. */
+static struct ticket account(struct hetero_region *region, unsigned position, uint64_t key)
 {
-	struct sample chosen = {0};
-	pthread_mutex_lock(&lock);
-	collect(region);
+	struct ticket ticket = {0};
+	samples_lock();
+	samples_collect(region);
 	struct estimate *estimate = estimate_of(key);
-	struct sample *place = estimate_wants_sample(estimate) ? begin(key, position, 0) : NULL;
-	estimate->launches++;
-	estimate->unsettled += !estimate->ns;
-	int64_t predicted = estimate->ns;
-	if (place)
-		chosen = *place;
-	pthread_mutex_unlock(&lock);
-	atomic_fetch_add_explicit(&region->devices[position].launches, 1, memory_order_relaxed);
-	hetero_pacer_charge(region, position, predicted);
-	return chosen;
+	if (estimate_wants_sample(estimate))
+		ticket.sample = samples_begin(key, position, 0);
+	ticket.charged = estimate_charge(estimate);
+	samples_unlock();
+	count_launches(region, position, 1);
+	hetero_pacer_charge(region, position, ticket.charged);
+	return ticket;
 }
 
 /* The same where there is no limit: one measurement stands for many launches. */
-static struct sample observe(struct hetero_region *region, unsigned position)
+static struct ticket observe(struct hetero_region *region, unsigned position)
 {
-	struct sample chosen = {0};
-	pthread_mutex_lock(&lock);
-	collect(region);
-	struct sample *place = begin(0, position, UNLIMITED_EVERY);
-	if (place)
-		chosen = *place;
-	pthread_mutex_unlock(&lock);
-	atomic_fetch_add_explicit(&region->devices[position].launches, UNLIMITED_EVERY, memory_order_relaxed);
-	return chosen;
+	struct ticket ticket = {0};
+	samples_lock();
+	samples_collect(region);
+	ticket.sample = samples_begin(0, position, UNLIMITED_EVERY);
+	samples_unlock();
+	count_launches(region, position, UNLIMITED_EVERY);
+	return ticket;
 }
 
-/* True when this launch may go without a look at the slice: no device is limited, and it is not this one's turn. */
-static bool passes(const struct hetero_region *region)
+/* A launch that failed took no time, and what its events would tell is nothing to learn from. */
+static void settle(struct hetero_region *region, unsigned position, const struct ticket *ticket, bool launched,
+		   bool recorded)
 {
-	static _Thread_local unsigned passed;
+	if (ticket->sample) {
+		samples_lock();
+		samples_end(ticket->sample, recorded);
+		samples_unlock();
+	}
+	if (!launched && ticket->charged)
+		hetero_pacer_charge(region, position, -ticket->charged);
+}
+
+static bool any_limited(const struct hetero_region *region)
+{
 	for (unsigned position = 0; position < HETERO_DEVICES; position++)
 		if (hetero_pacer_limits(region, position))
-			return false;
-	if (++passed < UNLIMITED_EVERY)
-		return true;
-	passed = 0;
+			return true;
 	return false;
 }
 
-/* A stream that is being captured runs nothing: neither wait nor events belong there. */
+static bool observers_turn(void)
+{
+	static _Thread_local unsigned passed;
+	passed = (passed + 1) % UNLIMITED_EVERY;
+	return !passed;
+}
+
+/* False when this launch goes without a look at the slice. The device is asked for only when it matters. */
+static bool concerns(const struct hetero_region *region, unsigned *position)
+{
+	bool turn = !any_limited(region);
+	if (turn && !observers_turn())
+		return false;
+	if (!slice_current_device(position) || *position >= HETERO_DEVICES)
+		return false;
+	return turn || hetero_pacer_limits(region, *position) || observers_turn();
+}
+
+/* A stream that is being captured runs nothing: neither wait nor events belong there. One that must not even be asked is not
+ * to be touched either. */
 static bool captured(const struct stream_calls *calls, CUstream stream)
 {
 	CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
-	return calls->capturing && calls->capturing(stream, &status) == CUDA_SUCCESS &&
-	       status != CU_STREAM_CAPTURE_STATUS_NONE;
+	return calls->capturing &&
+	       (calls->capturing(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE);
+}
+
+static struct ticket admit(struct hetero_region *region, unsigned position, uint64_t key)
+{
+	if (!hetero_pacer_limits(region, position))
+		return observe(region, position);
+	hetero_pacer_wait(region, position);
+	await_first(region, key);
+	return account(region, position, key);
 }
 
 typedef CUresult launch_call(CUfunction, unsigned int, unsigned int, unsigned int, unsigned int, unsigned int,
@@ -158,20 +156,16 @@ static CUresult launch(const struct stream_calls *calls, launch_call *real, CUfu
 		       void **extra)
 {
 	struct hetero_region *region = slice_region();
-	struct sample sample = {0};
-	unsigned position;
-	if (region && !passes(region) && slice_current_device(&position) && position < HETERO_DEVICES &&
-	    !captured(calls, stream)) {
-		bool limited = hetero_pacer_limits(region, position);
-		hetero_pacer_wait(region, position);
-		sample = limited ? account(region, position, key_of(function, geometry)) : observe(region, position);
-	}
-	if (sample.start)
-		calls->record(sample.start, stream);
+	struct ticket ticket = {0};
+	unsigned position = 0;
+	if (region && concerns(region, &position) && !captured(calls, stream))
+		ticket = admit(region, position, key_of(function, geometry));
+	bool recorded = ticket.sample && calls->record(ticket.sample->start, stream) == CUDA_SUCCESS;
 	CUresult result = real(function, geometry[0], geometry[1], geometry[2], geometry[3], geometry[4], geometry[5],
 			       shared_bytes, stream, parameters, extra);
-	if (sample.end)
-		calls->record(sample.end, stream);
+	bool launched = result == CUDA_SUCCESS;
+	recorded = recorded && launched && calls->record(ticket.sample->end, stream) == CUDA_SUCCESS;
+	settle(region, position, &ticket, launched, recorded);
 	return result;
 }
 

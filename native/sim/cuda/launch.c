@@ -194,3 +194,36 @@ SIM_EXPORT CUresult cuLaunchKernel_ptsz(CUfunction function, unsigned int gx, un
 		return CUDA_ERROR_INVALID_VALUE;
 	return launch(function, stream, true, parameters, extra);
 }
+
+SIM_EXPORT CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned int gx, unsigned int gy, unsigned int gz,
+					      unsigned int bx, unsigned int by, unsigned int bz, unsigned int shared,
+					      CUstream stream, void **parameters)
+{
+	return cuLaunchKernel(function, gx, gy, gz, bx, by, bz, shared, stream, parameters, NULL);
+}
+
+SIM_EXPORT CUresult cuLaunchCooperativeKernel_ptsz(CUfunction function, unsigned int gx, unsigned int gy,
+						   unsigned int gz, unsigned int bx, unsigned int by, unsigned int bz,
+						   unsigned int shared, CUstream stream, void **parameters)
+{
+	return cuLaunchKernel_ptsz(function, gx, gy, gz, bx, by, bz, shared, stream, parameters, NULL);
+}
+
+SIM_EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction function, void **parameters, void **extra)
+{
+	if (!config)
+		return CUDA_ERROR_INVALID_VALUE;
+	return cuLaunchKernel(function, config->gridDimX, config->gridDimY, config->gridDimZ, config->blockDimX,
+			      config->blockDimY, config->blockDimZ, config->sharedMemBytes, config->hStream, parameters,
+			      extra);
+}
+
+SIM_EXPORT CUresult cuLaunchKernelEx_ptsz(const CUlaunchConfig *config, CUfunction function, void **parameters,
+					  void **extra)
+{
+	if (!config)
+		return CUDA_ERROR_INVALID_VALUE;
+	return cuLaunchKernel_ptsz(function, config->gridDimX, config->gridDimY, config->gridDimZ, config->blockDimX,
+				   config->blockDimY, config->blockDimZ, config->sharedMemBytes, config->hStream,
+				   parameters, extra);
+}
