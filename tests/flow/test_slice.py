@@ -24,9 +24,14 @@ PROGRAMS = ROOT / "build/native/bin"
 MANIFEST = ROOT / "examples/manifests/gpu-pod.yaml"
 FULL = "then CUDA_ERROR_OUT_OF_MEMORY"
 
-WAIT = """
-until_holding() { until [ "$(cat "$@" 2>/dev/null | grep -c holding)" -eq $# ]; do sleep 0.02; done; }
-until_gone() { while kill -0 "$1" 2>/dev/null; do sleep 0.02; done; }
+HELPERS = """
+exec 2>&1
+trap 'kill $(jobs -p) 2>/dev/null' EXIT
+poll() { for _ in $(seq 1500); do "$@" && return; sleep 0.02; done; echo "gave up: $*"; exit 1; }
+count() { [ "$(cat $2 2>/dev/null | grep -c -e holding -e OUT_OF_MEMORY)" -eq $1 ]; }
+gone() { ! kill -0 $1 2>/dev/null; }
+until_holding() { poll count $# "$*"; }
+export -f poll count until_holding
 """
 
 Sections = dict[str, str]
@@ -42,7 +47,7 @@ def on_machine(tmp_path: Path) -> Callable[..., Sections]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(removed)}
         file = ROOT / f"examples/machines/{machine}.yaml"
         answer = subprocess.run(
-            ["hetero", "sim", "run", "--machine", file, "--", "bash", "-c", f"{WAIT}\nexec 2>&1\n{script}"],
+            ["hetero", "sim", "run", "--machine", file, "--", "bash", "-c", f"{HELPERS}{script}"],
             env={**environment, "PATH": path, "COLUMNS": "200"},
             cwd=tmp_path,
             capture_output=True,
@@ -118,7 +123,7 @@ def test_processes_of_one_slice_share_its_limit(on_machine: Callable[..., Sectio
         echo == stay
         hetero run --memory 2g -- bash -c '
             for n in 1 2 3 4 5 6 7 8; do hold --mib 300 > $n 2>&1 & done
-            until [ "$(cat ? | grep -c -e holding -e OUT_OF_MEMORY)" -eq 8 ]; do sleep 0.02; done
+            until_holding 1 2 3 4 5 6 7 8  # or refused
             cat ? | grep -c holding
             kill -KILL $(jobs -p -r); wait'
     """)
@@ -132,7 +137,7 @@ def test_memory_of_a_killed_process_is_given_back(on_machine: Callable[..., Sect
     seen = on_machine("""
         hetero run --memory 2g -- bash -c '
             for n in 1 2 3; do
-                hold --mib 2000 > holder & until [ -s holder ]; do sleep 0.02; done
+                hold --mib 2000 > holder & until_holding holder
                 echo == held $n; fill --step 16m
                 { kill -KILL %%; wait; } 2>/dev/null
                 echo == freed $n; fill --step 16m
@@ -180,11 +185,11 @@ def test_a_slice_lives_as_long_as_its_program(on_machine: Callable[..., Sections
     seen = on_machine("""
         hetero run --memory 7g -- hold --mib 100 > one & run=$!
         until_holding one
-        program=$(pgrep -P $run)
+        program=$(cat /proc/$run/task/$run/children)
         { kill -KILL $run; wait $run; } 2>/dev/null
         echo == orphan; hetero devices --output json
         echo == refused; hetero run --memory 7g -- true; echo code $?
-        kill -KILL $program; until_gone $program
+        kill -KILL $program; poll gone $program
         echo == free; hetero run --memory 7g -- cardinfo
         echo == after; hetero devices --output json
     """)
@@ -202,7 +207,8 @@ def test_signals_and_exit_codes_pass_through(on_machine: Callable[..., Sections]
         echo == killed; hetero run --memory 1g -- bash -c 'kill -KILL $$'; echo $?
         hetero run --memory 1g -- hold --mib 1 > one & until_holding one
         echo == signal; kill -TERM $!; wait $!; echo $?
-        hetero run --memory 1g -- bash -c 'trap "echo caught; exit 9" USR1; echo holding; while :; do sleep 0.02; done' > two &
+        loop='trap "echo caught; exit 9" USR1; echo holding; while :; do sleep 0.02; done'
+        hetero run --memory 1g -- bash -c "$loop" > two &
         until_holding two; kill -USR1 $!; wait $!; code=$?
         echo == handled; cat two; echo $code
         echo == missing; hetero run --memory 1g -- no-such-command; echo $?

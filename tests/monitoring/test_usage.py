@@ -191,7 +191,10 @@ def test_each_device_of_a_slice_is_a_row() -> None:
     """Limits hold for each device; figures are never those of its neighbour."""
     held, before, after = _two()
     found = rows([Reading(slice=held, state=before)], [Reading(slice=held, state=after)])
-    assert [(row.device, row.memory_limit, row.memory_used) for row in found] == [("fake-0", 100, 1), ("fake-1", 200, 2)]
+    assert [(row.device, row.memory_limit, row.memory_used) for row in found] == [
+        ("fake-0", 100, 1),
+        ("fake-1", 200, 2),
+    ]
     assert [(row.compute_limit, row.compute_used) for row in found] == [(0, 0.0), (50, 50.0)]
     assert [[(one.memory, one.compute) for one in row.processes] for row in found] == [[(1, 0.0)], [(2, 50.0)]]
 

@@ -87,7 +87,9 @@ class Install(Protocol):
 
 
 class PodMaker(Protocol):
-    def __call__(self, name: str = "p", limits: Mapping[str, Any] | None = None, **container: Any) -> dict[str, Any]: ...
+    def __call__(
+        self, name: str = "p", limits: Mapping[str, Any] | None = None, **container: Any
+    ) -> dict[str, Any]: ...
 
 
 class VendorMaker(Protocol):

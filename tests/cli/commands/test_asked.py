@@ -123,7 +123,7 @@ def _three(pod: PodMaker) -> dict[str, Any]:
 
 def test_of_several_containers_one_must_be_chosen(write: Write, pod: PodMaker) -> None:
     """The sentence lists those that there are."""
-    with pytest.raises(InvalidValue, match="2 containers that ask for devices.*--container: main, second, proxy"):
+    with pytest.raises(InvalidValue, match=r"2 containers that ask for devices.*--container: main, second, proxy"):
         _manifest(write, _three(pod))
     assert _manifest(write, _three(pod), container="second").words == ("two",)
 
@@ -173,5 +173,5 @@ def test_every_problem_of_the_manifest_is_told(write: Write, pod: PodMaker) -> N
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Any) -> None:
     """The sentence is the operating system's."""
-    with pytest.raises(InvalidConfiguration, match="nowhere.yaml: cannot be read: No such file"):
+    with pytest.raises(InvalidConfiguration, match=r"nowhere\.yaml: cannot be read: No such file"):
         by_manifest(tmp_path / "nowhere.yaml", "", (), VENDORS, "run-1")

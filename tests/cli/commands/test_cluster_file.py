@@ -105,7 +105,7 @@ def test_two_nodes_of_one_name_are_refused(nodes: tuple[dict[str, Any], ...]) ->
 def test_a_slip_of_the_keyboard_does_not_take_the_memory_of_this_machine() -> None:
     """A count of counts is bounded before anything is made of it."""
     with pytest.raises(InvalidConfiguration, match=f"describe at most {MOST}"):
-        _read({"name": "a", "count": 100_000, "devices": [{**DEVICE, "count": 100_000}]})
+        _read({"name": "a", "count": 1000, "devices": [{**DEVICE, "count": 1000}]})
 
 
 def test_without_vendors_the_sentence_says_so() -> None:
@@ -121,8 +121,7 @@ def test_a_malformed_cluster_gives_a_sentence_and_nothing_else(
     """One place of a good file holds any value of YAML: an inventory, or the one typed error."""
     good = {"nodes": [{"name": "a", "count": 2, "devices": [{**DEVICE, "count": 2, "numa": 0, "mode": ""}]}]}
     try:
-        found = inventory(data.draw(mutated(good)), FILE, VENDORS)
+        outcome = f"cluster.yaml: {inventory(data.draw(mutated(good)), FILE, VENDORS).nodes[0].name}"
     except InvalidConfiguration as error:
-        assert str(error).startswith("cluster.yaml: ")
-    else:
-        assert found.nodes
+        outcome = str(error)
+    assert outcome.startswith("cluster.yaml: ")

@@ -54,7 +54,11 @@ def test_no_vendor_is_a_problem(install: Install, findings: Any) -> None:
     """The core alone can slice nothing."""
     install()
     rows, code = findings()
-    assert (code, rows["plugins"]["state"], rows["plugins"]["advice"]) == (1, "problem", "pip install a vendor's package")
+    assert (code, rows["plugins"]["state"], rows["plugins"]["advice"]) == (
+        1,
+        "problem",
+        "pip install a vendor's package",
+    )
 
 
 def test_a_skipped_plugin_is_a_problem_with_its_advice(install: Install, findings: Any, two_devices: Vendor) -> None:

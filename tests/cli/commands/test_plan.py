@@ -114,9 +114,7 @@ def test_a_cluster_of_other_chips_says_that_it_has_none(hetero: Hetero, write: W
     assert "1/1 nodes (empty): the node has no fake device" in answer.out.replace("container main: ", "")
 
 
-def test_all_problems_of_all_pods_are_told_together(
-    hetero: Hetero, write: Write, pod: PodMaker, cluster: Path
-) -> None:
+def test_all_problems_of_all_pods_are_told_together(hetero: Hetero, write: Write, pod: PodMaker, cluster: Path) -> None:
     """One line for each; nothing is placed, since a plan of half the pods would mislead. Exit code 2."""
     wrong = {NPU: -1, MEMORY: 0.5}
     manifest = write(pod("a", wrong), pod("fine", _small()), pod("b", {"acme.com/chip": 1}))
@@ -138,15 +136,15 @@ def test_the_problems_of_replicas_are_told_once(hetero: Hetero, write: Write, po
     assert "-1 is negative" in hetero("plan", "-f", manifest, "--cluster", cluster).told
 
 
-@pytest.mark.parametrize(("replicas", "code", "placed"), [(0, 0, 0), (5, 0, 5), (6, 3, 5)])
 def test_a_workload_is_as_many_pods_as_it_has_replicas(
-    hetero: Hetero, write: Write, pod: PodMaker, cluster: Path, replicas: int, code: int, placed: int
+    hetero: Hetero, write: Write, pod: PodMaker, cluster: Path
 ) -> None:
-    """Each replica takes a whole device here; the one that is too many has no place."""
-    spec = {"replicas": replicas, "template": {"spec": pod(limits={NPU: 1})["spec"]}}
-    manifest = write({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec})
-    answer = hetero("plan", "-f", manifest, "--cluster", cluster, "--output", "json")
-    assert (answer.code, len(answer.json["placements"])) == (code, placed)
+    """Each replica takes a whole device here, and there are five; the one that is too many has no place."""
+    for replicas, code, placed in ((0, 0, 0), (5, 0, 5), (6, 3, 5)):
+        spec = {"replicas": replicas, "template": {"spec": pod(limits={NPU: 1})["spec"]}}
+        manifest = write({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec})
+        answer = hetero("plan", "-f", manifest, "--cluster", cluster, "--output", "json")
+        assert (answer.code, len(answer.json["placements"])) == (code, placed)
 
 
 def test_init_containers_are_shown_and_reuse_the_devices(
@@ -164,15 +162,13 @@ def test_init_containers_are_shown_and_reuse_the_devices(
     assert min(one["left"]["memory"] for one in answer.json["devices"]) == 12288 - 4096
 
 
-@pytest.mark.parametrize("problem", ["manifest", "cluster"])
-def test_a_file_that_cannot_be_used_is_named(
-    hetero: Hetero, write: Write, pod: PodMaker, cluster: Path, problem: str, tmp_path: Path
-) -> None:
+def test_a_file_that_cannot_be_used_is_named(hetero: Hetero, write: Write, pod: PodMaker, cluster: Path) -> None:
     """Missing files are told before anything is placed."""
-    files = {"manifest": write(pod()), "cluster": cluster, problem: tmp_path / "missing.yaml"}
-    answer = hetero("plan", "-f", files["manifest"], "--cluster", files["cluster"])
-    assert answer.code == 2
-    assert answer.told == f"{tmp_path}/missing.yaml: cannot be read: No such file or directory"
+    manifest, missing = write(pod()), cluster.with_name("missing.yaml")
+    for files in ((missing, cluster), (manifest, missing)):
+        answer = hetero("plan", "-f", files[0], "--cluster", files[1])
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.told == f"{missing}: cannot be read: No such file or directory"
 
 
 @pytest.mark.parametrize(("policy", "nodes"), [("binpack", 1), ("spread", 3)])

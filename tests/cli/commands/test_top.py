@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.cli.commands.conftest import Hetero, Holder, Install, ShareMaker
 
 ONCE = ("top", "--once", "--interval", "0.1")
+Between = Callable[[Callable[[], None]], None]
+
 KEYS = {
     "slice", "vendor", "device", "uuid", "command", "memory_used_mib", "memory_limit_mib", "compute_used_percent",
     "compute_limit_percent", "refused_allocations", "processes",
@@ -35,8 +37,8 @@ def regional(install: Install) -> Vendor:
     return vendor
 
 
-@pytest.fixture
-def between(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+@pytest.fixture(autouse=True)
+def between(monkeypatch: pytest.MonkeyPatch) -> Between:
     """What happens while ``top`` waits between two readings, instead of waiting."""
 
     def put(happens: Callable[[], None]) -> None:
@@ -67,9 +69,7 @@ def _use(path: str, memory: int, *, pid: int = 0, busy_ns: int = 0) -> None:
     _write(region, layout.SLOT, "busy_ns", busy_ns)
 
 
-def test_json_has_a_version_and_stable_keys(
-    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
-) -> None:
+def test_json_has_a_version_and_stable_keys(hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker) -> None:
     """Programs rely on the keys of a slice and of a process."""
     _use(hold(regional, share(memory=2048, cores=30)).held.region, 64)
     answer = hetero("top", "--output", "json")
@@ -79,7 +79,7 @@ def test_json_has_a_version_and_stable_keys(
 
 
 def test_a_slice_shows_what_it_uses_of_what_it_may(
-    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker
 ) -> None:
     """Memory used and allowed, compute allowed, the command, and the device by its number."""
     held = hold(regional, share(device=1, memory=2048, cores=30), command=("python", "train.py"))
@@ -102,7 +102,7 @@ def test_compute_is_what_was_used_during_the_interval(
     regional: Vendor,
     hold: Holder,
     share: ShareMaker,
-    between: Callable[[Callable[[], None]], None],
+    between: Between,
 ) -> None:
     """Device time that was used before counts for nothing; time used while looking does."""
     path = hold(regional, share(memory=2048)).held.region
@@ -116,7 +116,7 @@ def test_compute_is_what_was_used_during_the_interval(
 
 
 def test_a_vendor_without_a_region_has_unknowns_not_zeros(
-    hetero: Hetero, two_devices: Vendor, hold: Holder, share: ShareMaker, between: object
+    hetero: Hetero, two_devices: Vendor, hold: Holder, share: ShareMaker
 ) -> None:
     """Null for programs and a dash for people: nothing was measured."""
     hold(two_devices, share(memory=2048))
@@ -126,9 +126,7 @@ def test_a_vendor_without_a_region_has_unknowns_not_zeros(
     assert "█" not in hetero(*ONCE).out
 
 
-def test_slices_stand_side_by_side(
-    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
-) -> None:
+def test_slices_stand_side_by_side(hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker) -> None:
     """Every slice has a line, on whichever device."""
     ids = {hold(regional, share(device=device)).held.id for device in (0, 0, 1)}
     assert {row["slice"] for row in hetero("top", "--output", "json").json["slices"]} == ids
@@ -136,7 +134,7 @@ def test_slices_stand_side_by_side(
 
 
 def test_a_slice_of_two_devices_has_a_line_for_each(
-    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker
 ) -> None:
     """Limits hold per device, so use is shown per device."""
     held = hold(regional, share(device=0), share(device=1, memory=512))
@@ -148,7 +146,7 @@ def test_a_slice_of_two_devices_has_a_line_for_each(
 
 
 def test_a_slice_on_a_device_that_is_gone_has_no_number(
-    hetero: Hetero, install: Install, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+    hetero: Hetero, install: Install, regional: Vendor, hold: Holder, share: ShareMaker
 ) -> None:
     """It is still there and still shown, by its identity."""
     hold(regional, share(device=1))
@@ -158,7 +156,7 @@ def test_a_slice_on_a_device_that_is_gone_has_no_number(
 
 
 def test_a_damaged_region_hides_no_other_slice(
-    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker
 ) -> None:
     """What cannot be read is unknown, and logged; the rest is shown."""
     Path(hold(regional, share()).held.region).write_bytes(b"nothing")
@@ -168,22 +166,24 @@ def test_a_damaged_region_hides_no_other_slice(
     assert "is no region" in answer.err
 
 
-def test_no_slices_is_an_empty_table(hetero: Hetero, between: object) -> None:
+def test_no_slices_is_an_empty_table(hetero: Hetero) -> None:
     """A heading alone, and an empty list for programs."""
     assert hetero("top", "--output", "json").json == {"version": 1, "slices": []}
     assert len(hetero(*ONCE).out.splitlines()) == 1
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard output is a terminal, for ``top`` and for rich."""
+    monkeypatch.setattr(top, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+
+
+@pytest.mark.usefixtures("terminal")
 def test_live_it_looks_again_until_it_is_interrupted(
-    hetero: Hetero,
-    regional: Vendor,
-    hold: Holder,
-    share: ShareMaker,
-    between: Callable[[Callable[[], None]], None],
-    monkeypatch: pytest.MonkeyPatch,
+    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: Between
 ) -> None:
     """Ctrl-C is how one leaves: no traceback, and the code that a shell expects."""
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     hold(regional, share(), command=("train",))
     looks: list[int] = []
 
@@ -199,12 +199,15 @@ def test_live_it_looks_again_until_it_is_interrupted(
 
 
 def test_a_pipe_gets_one_table(
-    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: object
+    hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker, between: Between
 ) -> None:
     """Nothing can be drawn over there; ``hetero top | grep`` must not wait for ever."""
     held = hold(regional, share(memory=512))
-    assert hetero("top").out == hetero(*ONCE).out
-    assert held.held.id in hetero("top").out
+    once = hetero(*ONCE).out
+    assert held.held.id in once
+    looks: list[None] = []
+    between(lambda: looks.append(None) if not looks else pytest.fail("looks again"))
+    assert hetero("top").out == once
 
 
 @pytest.mark.parametrize(
