@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -81,16 +82,19 @@ def prepare(
     Raises:
         EnforcementError: A vendor or the file system refused. What was made is removed by the next look at the store.
     """
-    prepared: list[tuple[LocalSlice, Hold, ContainerEdits]] = []
-    for name in dict.fromkeys(share.vendor for share in shares):
-        grants = tuple(Grant(device=devices[s.device], share=s.share) for s in shares if s.vendor == name)
-        prepared.append(_prepare_one(slices, vendors[name], grants, program))
+    # Who holds a slice that was never finished would keep it alive.
+    with contextlib.ExitStack() as undo:
+        prepared = []
+        for name in dict.fromkeys(share.vendor for share in shares):
+            grants = tuple(Grant(device=devices[s.device], share=s.share) for s in shares if s.vendor == name)
+            prepared.append(_prepare_one(slices, vendors[name], grants, program, undo))
+        undo.pop_all()
     records, holds, edits = zip(*prepared, strict=True) if prepared else ((), (), ())
     return Prepared(tuple(records), tuple(holds), tuple(edits))
 
 
 def _prepare_one(
-    slices: SliceStore, vendor: Vendor, grants: tuple[Grant, ...], program: Program
+    slices: SliceStore, vendor: Vendor, grants: tuple[Grant, ...], program: Program, undo: contextlib.ExitStack
 ) -> tuple[LocalSlice, Hold, ContainerEdits]:
     identity = f"{vendor.name}-{secrets.token_hex(6)}"
     directory = slices.make_directory(identity)
@@ -105,6 +109,7 @@ def _prepare_one(
     record = LocalSlice(vendor=vendor.name, held=held, command=program.command, created_ns=time.time_ns())
     # Stored first: a death between here and the start leaves a record by which the vendor can release.
     hold = slices.create(record)
+    undo.callback(hold.close)
     if path is not None:
         region.create(path, limits_of(held))
     return record, hold, vendor.enforcement.prepare(held)

@@ -137,7 +137,7 @@ def test_memory_of_a_killed_process_is_given_back(on_machine: Callable[..., Sect
     seen = on_machine("""
         hetero run --memory 2g -- bash -c '
             for n in 1 2 3; do
-                hold --mib 2000 > holder & until_holding holder
+                hold --mib 2000 > holder$n & until_holding holder$n
                 echo == held $n; fill --step 16m
                 { kill -KILL %%; wait; } 2>/dev/null
                 echo == freed $n; fill --step 16m
