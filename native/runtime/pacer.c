@@ -22,10 +22,16 @@ uint64_t hetero_monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Percent, 0 for no limit. It may change at any time: whoever counts with it reads it once. */
+static uint32_t limit_of(const struct hetero_region_device *device)
+{
+	uint32_t limit = *(const volatile uint32_t *)&device->core_limit;
+	return limit < 100 ? limit : 0;
+}
+
 bool hetero_pacer_limits(const struct hetero_region *region, unsigned device)
 {
-	uint32_t limit = region->devices[device].core_limit;
-	return limit > 0 && limit < 100;
+	return limit_of(&region->devices[device]) > 0;
 }
 
 static int64_t least(int64_t one, int64_t other)
@@ -41,15 +47,15 @@ static void add_up_to(_Atomic int64_t *budget, int64_t amount, int64_t most)
 }
 
 /* Whoever moves the clock of the account forward pays in for the time between: nobody pays twice. */
-static void refill(struct hetero_region_device *device)
+static void refill(struct hetero_region_device *device, uint32_t limit)
 {
 	uint64_t now = hetero_monotonic_ns();
 	uint64_t last = atomic_load_explicit(&device->refilled_ns, memory_order_relaxed);
-	int64_t most = (int64_t)BURST_NS * device->core_limit / 100;
+	int64_t most = (int64_t)BURST_NS * limit / 100;
 	if (now < last + REFILL_NS || !atomic_compare_exchange_strong(&device->refilled_ns, &last, now))
 		return;
 	uint64_t passed = last && now - last < 60000000000u ? now - last : 60000000000u;
-	add_up_to(&device->budget_ns, (int64_t)(passed * device->core_limit / 100), most);
+	add_up_to(&device->budget_ns, (int64_t)(passed * limit / 100), most);
 }
 
 static void rest(uint64_t ns)
@@ -62,13 +68,14 @@ void hetero_pacer_wait(struct hetero_region *region, unsigned device)
 {
 	struct hetero_region_device *place = &region->devices[device];
 	uint64_t start = 0;
-	while (hetero_pacer_limits(region, device)) {
-		refill(place);
+	uint32_t limit;
+	while ((limit = limit_of(place)) > 0) {
+		refill(place, limit);
 		int64_t budget = atomic_load_explicit(&place->budget_ns, memory_order_relaxed);
 		if (budget >= 0)
 			break;
 		start = start ? start : hetero_monotonic_ns();
-		rest((uint64_t)least(-budget * 100 / place->core_limit, LONGEST_SLEEP_NS));
+		rest((uint64_t)least(-budget * 100 / limit, LONGEST_SLEEP_NS));
 	}
 	if (start)
 		atomic_fetch_add_explicit(&place->throttled_ns, hetero_monotonic_ns() - start, memory_order_relaxed);

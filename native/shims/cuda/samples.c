@@ -8,10 +8,16 @@
 #include "samples.h"
 
 #define PENDING 16
+/* Without a limit one launch in some is measured and stands for the others, so that the slice's use is known and they
+ * cost nothing: about one for so much device time, odd so that it does not keep step with a program's own rhythm. */
+#define OBSERVE_NS 16000000
+#define OBSERVE_LEAST 7
+#define OBSERVE_MOST 1021
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sample samples[PENDING];
 static unsigned pending;
+static _Atomic unsigned observe_every = OBSERVE_LEAST;
 
 static _Thread_local CUstreamCaptureMode mode;
 
@@ -93,6 +99,22 @@ static int64_t nanoseconds(float milliseconds)
 	return ns > 0 ? ns : 1;
 }
 
+unsigned samples_observe_every(void)
+{
+	return atomic_load_explicit(&observe_every, memory_order_relaxed);
+}
+
+/* Takes in an observation. Returns what it stands for: neighbours that it waited for are not counted. */
+static int64_t observed(const struct sample *sample, struct estimate *estimate, int64_t measured_ns)
+{
+	estimate_learn(estimate, measured_ns);
+	int64_t ns = estimate->ns;
+	int64_t every = OBSERVE_NS / ns;
+	every = every < OBSERVE_LEAST ? OBSERVE_LEAST : every > OBSERVE_MOST ? OBSERVE_MOST : every | 1;
+	atomic_store_explicit(&observe_every, (unsigned)every, memory_order_relaxed);
+	return ns * sample->weight;
+}
+
 /* Device time that a finished sample shows to be owed; 0 while it runs. */
 static int64_t finish(struct sample *sample)
 {
@@ -104,7 +126,8 @@ static int64_t finish(struct sample *sample)
 	if (result == CUDA_SUCCESS &&
 	    cuda_real()->cuEventElapsedTime(&milliseconds, sample->start, sample->end) == CUDA_SUCCESS) {
 		int64_t ns = nanoseconds(milliseconds);
-		owed = sample->weight ? ns * sample->weight : estimate_learn(estimate_of(sample->key), ns);
+		struct estimate *estimate = estimate_of(sample->key);
+		owed = sample->weight ? observed(sample, estimate, ns) : estimate_learn(estimate, ns);
 	}
 	discard(sample);
 	return owed;

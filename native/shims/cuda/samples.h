@@ -18,7 +18,7 @@ struct sample {
 	CUevent start, end;
 	uint64_t key;      /* the kind of kernel, for the estimates */
 	unsigned position; /* of the device in the slice */
-	unsigned weight;   /* launches that it stands for, when nothing is predicted; else 0 */
+	unsigned weight;   /* launches that it stands for where there is no limit; else 0 */
 };
 
 /*
@@ -36,6 +36,9 @@ void samples_end(struct sample *sample, bool recorded);
 
 /* With the lock held: charges what the samples that ended meanwhile tell. */
 void samples_collect(struct hetero_region *region);
+
+/* Where there is no limit: one launch in so many is measured and stands for the others. */
+unsigned samples_observe_every(void);
 
 /* Before a context ends: its events go with it, and must not be asked for afterwards. */
 void samples_forget(void);
