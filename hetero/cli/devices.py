@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -27,19 +27,25 @@ def command(context: Context, form: str) -> None:
     machine = discover(vendors)
     taken = usage.allocated(local.store(context.runtime_directory(), vendors).live())
     rows = [_row(index, device, taken.get(device.uuid, {})) for index, device in enumerate(machine.devices)]
-    _show(rows, machine, form)
-
-
-def _show(rows: list[dict[str, Any]], machine: Machine, form: str) -> None:
     if form == "json":
-        output.emit_json(devices=rows)
-    elif rows:
+        failures = [{"vendor": vendor, "reason": str(failure)} for vendor, failure in machine.failures.items()]
+        output.emit_json(devices=rows, failures=failures)
+        return
+    if rows:
         output.emit_table(rows, COLUMNS)
+    for sentence in _without(list(vendors), machine):
+        say(sentence)
+
+
+def _without(vendors: list[str], machine: Machine) -> Iterator[str]:
+    """Why devices are missing, as far as the user will miss them."""
     for vendor, failure in machine.failures.items():
-        if form == "table" and (not rows or not machine.absent(vendor)):
-            say(f"no {vendor} devices: {failure}")
-    if not rows and not machine.failures:
-        say("no devices: no vendor is installed; pip install one, e.g. a hetero-<vendor> package")
+        if not machine.devices or not machine.absent(vendor):
+            yield f"no {vendor} devices: {failure}"
+    if not vendors:
+        yield "no devices: no vendor is installed; pip install one, e.g. a hetero-<vendor> package"
+    elif not machine.devices and not machine.failures:
+        yield f"no devices: the drivers of {', '.join(vendors)} show none"
 
 
 def _row(index: int, device: Device, taken: Quantities) -> dict[str, Any]:

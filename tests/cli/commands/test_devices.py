@@ -99,7 +99,14 @@ def test_a_machine_without_devices_says_why(hetero: Hetero, install: Install) ->
     """An empty answer would leave the user guessing; JSON stays JSON."""
     install(fake_vendor(devices=None))
     assert hetero("devices").told == "no fake devices: libfake.so.1 was not found: install the fake driver"
-    assert hetero("devices", "--output", "json").json == {"version": 1, "devices": []}
+    failure = {"vendor": "fake", "reason": "libfake.so.1 was not found: install the fake driver"}
+    assert hetero("devices", "--output", "json").json == {"version": 1, "devices": [], "failures": [failure]}
+
+
+def test_a_driver_that_shows_no_device_is_told(hetero: Hetero, install: Install) -> None:
+    """Not the same as no driver, and not the same as no vendor."""
+    install(fake_vendor(devices=()))
+    assert hetero("devices").told == "no devices: the drivers of fake show none"
 
 
 def test_no_vendor_at_all_says_what_to_install(hetero: Hetero, install: Install) -> None:
