@@ -51,6 +51,18 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         """True when no other program may be on the device: all of its compute is asked."""
         return self.cores == 100
 
+    def memory_on(self, total: int) -> int:
+        """MiB asked of a device that has ``total`` MiB, before any rounding of the chip's own.
+
+        A percentage rounds down, so that two halves fit into an odd number, but never to nothing. An ask that names no
+        memory gets all of it. The result may exceed ``total``.
+        """
+        if self.memory is not None:
+            return self.memory
+        if self.memory_percentage is not None:
+            return max(1, total * self.memory_percentage // 100)
+        return total
+
 
 class ContainerAsk(msgspec.Struct, frozen=True, kw_only=True):
     """All that one container asks.

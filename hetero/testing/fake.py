@@ -138,7 +138,7 @@ class FakeSplitting(Splitting):
     def split(self, model: DeviceModel, ask: Ask) -> Share | Refusal:
         """The memory asked, in one slot; all slots when the device is taken whole."""
         total = model.capacity[MEMORY]
-        memory = _memory(total, ask)
+        memory = ask.memory_on(total)
         if memory > total:
             return Refusal(
                 reason=Reason.INSUFFICIENT_MEMORY,
@@ -146,14 +146,6 @@ class FakeSplitting(Splitting):
             )
         slots = model.capacity[SLOTS] if ask.exclusive else 1
         return Share(quantities={SLOTS: slots, MEMORY: memory, CORES: ask.cores})
-
-
-def _memory(total: int, ask: Ask) -> int:
-    if ask.memory is not None:
-        return ask.memory
-    if ask.memory_percentage is not None:
-        return max(1, total * ask.memory_percentage // 100)
-    return total
 
 
 class FakeEnforcement(Enforcement):

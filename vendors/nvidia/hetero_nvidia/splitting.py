@@ -43,19 +43,10 @@ class GpuSplitting(Splitting):
                 "turn the mode off to share the GPU by software",
             )
         total = model.capacity[MEMORY]
-        memory = _memory(total, ask)
+        memory = ask.memory_on(total)
         if memory > total:
             return Refusal(
                 reason=Reason.INSUFFICIENT_MEMORY, message=f"{model.name} has {total} MiB of memory, asked {memory} MiB"
             )
         slots = SLOTS_PER_GPU if ask.exclusive else 1
         return Share(quantities={SLOTS: slots, MEMORY: memory, CORES: ask.cores})
-
-
-def _memory(total: int, ask: Ask) -> int:
-    if ask.memory is not None:
-        return ask.memory
-    if ask.memory_percentage is not None:
-        # Down, so that two halves fit into an odd number of MiB.
-        return max(1, total * ask.memory_percentage // 100)
-    return total

@@ -35,14 +35,8 @@ class WidgetSplitting(Splitting):
     def split(self, model: DeviceModel, ask: Ask) -> Share | Refusal:
         """Memory rounded up to steps, since a widget can give no less; all of it is charged."""
         total = model.capacity[MEMORY]
-        memory = -(-_asked(total, ask) // STEP_MIB) * STEP_MIB
+        memory = -(-ask.memory_on(total) // STEP_MIB) * STEP_MIB
         if memory > total:
             return Refusal(reason=Reason.INSUFFICIENT_MEMORY, message=f"a widget has {total} MiB, asked {memory} MiB")
         slots = PROGRAMS if ask.exclusive else 1
         return Share(quantities={SLOTS: slots, MEMORY: memory, CORES: ask.cores})
-
-
-def _asked(total: int, ask: Ask) -> int:
-    if ask.memory is not None:
-        return ask.memory
-    return total if ask.memory_percentage is None else max(1, total * ask.memory_percentage // 100)
