@@ -243,7 +243,7 @@ class Simulation(ABC):
 
     @abstractmethod
     def card(self, settings: Mapping[str, Any], field: str) -> Card:
-        """Check one card of a machine file and complete it with defaults. Pure.
+        """Check one card of a machine file and complete it with defaults. Called for each card of the file. Pure.
 
         Args:
             settings: The keys of the card as written, without ``vendor`` and ``count``.
@@ -259,7 +259,11 @@ class Simulation(ABC):
 
         Args:
             machine: The machine with this vendor's cards only.
-            directory: An empty directory, kept until all programs of the simulated machine have ended.
+            directory: A directory of this vendor alone, kept until all programs of the simulated machine have ended. It
+                is empty unless the machine is joined, by the same file, while it is running.
+
+        Returns:
+            Where the stand-in is found: what a program's surroundings must contain.
 
         Raises:
             EnforcementError: The simulated driver is not installed.

@@ -127,6 +127,14 @@ static void make_locks(struct hetero_region *region)
 	atomic_fetch_or(&region->flags, HETERO_REGION_LOCKS_READY);
 }
 
+/* Somebody began to make it and died. What is neither empty nor ours is somebody's file, and is left as it is. */
+static bool unfinished(const struct hetero_region *region)
+{
+	if (atomic_load_explicit(&region->state, memory_order_acquire) == HETERO_REGION_READY)
+		return false;
+	return !region->magic || (region->magic == HETERO_REGION_MAGIC && region->layout_version <= HETERO_REGION_VERSION);
+}
+
 static bool sound(const struct hetero_region *region, const char *path)
 {
 	if (region->magic == HETERO_REGION_MAGIC && region->layout_version == HETERO_REGION_VERSION &&
@@ -143,7 +151,7 @@ static struct hetero_region *prepare(int file, const char *path, const struct he
 	struct hetero_region *region = map(file, path);
 	if (!region)
 		return NULL;
-	if (atomic_load_explicit(&region->state, memory_order_acquire) != HETERO_REGION_READY)
+	if (unfinished(region))
 		fill(region, limits);
 	if (sound(region, path)) {
 		make_locks(region);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
 
 import pytest
 from simulated import Machine
@@ -68,3 +69,70 @@ def test_two_slices_share_a_card(machine: Machine) -> None:
     got = {percent: busy(program.communicate()[0]) for percent, program in running.items()}
     assert got[30] == pytest.approx(30, abs=10)
     assert got[60] == pytest.approx(60, abs=15)
+
+
+# A kernel of 4 ms on the simulated card, and one of 10 us.
+KERNELS = """
+import ctypes, time
+driver = ctypes.CDLL("libcuda.so.1")
+context, module, long, short = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
+driver.cuInit(0)
+driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0)
+driver.cuCtxSetCurrent(context)
+driver.cuModuleLoadData(ctypes.byref(module), b"any image")
+driver.cuModuleGetFunction(ctypes.byref(long), module, b"work")
+driver.cuModuleGetFunction(ctypes.byref(short), module, b"anything else")
+iterations = ctypes.c_uint64(4000)
+parameters = (ctypes.c_void_p * 1)(ctypes.addressof(iterations))
+def launch(kernel, times, threads=1):
+    for _ in range(times):
+        assert driver.cuLaunchKernel(kernel, 1, 1, 1, threads, 1, 1, 0, None, parameters, None) == 0
+"""
+
+QUEUE = f"{KERNELS}\nstart = time.monotonic(); launch(long, 12); print(time.monotonic() - start)"
+
+SHORT_THEN_LONG = f"{KERNELS}\nlaunch(short, 20)\nfor _ in range(15): launch(long, 10); driver.cuCtxSynchronize()"
+
+FAILING = f"""{KERNELS}
+for _ in range(100):
+    launch(long, 1)
+    assert driver.cuLaunchKernel(None, 1, 1, 1, 1, 1, 1, 0, None, parameters, None) == 400
+    driver.cuCtxSynchronize()
+"""
+
+
+def test_an_unknown_kernel_is_not_queued_without_end(machine: Machine) -> None:
+    """At 20 percent, 12 kernels of 4 ms cannot all be queued before the first has been measured and paid for."""
+    unlimited = float(machine.run(sys.executable, "-c", QUEUE, CUDA_DEVICE_MEMORY_LIMIT="1g").stdout)
+    (machine.directory / "region").unlink()
+    limited = machine.run(sys.executable, "-c", QUEUE, CUDA_DEVICE_SM_LIMIT="20")
+    assert float(limited.stdout) >= 0.1  # eight of them are a debt of 24 ms and more, which takes five times as long
+    assert float(limited.stdout) > unlimited
+
+
+def test_a_device_without_a_limit_beside_one_with_is_not_held_back(machine: Machine) -> None:
+    """Each position counts for itself."""
+    machine.cards(12288, 12288)
+    answer = machine.run("burn", "--seconds", "1", CUDA_DEVICE_SM_LIMIT_1="10")
+    busy_ns, throttled_ns, launches = account(machine)
+    assert throttled_ns == 0
+    assert 0 < busy_ns < 2e9
+    assert launches <= 2 * int(re.findall(r"launches (\d+)", answer.stdout)[-1])
+
+
+def test_use_without_a_limit_is_known_when_kernels_become_longer(machine: Machine) -> None:
+    """20 short kernels and 150 of 4 ms, 0.6 s in all: few are measured, and they stand for the others."""
+    machine.run(sys.executable, "-c", SHORT_THEN_LONG, CUDA_DEVICE_MEMORY_LIMIT="1g")
+    busy_ns, throttled_ns, launches = account(machine)
+    assert 0.3e9 < busy_ns < 0.9e9
+    assert throttled_ns == 0
+    assert 150 < launches < 350
+
+
+def test_launches_that_fail_are_not_charged(machine: Machine) -> None:
+    """Between good ones they change neither what was used nor what is predicted."""
+    answer = machine.run(sys.executable, "-c", FAILING, CUDA_DEVICE_SM_LIMIT="90")
+    busy_ns, _, launches = account(machine)
+    assert not answer.stderr
+    assert busy_ns == pytest.approx(0.4e9, rel=0.3)
+    assert launches == 200

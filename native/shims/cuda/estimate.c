@@ -2,6 +2,9 @@
  * The prediction is the least of the last eight measurements. Contention between tenants only lengthens a measurement, so the least
  * is nearest to what the kernel costs; a kernel that really became longer is believed after eight samples, and until
  * then each sample pays for its own excess, up to half as much again.
+ *
+ * What this cannot tell is a kernel whose time differs from launch to launch with the same geometry, since a neighbour
+ * looks just like it: such a one is charged up to half more than its shortest run, and may get more than its share.
  */
 #include <string.h>
 

@@ -107,12 +107,13 @@ unsigned samples_observe_every(void)
 /* Takes in an observation. Returns what it stands for: neighbours that it waited for are not counted. */
 static int64_t observed(const struct sample *sample, struct estimate *estimate, int64_t measured_ns)
 {
-	estimate_learn(estimate, measured_ns);
-	int64_t ns = estimate->ns;
-	int64_t every = OBSERVE_NS / ns;
-	every = every < OBSERVE_LEAST ? OBSERVE_LEAST : every > OBSERVE_MOST ? OBSERVE_MOST : every | 1;
+	int64_t every = OBSERVE_NS / measured_ns, most = 2 * (int64_t)samples_observe_every();
+	most = most < OBSERVE_MOST ? most : OBSERVE_MOST; /* step by step: a short kernel may be followed by long ones */
+	every = every < OBSERVE_LEAST ? OBSERVE_LEAST : every > most ? most : every;
+	every |= 1;
 	atomic_store_explicit(&observe_every, (unsigned)every, memory_order_relaxed);
-	return ns * sample->weight;
+	estimate_learn(estimate, measured_ns);
+	return estimate->ns * sample->weight;
 }
 
 /* Device time that a finished sample shows to be owed; 0 while it runs. */

@@ -164,6 +164,17 @@ static void wrong_launches_are_refused(void)
 	EXPECT(CUDA_ERROR_INVALID_HANDLE, cuLaunchKernel(NULL, 1, 1, 1, 1, 1, 1, 0, NULL, NULL, NULL));
 }
 
+static void each_thread_exchanges_its_capture_mode(void)
+{
+	CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED, wrong = 3;
+	OK(cuThreadExchangeStreamCaptureMode(&mode));
+	EXPECT(CU_STREAM_CAPTURE_MODE_GLOBAL, mode);
+	OK(cuThreadExchangeStreamCaptureMode(&mode));
+	EXPECT(CU_STREAM_CAPTURE_MODE_RELAXED, mode);
+	EXPECT(CUDA_ERROR_INVALID_VALUE, cuThreadExchangeStreamCaptureMode(&wrong));
+	EXPECT(CUDA_ERROR_INVALID_VALUE, cuThreadExchangeStreamCaptureMode(NULL));
+}
+
 static unsigned card_busy_percent(nvmlDevice_t device)
 {
 	nvmlUtilization_t utilization;
@@ -198,6 +209,7 @@ int main(void)
 	in_child(the_queue_of_a_killed_process_is_dropped);
 	in_child(more_launches_than_the_queue_holds_are_all_run);
 	in_child(wrong_launches_are_refused);
+	in_child(each_thread_exchanges_its_capture_mode);
 	in_child(utilisation_is_the_busy_share_of_the_last_second);
 	remove_machine();
 	return 0;

@@ -1,0 +1,124 @@
+/* Slots: one for each living process, free again when it is dead, refused when none is left. */
+#include <pthread.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hetero/runtime.h"
+#include "testhelper.h"
+
+static char path[64];
+
+static unsigned taken(const struct hetero_region *region)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < HETERO_SLOTS; i++)
+		count += atomic_load(&region->slots[i].state) == HETERO_SLOT_TAKEN;
+	return count;
+}
+
+/* The exit code of a child that runs `body`. */
+static int in_child(int (*body)(struct hetero_region *), struct hetero_region *region)
+{
+	int status = 0;
+	pid_t child = fork();
+	if (child == 0)
+		_exit(body(region));
+	CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int joins(struct hetero_region *region)
+{
+	return hetero_slot_join(region) ? 0 : 1;
+}
+
+static int introduces_itself(struct hetero_region *region)
+{
+	const struct hetero_region_slot *slot = hetero_slot_join(region);
+	return slot && slot->pid == (uint32_t)getpid() && slot->start_ns && strcmp(slot->name, "test_slots") == 0 &&
+			       hetero_slot_join(region) == slot
+		       ? 0
+		       : 1;
+}
+
+static void a_process_has_one_slot_that_says_who_it_is(struct hetero_region *region)
+{
+	CHECK(in_child(introduces_itself, region) == 0);
+}
+
+/* Each ends with its slot taken: only looking for the dead makes room. */
+static void more_processes_than_slots_can_follow_each_other(struct hetero_region *region)
+{
+	for (unsigned i = 0; i < HETERO_SLOTS + 8; i++)
+		CHECK(in_child(joins, region) == 0);
+	CHECK(taken(region) <= HETERO_SLOTS);
+}
+
+static int reserves_and_dies(struct hetero_region *region)
+{
+	return hetero_memory_reserve(region, 0, 4096) ? 0 : 1;
+}
+
+static void sweeping_frees_the_dead_and_what_they_held(struct hetero_region *region)
+{
+	CHECK(in_child(reserves_and_dies, region) == 0);
+	CHECK(hetero_memory_used(region, 0, false) == 4096);
+	hetero_region_lock(region);
+	CHECK(hetero_slots_sweep(region) > 0);
+	CHECK(hetero_slots_sweep(region) == 0);
+	hetero_region_unlock(region);
+	CHECK(taken(region) == 0);
+	CHECK(hetero_memory_used(region, 0, false) == 0);
+}
+
+static int is_refused(struct hetero_region *region)
+{
+	hetero_log_set_level(0);
+	return !hetero_slot_join(region) && !hetero_memory_reserve(region, 0, 1) ? 0 : 1;
+}
+
+/* This thread stands for as many living processes as there are slots. */
+static void a_full_slice_gives_no_memory_until_somebody_dies(struct hetero_region *region)
+{
+	for (unsigned i = 0; i < HETERO_SLOTS; i++) {
+		pthread_mutex_lock(&region->slots[i].alive.mutex);
+		atomic_store(&region->slots[i].state, HETERO_SLOT_TAKEN);
+	}
+	CHECK(in_child(is_refused, region) == 0);
+	pthread_mutex_unlock(&region->slots[HETERO_SLOTS / 2].alive.mutex);
+	CHECK(in_child(joins, region) == 0);
+	for (unsigned i = 0; i < HETERO_SLOTS; i++)
+		if (i != HETERO_SLOTS / 2)
+			pthread_mutex_unlock(&region->slots[i].alive.mutex);
+}
+
+static int takes_the_dead_ones_slot(struct hetero_region *region)
+{
+	const struct hetero_region_slot *slot = hetero_slot_join(region);
+	return slot && atomic_load(&slot->busy_ns[0]) == 0 && atomic_load(&slot->used[0]) == 0 ? 0 : 1;
+}
+
+static void a_slot_that_is_taken_again_starts_from_nothing(struct hetero_region *region)
+{
+	for (unsigned i = 0; i < HETERO_SLOTS; i++)
+		atomic_store(&region->slots[i].busy_ns[0], 7);
+	CHECK(in_child(takes_the_dead_ones_slot, region) == 0);
+}
+
+int main(void)
+{
+	const struct hetero_limits limits = {.any = true};
+	snprintf(path, sizeof path, "/tmp/hetero-test-slots-%d.region", (int)getpid());
+	struct hetero_region *region = hetero_region_open(path, &limits);
+	CHECK(region != NULL);
+	if (!region)
+		return EXIT_FAILURE;
+	a_process_has_one_slot_that_says_who_it_is(region);
+	more_processes_than_slots_can_follow_each_other(region);
+	sweeping_frees_the_dead_and_what_they_held(region);
+	a_full_slice_gives_no_memory_until_somebody_dies(region);
+	a_slot_that_is_taken_again_starts_from_nothing(region);
+	unlink(path);
+	return TEST_RESULT();
+}

@@ -1,0 +1,113 @@
+"""Regions that somebody else wrote: what they say is obeyed, and what the library writes can be read from outside."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from simulated import Machine, uuid
+
+from hetero.enforcement import layout, region
+from hetero.enforcement.limits import DeviceLimit, Limits
+
+GIB = 1 << 30
+
+
+def write(machine: Machine, *devices: DeviceLimit) -> Path:
+    """The region of the machine's slice."""
+    path = machine.directory / "region"
+    region.create(path, Limits(slice_id="slice-1", devices=devices))
+    return path
+
+
+def test_a_region_is_obeyed_without_any_variable(machine: Machine, granted: Callable[[str], int]) -> None:
+    """The file alone makes a slice; nobody has prepared its locks."""
+    write(machine, DeviceLimit(uuid=uuid(0), memory=GIB))
+    assert granted(machine.run("fill").stdout) == 1024
+
+
+def test_a_region_wins_over_the_variables(machine: Machine, granted: Callable[[str], int]) -> None:
+    """What a program's owner puts into the environment does not widen a slice that is already there."""
+    write(machine, DeviceLimit(uuid=uuid(0), memory=GIB))
+    assert granted(machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT="8g").stdout) == 1024
+
+
+@pytest.mark.parametrize(("visible", "mib"), [("0", 1024), ("1", 3072), ("1,0", 3072), ("0,1", 1024)])
+def test_a_device_is_known_by_its_identity(
+    machine: Machine, granted: Callable[[str], int], visible: str, mib: int
+) -> None:
+    """Whatever order the program sees, each card has its own limit."""
+    machine.cards(12288, 12288)
+    write(machine, DeviceLimit(uuid=uuid(0), memory=GIB), DeviceLimit(uuid=uuid(1), memory=3 * GIB))
+    assert granted(machine.run("fill", CUDA_VISIBLE_DEVICES=visible).stdout) == mib
+
+
+def test_a_card_outside_the_slice_gives_nothing(machine: Machine) -> None:
+    """Memory fails closed: a card that the region does not name is out of memory from the context on."""
+    machine.cards(12288, 12288)
+    write(machine, DeviceLimit(uuid=uuid(0), memory=GIB))
+    answer = machine.run("fill", CUDA_VISIBLE_DEVICES="1")
+    assert "CUDA_ERROR_OUT_OF_MEMORY" in answer.stderr
+    assert "granted" not in answer.stdout
+
+
+def test_what_a_slice_holds_can_be_read_from_outside(machine: Machine) -> None:
+    """The sum, the process with its name, and what was refused."""
+    path = write(machine, DeviceLimit(uuid=uuid(0), memory=GIB))
+    with machine.start("hold", "--mib", "512") as process:
+        assert process.stdout
+        assert process.stdout.readline() == "holding\n"
+        assert machine.run("fill", "--step", "1g").returncode == 0
+        state = region.read(path)
+        process.kill()
+    [device] = state.devices
+    assert (device.uuid, device.memory_used, device.refused) == (uuid(0), 512 << 20, 1)
+    assert [(one.name, one.memory) for one in state.processes if one.pid == process.pid] == [("hold", (512 << 20,))]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b"x" * 100, "is no region of this release"), (b"x" * layout.SIZE, "this library reads version 1")],
+)
+def test_a_file_that_is_no_region_gives_no_memory(machine: Machine, content: bytes, complaint: str) -> None:
+    """It is left as it is, and one line says what to do."""
+    path = machine.directory / "region"
+    path.write_bytes(content)
+    answer = machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT="1g")
+    assert answer.returncode == 1
+    assert complaint in answer.stderr
+    assert "granted" not in answer.stdout
+    assert path.stat().st_size == len(content)
+
+
+def test_a_region_that_was_never_finished_is_made_anew(machine: Machine, granted: Callable[[str], int]) -> None:
+    """Its maker died between making the file and filling it."""
+    (machine.directory / "region").write_bytes(bytes(layout.SIZE))
+    assert granted(machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT="2g").stdout) == 2048
+
+
+def test_a_region_is_the_owners_alone(machine: Machine) -> None:
+    """Neither readable nor writable by others, whatever the umask; a link in its place is not followed."""
+    machine.run("sh", "-c", "umask 0; exec fill", CUDA_DEVICE_MEMORY_LIMIT="1g")
+    path = machine.directory / "region"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.rename(machine.directory / "elsewhere")
+    path.symlink_to(machine.directory / "elsewhere")
+    assert "cannot be opened" in machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT="1g").stderr
+
+
+def test_many_first_processes_make_one_region(machine: Machine) -> None:
+    """Those that come at the same moment share the slice: together they get the limit once."""
+    script = "for i in 1 2 3 4 5 6 7 8; do hold --mib 256 & done; sleep 1; kill $(jobs -p) 2>/dev/null; wait"
+    answer = subprocess.run(
+        ["bash", "-c", script],
+        env=machine.environment(CUDA_DEVICE_MEMORY_LIMIT="1g"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert answer.stdout.count("holding") == 4
+    assert answer.stderr.count("CUDA_ERROR_OUT_OF_MEMORY") == 4
