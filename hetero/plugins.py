@@ -64,17 +64,18 @@ def load(
     Raises:
         PluginError: A required plugin is not installed or cannot be used.
     """
-    loader = _Loader()
-    names = set()
+    loader, names, unwanted = _Loader(), set(), set(disabled)
     for entry in installed() if entries is None else entries:
         names.add(entry.name)
-        if entry.name not in set(disabled):
+        if entry.name not in unwanted:
             loader.add(entry)
     for name in required:
         if name in loader.failures:
             raise loader.failures[name]
         if name not in names:
             raise PluginError(name, "is required by the configuration but not installed", "install its package")
+        if name in unwanted:
+            raise PluginError(name, "is both required and disabled by the configuration", "keep one of the two")
     return loader.result()
 
 
@@ -97,6 +98,7 @@ class _Loader:
             commands = _called(entry, hooks.hetero_register_commands)
             _check_vendors(entry, vendors, self._vendors)
             _check_named(entry, "scorer", scorers, self._scorers)
+            _check_scorers(entry, scorers)
             _check_named(entry, "command", commands, self._commands)
         except PluginError as error:
             self._skip(error)
@@ -182,12 +184,26 @@ def _check_named(entry: EntryPoint, kind: str, items: list[Any], taken: Mapping[
     """Names are how everything that is registered is found, so each has one of its own."""
     seen = set(taken)
     for item in items:
-        name = getattr(item, "name", None)
+        name = _attribute(item, "name")
         if not isinstance(name, str) or not name:
             raise PluginError(entry.name, f"registered a {kind} without a name: {type(item).__name__}")
         if name in seen:
             raise PluginError(entry.name, f"{kind} {name!r} is already registered", "remove one of the two")
         seen.add(name)
+
+
+def _check_scorers(entry: EntryPoint, scorers: list[Any]) -> None:
+    for scorer in scorers:
+        if not callable(_attribute(scorer, "score")):
+            raise PluginError(entry.name, f"scorer {scorer.name!r} has no method score")
+
+
+def _attribute(item: Any, name: str) -> Any:
+    """An attribute of a stranger's object; a property of it that fails is as good as none."""
+    try:
+        return getattr(item, name, None)
+    except Exception:
+        return None
 
 
 def _origin(entry: EntryPoint) -> str:

@@ -40,16 +40,20 @@ def guarded(action: Callable[[], int]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has what it wanted (`| head`); leave without Python's complaint at exit.
-        sys.stderr.close()
-        return 0
+        return unread()
     except Exception as error:
         return _defect(error)
 
 
+def unread() -> int:
+    """The exit code when the reader has what it wanted (``| head``); keeps Python from complaining at exit."""
+    sys.stderr.close()
+    return 0
+
+
 def say(line: str) -> None:
     """One line for the user on standard error."""
-    click.echo(f"hetero: {line}", err=True)
+    click.echo(f"hetero: {' '.join(line.splitlines())}", err=True)
 
 
 def _told(error: HeteroError) -> int:

@@ -12,7 +12,7 @@ import click
 import hetero
 from hetero import log
 from hetero.cli.context import Context
-from hetero.cli.failures import guarded
+from hetero.cli.failures import guarded, unread
 
 _log = log.logger("cli")
 
@@ -33,6 +33,17 @@ class Commands(click.Group):
             command: click.Command = import_module(f"hetero.cli.{name}").command
             return command
         return _of_plugins(ctx).get(name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that left early is no failure, which click and rich would make of it."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            return unread()
+        except SystemExit as error:
+            if isinstance(error.__context__, BrokenPipeError):
+                return unread()
+            raise
 
 
 def _of_plugins(ctx: click.Context) -> dict[str, click.Command]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 VERSION = 1
 """Version of the JSON. Fields are added within a version, never removed or given another meaning."""
 
+_ENDLESS = 1_000_000
+"""Characters: wider than any row."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 Row = Mapping[str, Any]
@@ -58,7 +61,7 @@ def emit_table(rows: Sequence[Row], columns: Sequence[Column], *, title: str = "
     from rich.console import Console
 
     terminal = sys.stdout.isatty()
-    Console(width=None if terminal else 1000, soft_wrap=not terminal).print(
+    Console(width=None if terminal else _ENDLESS, soft_wrap=not terminal).print(
         table(rows, columns, title=title, plain=not terminal)
     )
 
@@ -68,7 +71,12 @@ def table(rows: Sequence[Row], columns: Sequence[Column], *, title: str = "", pl
     from rich import box
     from rich.table import Table
 
-    result = Table(title=title or None, title_justify="left", box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
+    result = Table(
+        title=_plain(title) if title else None,
+        title_justify="left",
+        box=None if plain else box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for one in columns:
         result.add_column(one.heading, justify="right" if one.number else "left", overflow="fold", no_wrap=plain)
     for row in rows:

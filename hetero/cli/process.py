@@ -55,6 +55,9 @@ def run(
         except OSError as error:
             say(f"{command[0]}: cannot be executed: {error.strerror}")
             return NOT_EXECUTABLE
+        except ValueError as error:  # a word with a zero byte, a variable with "=" in its name
+            say(f"{command[0]!r}: cannot be executed: {error}")
+            return NOT_EXECUTABLE
         target.append(child)
         for number in waiting:
             child.send_signal(number)
@@ -74,7 +77,9 @@ def _forwarding(waiting: list[int]) -> Iterator[list[subprocess.Popen[bytes]]]:
             # Popen knows whether the child was reaped: its pid is never used after that.
             children[0].send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in FORWARDED}
+    # What is ignored here (nohup, a job in the background) the child ignores too, and goes on.
+    heard = [number for number in FORWARDED if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, forward) for number in heard}
     try:
         yield children
     finally:

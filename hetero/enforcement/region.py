@@ -7,7 +7,9 @@ slice lives is known for certain only to the native side, by a mutex that the ke
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import struct
 import time
 from pathlib import Path
@@ -75,9 +77,9 @@ def create(path: Path, limits: Limits) -> None:
     Raises:
         RegionError: The limits do not fit into a region, or the file cannot be written.
     """
-    if len(limits.devices) > layout.DEVICES:
-        raise RegionError(str(path), f"a slice has at most {layout.DEVICES} devices, not {len(limits.devices)}")
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    _check_limits(path, limits)
+    # A name that nobody has: a partial file left by a process that died is not taken for the region.
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(6)}.partial")
     try:
         _write(partial, _packed(limits))
         # A link, not a rename: it refuses to replace a region that programs may already be using.
@@ -87,7 +89,8 @@ def create(path: Path, limits: Limits) -> None:
     except OSError as error:
         raise RegionError(str(path), f"cannot be written: {error.strerror}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def read(path: Path) -> RegionState:
@@ -101,7 +104,8 @@ def read(path: Path) -> RegionState:
     except OSError as error:
         raise RegionError(str(path), f"cannot be read: {error.strerror}") from error
     _check(path, data)
-    count = len([index for index in range(layout.DEVICES) if _described(data, index)])
+    # Positions are kept: a slice whose first device has no limit still begins with it.
+    count = max((index + 1 for index in range(layout.DEVICES) if _described(data, index)), default=0)
     return RegionState(
         slice_id=_text(_get(data, layout.REGION, "slice_id")),
         read_ns=time.monotonic_ns(),
@@ -123,6 +127,23 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def _check_limits(path: Path, limits: Limits) -> None:
+    if len(limits.devices) > layout.DEVICES:
+        raise RegionError(str(path), f"a slice has at most {layout.DEVICES} devices, not {len(limits.devices)}")
+    for text in (limits.slice_id, *(device.uuid for device in limits.devices)):
+        # Cut, it would name another slice or no device at all.
+        if len(text.encode()) >= layout.DEVICE.fields["uuid"].size:
+            raise RegionError(str(path), f"{text!r} does not fit: a region has 63 bytes for it")
+    for device in limits.devices:
+        for name, value, bits in (
+            ("memory", device.memory, 64),
+            ("physical", device.physical, 64),
+            ("cores", device.cores, 32),
+        ):
+            if not 0 <= value < 1 << bits:
+                raise RegionError(str(path), f"{name} {value} of {device.uuid} does not fit into {bits} bits")
+
+
 def _packed(limits: Limits) -> bytes:
     data = bytearray(layout.SIZE)
     header = {
@@ -132,13 +153,13 @@ def _packed(limits: Limits) -> bytes:
         "device_count": layout.DEVICES,
         "slot_capacity": layout.SLOTS,
         "created_ns": time.time_ns(),
-        "slice_id": limits.slice_id.encode()[:63],
+        "slice_id": limits.slice_id.encode(),
         "state": layout.READY,
     }
     for name, value in header.items():
         _put(data, layout.REGION, name, value)
     for index, device in enumerate(limits.devices):
-        _put(data, layout.DEVICE, "uuid", device.uuid.encode()[:63], index)
+        _put(data, layout.DEVICE, "uuid", device.uuid.encode(), index)
         _put(data, layout.DEVICE, "memory_limit", device.memory, index)
         _put(data, layout.DEVICE, "core_limit", device.cores, index)
         _put(data, layout.DEVICE, "physical_memory", device.physical, index)
@@ -153,6 +174,9 @@ def _check(path: Path, data: bytes) -> None:
         raise RegionError(str(path), f"is of version {version}; this release reads version {layout.VERSION}")
     if len(data) != layout.SIZE or _get(data, layout.REGION, "size") != layout.SIZE:
         raise RegionError(str(path), f"has {len(data)} bytes instead of {layout.SIZE}")
+    counts = (_get(data, layout.REGION, "device_count"), _get(data, layout.REGION, "slot_capacity"))
+    if counts[0] > layout.DEVICES or counts[1] != layout.SLOTS:
+        raise RegionError(str(path), f"is damaged: it counts {counts[0]} devices and {counts[1]} slots")
     if _get(data, layout.REGION, "state") != layout.READY:
         raise RegionError(str(path), "was never finished")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from hetero import log
-from hetero.errors import EnforcementError, HeteroError, WireError
+from hetero.errors import EnforcementError, WireError
 from hetero.model import wire
 from hetero.model.allocation import Slice
 
@@ -79,8 +79,10 @@ class SliceStore:
             EnforcementError: The directory cannot be used.
         """
         self._prepare()
-        with (self.directory / _LOCK).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with _usable(self.directory):
+            lock = (self.directory / _LOCK).open("w")
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             self._locked = True
             try:
                 yield
@@ -92,18 +94,30 @@ class SliceStore:
         return self._slices / slice_id
 
     def create(self, record: LocalSlice) -> Hold:
-        """Store a slice whose directory exists, and hold it. Call it inside :meth:`locked`."""
+        """Store a slice whose directory exists, and hold it. Call it inside :meth:`locked`.
+
+        Raises:
+            EnforcementError: The file system refused; then nobody holds the slice.
+        """
         directory = self.path(record.held.id)
-        descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        partial = directory / f"{_RECORD}.partial"
-        partial.write_text(wire.encode(record))
-        partial.rename(directory / _RECORD)  # whoever looks without the store's lock sees all of it or nothing
+        with _usable(self.directory), contextlib.ExitStack() as undo:
+            descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            undo.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits only for one who looks whether somebody holds it
+            partial = directory / f"{_RECORD}.partial"
+            partial.write_text(wire.encode(record))
+            partial.rename(directory / _RECORD)  # whoever looks without the store's lock sees all of it or nothing
+            undo.pop_all()
         return Hold(descriptor)
 
     def make_directory(self, slice_id: str) -> Path:
-        """The directory for a new slice, for this user alone."""
-        self.path(slice_id).mkdir(mode=0o700)
+        """The directory for a new slice, for this user alone.
+
+        Raises:
+            EnforcementError: The file system refused.
+        """
+        with _usable(self.directory):
+            self.path(slice_id).mkdir(mode=0o700)
         return self.path(slice_id)
 
     def live(self) -> tuple[LocalSlice, ...]:
@@ -118,20 +132,16 @@ class SliceStore:
         )
 
     def _live(self, directory: Path) -> LocalSlice | None:
-        record = self._read(directory)
+        try:
+            record = _read(directory)
+        except (OSError, WireError) as error:
+            # Left as it is: only with its record could the vendor undo what it made.
+            _log.error("slice unreadable; remove its directory", slice=directory.name, reason=str(error))
+            return None
         if _held(directory / _LOCK):
             return record
         self._remove(directory, record)
         return None
-
-    def _read(self, directory: Path) -> LocalSlice | None:
-        try:
-            return wire.decode((directory / _RECORD).read_bytes(), LocalSlice)
-        except FileNotFoundError:
-            return None  # being made, or left by somebody who died while making it
-        except (OSError, WireError) as error:
-            _log.error("slice unreadable", slice=directory.name, reason=str(error))
-            return None
 
     def _remove(self, directory: Path, record: LocalSlice | None) -> None:
         if record is None and not self._locked:
@@ -139,20 +149,15 @@ class SliceStore:
         try:
             if record is not None:
                 self._release(record)
-        except HeteroError as error:
+        except Exception as error:  # a defect of one vendor must not keep the slices of the others
             _log.error("slice not released; it is tried again later", slice=directory.name, reason=str(error))
             return
         shutil.rmtree(directory, ignore_errors=True)
 
     def _prepare(self) -> None:
-        try:
+        with _usable(self.directory):
             self._slices.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_owner()
-        except OSError as error:
-            raise EnforcementError(
-                f"{self.directory}: slices cannot be kept there ({error.strerror}); "
-                "set HETERO_RUNTIME_DIR to another directory"
-            ) from error
 
     def _check_owner(self) -> None:
         found = self.directory.lstat()
@@ -163,6 +168,25 @@ class SliceStore:
         self.directory.chmod(0o700)
 
 
+@contextlib.contextmanager
+def _usable(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EnforcementError(
+            f"{directory}: slices cannot be kept there ({error.strerror}); set HETERO_RUNTIME_DIR to another directory"
+        ) from error
+
+
+def _read(directory: Path) -> LocalSlice | None:
+    """The record; None when it is being made, or was left by somebody who died while making it."""
+    try:
+        data = (directory / _RECORD).read_bytes()
+    except FileNotFoundError:
+        return None
+    return wire.decode(data, LocalSlice)
+
+
 def _held(lock: Path) -> bool:
     """True when some process holds the lock: this one could not have it."""
     try:
@@ -170,6 +194,6 @@ def _held(lock: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    except BlockingIOError:
-        return True
+    except OSError:
+        return True  # held, or not to be asked: then its share is not given to anybody else
     return False

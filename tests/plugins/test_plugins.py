@@ -54,6 +54,14 @@ BROKEN = {
     "twice": (registers("return [fake_vendor('x'), fake_vendor('x')]"), "vendor 'x' is already registered"),
     "scorer": (registers("return [object()]", hook="hetero_register_scorers"), "scorer without a name: object"),
     "command": (registers("return [Named('')]", hook="hetero_register_commands"), "command without a name: Named"),
+    "scores": (registers("return [Named('a')]", hook="hetero_register_scorers"), "scorer 'a' has no method score"),
+    "late": (registers("yield fake_vendor('x'); raise OSError('gone')"), "OSError: gone"),
+    "single": (registers("return fake_vendor('x')"), "TypeError"),
+    "moody": (
+        registers("return [type('M', (), {'name': property(lambda self: 1 / 0)})()]", hook="hetero_register_commands"),
+        "command without a name: M",
+    ),
+    "wordless": (registers("return [fake_vendor('Not A Name')]"), "is no vendor name"),
     "same": (registers("return [Named('a'), Named('a')]", hook="hetero_register_scorers"), "scorer 'a' is already"),
 }
 
@@ -87,6 +95,31 @@ def test_a_required_plugin_must_be_installed(distribution: Callable[..., EntryPo
     """The sentence says what to do."""
     with pytest.raises(PluginError, match="not installed; install its package"):
         plugins.load([distribution("zgood", GOOD)], required=["absent"])
+
+
+def test_a_plugin_is_not_required_and_disabled(distribution: Callable[..., EntryPoint]) -> None:
+    """The configuration contradicts itself: leaving the plugin out in silence would be the worse reading."""
+    with pytest.raises(PluginError, match="both required and disabled"):
+        plugins.load([distribution("zgood", GOOD)], required=["zgood"], disabled=["zgood"])
+
+
+def test_all_that_is_broken_stops_nobody(distribution: Callable[..., EntryPoint]) -> None:
+    """All of them at once, before and after one that works."""
+    broken = {name: code for name, (code, _) in BROKEN.items() if name != "nothing"}
+    entries = [distribution(name, code) for name, code in broken.items()]
+    found = plugins.load([*entries, distribution("good", GOOD), distribution("last", registers("return []"))])
+    assert list(found.vendors) == ["good"]
+    assert set(found.failures) == set(broken)
+    assert not found.scorers
+    assert not found.commands
+
+
+def test_a_plugin_is_taken_whole_or_not_at_all(distribution: Callable[..., EntryPoint]) -> None:
+    """A scorer without a name leaves out the vendor beside it, whose name stays free for another plugin."""
+    half = GOOD + "\n@hookimpl\ndef hetero_register_scorers():\n    return [object()]\n"
+    found = plugins.load([distribution("half", half), distribution("whole", GOOD)])
+    assert found.origins == {"good": "hetero-whole 1.0"}
+    assert set(found.failures) == {"half"}
 
 
 def test_a_disabled_plugin_is_not_even_imported(distribution: Callable[..., EntryPoint]) -> None:

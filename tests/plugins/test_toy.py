@@ -13,6 +13,13 @@ INSTALLED = ROOT / "build/plugins"
 Hetero = Callable[..., CompletedProcess[str]]
 
 
+def test_what_is_installed_is_what_is_here() -> None:
+    """The tests are about the package as it is now; ``make build`` installs it again."""
+    source = ROOT / "tests/plugins/hetero-toy/hetero_toy"
+    for file in source.glob("*.py"):
+        assert (INSTALLED / "hetero_toy" / file.name).read_text() == file.read_text(), file.name
+
+
 def test_it_stands_beside_the_others(hetero: Hetero) -> None:
     """Without its path it is not there; with it, it is one of the vendors."""
     without = json.loads(hetero("vendors", "--output", "json").stdout)["vendors"]

@@ -26,21 +26,22 @@ class JsonDiscovery(Discovery):
 
     def devices(self) -> Sequence[Device]:
         """The widgets of the file, in its order."""
-        return [_device(index, one) for index, one in enumerate(_read())]
+        path = _file()
+        try:
+            return [_device(index, one) for index, one in enumerate(json.loads(path.read_text()))]
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            raise DriverFailed(f"reading {path}", 1, f"{type(error).__name__}: {error}") from error
 
     def sample(self) -> Sequence[Sample]:
         """Widgets do not tell what they are doing, only how they are."""
         return [Sample(uuid=one.uuid, memory_used=0, health=one.health) for one in self.devices()]
 
 
-def _read() -> list[dict[str, Any]]:
-    path = os.environ.get(VARIABLE)
-    if not path or not Path(path).exists():
-        raise DriverMissing(path or "libtoy.json", f"name a file of widgets in {VARIABLE}")
-    try:
-        return list(json.loads(Path(path).read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise DriverFailed("read", 1, str(error)) from error
+def _file() -> Path:
+    path = Path(os.environ.get(VARIABLE) or "libtoy.json")
+    if VARIABLE not in os.environ or not path.exists():
+        raise DriverMissing(str(path), f"name a file of widgets in {VARIABLE}")
+    return path
 
 
 def _device(index: int, one: dict[str, Any]) -> Device:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import hetero_toy
+import msgspec
 import pytest
 
-from hetero.errors import DriverFailed, DriverMissing
+from hetero.errors import DriverFailed, DriverMissing, InvalidValue
+from hetero.model.allocation import Grant, Slice
 from hetero.model.ask import Ask
 from hetero.model.share import Share
 from hetero.testing import VendorConformance, fake_device
@@ -20,6 +23,7 @@ class TestToy(VendorConformance):
     vendor = hetero_toy.toy
     package = "hetero_toy"
     models = (hetero_toy.toy.splitting.model("Toy W1", 4096),)
+    surroundings: ClassVar = {"TOY_DEVICES": str(Path(__file__).with_name("widgets.json"))}
 
 
 def test_memory_is_rounded_up_to_steps() -> None:
@@ -46,12 +50,43 @@ def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         hetero_toy.toy.discovery.devices()
 
 
-def test_a_broken_driver_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that cannot be read is a failure of the driver."""
-    (tmp_path / "widgets.json").write_text("{")
+@pytest.mark.parametrize(
+    "text",
+    ["{", "7", "[7]", '[{"numa": 0}]', '[{"uuid": "w-1", "numa": "left"}]'],
+    ids=["no JSON", "no list", "no widget", "no identity", "no number"],
+)
+def test_a_broken_driver_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """A file that cannot be understood is a failure of the driver, which is named."""
+    (tmp_path / "widgets.json").write_text(text)
     monkeypatch.setenv("TOY_DEVICES", str(tmp_path / "widgets.json"))
-    with pytest.raises(DriverFailed):
+    with pytest.raises(DriverFailed, match=r"widgets\.json answered 1"):
         hetero_toy.toy.discovery.devices()
+
+
+@pytest.mark.parametrize("memory", [100, 4097, 0])
+def test_widgets_are_built_of_steps(memory: int) -> None:
+    """A widget with half a step does not exist."""
+    with pytest.raises(InvalidValue, match="multiple of 256"):
+        hetero_toy.toy.splitting.model("Toy W1", memory)
+
+
+def test_programs_are_told_their_share_in_order() -> None:
+    """Devices, memory and compute stand in the same place of each list."""
+    one, two = (msgspec.structs.replace(fake_device(index), uuid=f"w-{index}") for index in (1, 0))
+    shares = [Share(quantities={"memory": memory, "cores": 30}) for memory in (256, 512)]
+    grants = tuple(Grant(device=device, share=share) for device, share in zip((one, two), shares, strict=True))
+    assert hetero_toy.toy.enforcement.prepare(Slice(id="s", grants=grants, directory="/run/s")).env == {
+        "TOY_VISIBLE_DEVICES": "w-1,w-0",
+        "TOY_MEMORY_MIB": "256,512",
+        "TOY_CORES_PERCENT": "30,30",
+    }
+
+
+@pytest.mark.parametrize(("left", "score"), [(4096, 0.1), (2049, 0.1), (2048, 0.0), (0, 0.0)])
+def test_the_scorer_prefers_widgets_that_stay_cool(left: int, score: float) -> None:
+    """Half full is too hot."""
+    widget = msgspec.structs.replace(fake_device(), model=TestToy.models[0])
+    assert hetero_toy.KeepWidgetsCool().score("node", widget, {"memory": left}) == score
 
 
 def test_the_scorer_speaks_of_widgets_alone() -> None:
