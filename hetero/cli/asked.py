@@ -150,7 +150,6 @@ def _kind(vendor: str, chosen: Device | None, devices: Sequence[Device]) -> tupl
     if len(wanted) == 1:
         return wanted[0]
     if not wanted:
-        what = "is not on this machine" if vendor else "cannot be chosen: this machine has none"
-        raise InvalidValue("--vendor" if vendor else "device", vendor, f"{what} (see 'hetero doctor')")
+        raise InvalidValue("--vendor", vendor, "has no device on this machine (see 'hetero devices')")
     names = ", ".join(dict.fromkeys(kind[0] for kind in wanted))
     raise InvalidValue("--device", "", f"is needed: this machine has devices of several kinds ({names})")

@@ -81,8 +81,10 @@ def read_with(load: Callable[[str], T], path: Path) -> T:
     Raises:
         InvalidConfiguration: As :func:`read_yaml`.
     """
+    text = ""
     try:
-        return load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return load(text)
     except OSError as error:
         raise InvalidConfiguration(str(path), f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -90,12 +92,20 @@ def read_with(load: Callable[[str], T], path: Path) -> T:
     except RecursionError as error:
         raise InvalidConfiguration(str(path), "is nested too deeply to be read") from error
     except Exception as error:  # of a 13th month or '!!int x' the reader lets Python's own error out
-        raise InvalidConfiguration(str(path), yaml_problem(error)) from error
+        raise InvalidConfiguration(str(path), yaml_problem(error, text)) from error
 
 
-def yaml_problem(error: Exception) -> str:
-    """What a YAML reader found wrong, in one line."""
-    mark = getattr(error, "problem_mark", None)
+def yaml_problem(error: Exception, text: str) -> str:
+    """What a YAML reader found wrong in a text, in one line."""
     problem = getattr(error, "problem", None) or next(iter(str(error).splitlines()), type(error).__name__)
-    where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-    return f"is no YAML: {problem}{where}"
+    return f"is no YAML: {problem}{_where(error, text)}"
+
+
+def _where(error: Exception, text: str) -> str:
+    mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
+    if mark is not None:
+        return f" in line {mark.line + 1}, column {mark.column + 1}"
+    if isinstance(position, int):  # of a character that YAML forbids
+        before = text[:position]
+        return f" in line {before.count(chr(10)) + 1}, column {position - before.rfind(chr(10))}"
+    return ""

@@ -44,7 +44,7 @@ def discover(vendors: Mapping[str, Vendor]) -> Machine:
     failures: dict[str, Exception] = {}
     for name in sorted(vendors):
         try:
-            devices.extend(vendors[name].discovery.devices())
+            devices += tuple(vendors[name].discovery.devices())  # all of a vendor's, or none
         except DriverMissing as error:
             failures[name] = error  # nothing is broken: the machine has no such devices
         except Exception as error:

@@ -92,6 +92,13 @@ def _from_terminal(number: int) -> bool:
     if number not in (signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH):
         return False
     try:
-        return os.tcgetpgrp(0) == os.getpgrp()
+        # By its name: standard input may be a pipe while the keys still come from the terminal.
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

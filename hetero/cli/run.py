@@ -54,6 +54,7 @@ def command(  # noqa: PLR0913, PLR0917 — one for each option
     vendors = context.plugins.vendors
     machine = discover(vendors)
     name = f"run-{secrets.token_hex(4)}"
+    _need_devices(machine)
     if manifest is not None:
         asked = by_manifest(manifest, container, words, vendors, name)
     else:
@@ -68,6 +69,15 @@ def _refuse_nonsense(options: Options, manifest: Path | None, container: str) ->
         raise InvalidValue("-f", str(manifest), "cannot be combined with options that describe the slice")
     if manifest is None and container:
         raise InvalidValue("--container", container, "needs a manifest; add -f FILE")
+
+
+def _need_devices(machine: Machine) -> None:
+    """Without any device no ask can be held: the drivers' own words say why."""
+    if not machine.devices:
+        reasons = "; ".join(f"{vendor}: {failure}" for vendor, failure in machine.failures.items())
+        raise Unplaceable(
+            f"this machine has no device to slice ({reasons or 'no driver shows any'}); see 'hetero doctor'"
+        )
 
 
 def _run(context: Context, machine: Machine, asked: Asked) -> int:

@@ -50,7 +50,7 @@ def decode(text: str | bytes, kind: type[T]) -> T:
 def _envelope(text: str | bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise WireError(f"not a stored record: {error}") from error
 
 

@@ -1,7 +1,7 @@
 /*
  * The shared region of a slice: one file, mapped by every process of the slice, by the node's agent and by `hetero
  * top`. All fields are of fixed width and little endian; their places are pinned below and mirrored in
- * hetero/enforcement/region.py.
+ * hetero/enforcement/layout.py.
  *
  * Version 1. Within a version fields may be added in reserved space, where 0 means "as before"; anything else is a new
  * version, and a reader refuses a version that it does not know.

@@ -115,7 +115,7 @@ def test_a_device_taken_whole_has_no_room_for_a_second(
         (["--device", "2", "--", "true"], "--device: '2' is not on this machine; there are: 0 to 1"),
         (["--device", "-1", "--", "true"], "--device: '-1' is not on this machine"),
         (["--device", "fake-9", "--", "true"], "--device: 'fake-9' is not on this machine"),
-        (["--vendor", "acme", "--", "true"], "--vendor: 'acme' is not on this machine (see 'hetero doctor')"),
+        (["--vendor", "acme", "--", "true"], "--vendor: 'acme' has no device on this machine (see 'hetero devices')"),
         (["--vendor", "acme", "--device", "0", "--", "true"], "has not made the chosen device, fake has"),
         (["--container", "main", "--", "true"], "--container: 'main' needs a manifest; add -f FILE"),
         (["--memory", "99999999999999999999t", "--", "true"], "no device of this machine can hold the slice"),
@@ -275,8 +275,9 @@ def test_a_machine_without_devices_is_one_sentence(hetero: Hetero, install: Inst
     install(fake_vendor(devices=None))
     answer = hetero("run", "--memory", "1g", "--", "true")
     assert answer.code == 2
-    assert answer.told == "device: '' cannot be chosen: this machine has none (see 'hetero doctor')"
-    assert "there are: none" in hetero("run", "--device", "0", "--", "true").told
+    reason = "fake: libfake.so.1 was not found: install the fake driver"
+    assert answer.told == f"this machine has no device to slice ({reason}); see 'hetero doctor'"
+    assert hetero("run", "--device", "0", "--", "true").told == answer.told
 
 
 def test_an_unhealthy_device_is_not_given(hetero: Hetero, install: Install) -> None:

@@ -1,0 +1,271 @@
+"""What a user sees of a failure: one line for each problem, the right exit code, and never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from hetero import errors, log, metrics
+from hetero.cli.failures import guarded, say
+from hetero.errors import (
+    DriverFailed,
+    DriverMissing,
+    EnforcementError,
+    HeteroError,
+    InvalidConfiguration,
+    InvalidRequest,
+    InvalidValue,
+    PluginError,
+    RegionError,
+    Unplaceable,
+    WireError,
+)
+
+OURS = [
+    InvalidValue("--memory", "2x", "is no size"),
+    InvalidConfiguration("/etc/hetero/config.yaml", "log.level: 'loud' is no level"),
+    Unplaceable("no device of this machine can hold the slice"),
+    PluginError("acme", "cannot be imported", "install it again"),
+    DriverMissing("libacme.so", "install the driver"),
+    DriverFailed("acmeInit", 3, "busy"),
+    EnforcementError("the slice cannot be made"),
+    RegionError("/run/region", "is no region"),
+    WireError("not a stored record"),
+]
+
+
+def _raising(error: BaseException) -> Callable[[], int]:
+    def action() -> int:
+        raise error
+
+    return action
+
+
+def _every_error() -> Iterator[type[HeteroError]]:
+    found = [HeteroError]
+    for one in found:
+        yield one
+        found.extend(one.__subclasses__())
+
+
+Told = Callable[[BaseException], tuple[int, list[str]]]
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Told:
+    """Exit code and lines for an error."""
+
+    def tell(error: BaseException) -> tuple[int, list[str]]:
+        code = guarded(_raising(error))
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        return code, captured.err.splitlines()
+
+    return tell
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 127, 137])
+def test_what_works_is_silent_and_keeps_its_code(capsys: pytest.CaptureFixture[str], code: int) -> None:
+    """The exit code of ``hetero run`` is the command's own."""
+    assert guarded(lambda: code) == code
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("error", OURS, ids=lambda error: type(error).__name__)
+def test_a_failure_of_ours_is_one_line_in_its_own_words(told: Told, error: HeteroError) -> None:
+    """With the program's name before it, so that it can be told apart in a log."""
+    assert told(error) == (error.exit_code, [f"hetero: {error}"])
+
+
+def test_wrong_input_is_2_and_everything_else_is_1() -> None:
+    """Scripts can tell whether to fix the call or the machine."""
+    codes = {one: one.exit_code for one in _every_error() if one.__module__ == errors.__name__}
+    assert {one.__name__ for one, code in codes.items() if code == 2} == {
+        "UserError",
+        "InvalidValue",
+        "InvalidRequest",
+        "InvalidConfiguration",
+        "Unplaceable",
+    }
+    assert set(codes.values()) == {1, 2}
+
+
+def test_each_problem_of_a_request_is_a_line(told: Told) -> None:
+    """All at once, in the order of the request: nobody wants to find them one by one."""
+    problems = [InvalidValue(f"limits[{index}]", index, "is wrong") for index in range(3)]
+    assert told(InvalidRequest(problems)) == (2, [f"hetero: {one}" for one in problems])
+
+
+@pytest.mark.parametrize(("error", "grows"), [(OURS[0], 1), (OURS[2], 1), (OURS[4], 0), (ValueError("x"), 0)])
+def test_refused_requests_are_counted(told: Told, error: Exception, grows: int) -> None:
+    """What users did wrong is a number; what broke is none of it."""
+    before = metrics.refused_requests.value(type(error).__name__)
+    told(error)
+    assert metrics.refused_requests.value(type(error).__name__) == before + grows
+
+
+# Words of the command line
+
+
+@click.group()
+@click.option("--memory", type=int)
+def _group(memory: int | None) -> None:
+    """A group."""
+
+
+@_group.command("run")
+@click.argument("word")
+@click.option("--form", type=click.Choice(["table", "json"]))
+def _run(word: str, form: str) -> None:
+    """A command."""
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--nothing", "run"], r"No such option.*--nothing.* \(see 'hetero --help'\)"),
+        (["run"], r"Missing argument 'WORD' \(see 'hetero run --help'\)"),
+        (["run", "a", "b"], r"Got unexpected extra argument.*\bb\b.* \(see 'hetero run --help'\)"),
+        (
+            ["run", "--form", "x", "a"],
+            r"Invalid value for '--form': 'x' is not one of 'table', 'json' \(see 'hetero run --help'\)",
+        ),
+        (["walk"], r"No such command 'walk' \(see 'hetero --help'\)"),
+    ],
+)
+def test_a_wrong_word_is_one_line_with_the_help_that_explains_it(
+    capsys: pytest.CaptureFixture[str], words: list[str], line: str
+) -> None:
+    """The library's own words, in our form, with exit code 2."""
+    assert guarded(lambda: _group.main(words, prog_name="hetero", standalone_mode=False) or 0) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.fullmatch(f"hetero: {line}\n", captured.err)
+
+
+def test_a_wrong_word_without_a_command_has_no_hint(told: Told) -> None:
+    """An error raised by hand knows no command."""
+    assert told(click.UsageError("that is wrong.")) == (2, ["hetero: that is wrong"])
+    assert told(click.ClickException("cannot be done")) == (1, ["hetero: cannot be done"])
+
+
+# What nobody expected
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("x"), KeyError("x"), OSError(28, "No space left on device"), RecursionError()]
+)
+def test_a_defect_is_one_line_without_a_traceback(told: Told, error: Exception) -> None:
+    """Which error, and how to see where: a user cannot do anything with more."""
+    code, [line] = told(error)
+    assert code == 1
+    assert (
+        line == f"hetero: an unexpected {type(error).__name__}: {error}; run again with --log-level debug to see where"
+    )
+
+
+def test_the_place_of_a_defect_is_in_the_debug_log(told: Told) -> None:
+    """Where it was promised to be."""
+    log.configure("debug")
+    with capture_logs() as lines:
+        told(ValueError("the reason"))
+    [line] = lines
+    assert line["log_level"] == "debug"
+    assert "test_failures.py" in line["trace"]
+    assert "ValueError: the reason" in line["trace"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
+def test_a_user_who_interrupts_needs_no_explanation(told: Told, error: BaseException) -> None:
+    """128 and the number of SIGINT, and not a word."""
+    assert told(error) == (130, [])
+
+
+def test_an_exit_on_purpose_is_left_alone() -> None:
+    """A plugin's command may leave with its own code."""
+    with pytest.raises(SystemExit) as caught:
+        guarded(_raising(SystemExit(3)))
+    assert caught.value.code == 3
+
+
+# Lines
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_line_is_one_line_whatever_it_says(text: str) -> None:
+    """A driver's words may hold line breaks; a user, and a log, get one line all the same."""
+    code, [line, *more] = _said(text)
+    assert (code, more) == (0, [])
+    assert line.startswith("hetero: ")
+
+
+def _said(text: str) -> tuple[int, list[str]]:
+    stream = io.StringIO()
+    with contextlib.redirect_stderr(stream):
+        code = guarded(lambda: say(text) or 0)
+    return code, stream.getvalue().splitlines()
+
+
+def test_several_lines_keep_all_their_words(told: Told) -> None:
+    """Joined, not cut."""
+    assert told(DriverFailed("init", 1, "first\nsecond"))[1] == ["hetero: init answered 1 (first second)"]
+
+
+def test_spaces_within_a_value_stay(told: Told) -> None:
+    """What the user gave is shown as it was."""
+    assert told(InvalidValue("--memory", "2  g", "is no size"))[1] == ["hetero: --memory: '2  g' is no size"]
+
+
+# A reader that leaves early
+
+
+WRITER = """
+import sys
+import click
+from hetero.cli.failures import guarded
+
+def action():
+    while True:
+        {write}
+
+sys.exit(guarded(action))
+"""
+
+
+@pytest.mark.parametrize("write", ['click.echo("line")', 'print("line")', 'sys.stdout.write("x" * 100000)'])
+def test_a_reader_that_has_enough_is_no_failure(write: str) -> None:
+    """``| head -1`` ends the command with 0 and nothing on standard error."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER.format(write=write)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        assert program.stdout
+        assert program.stderr
+        assert program.stdout.read(4)
+        program.stdout.close()
+        assert (program.wait(timeout=60), program.stderr.read()) == (0, b"")
+
+
+@pytest.mark.parametrize("words", ["vendors", "vendors --output json", "vendors --help"])
+def test_no_command_complains_about_a_reader_that_left(words: str) -> None:
+    """Nobody reads at all: not a word on standard error, whatever library meets it first."""
+    code = f"import sys; sys.stdin.read(); from hetero.cli.main import main; main({words.split()!r})"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        assert program.stdin
+        assert program.stdout
+        assert program.stderr
+        program.stdout.close()
+        program.stdin.close()
+        assert program.stderr.read() == b""
+        assert program.wait(timeout=60) == 0

@@ -1,0 +1,390 @@
+"""The region from Python: written whole or not at all, read without trust, and the same file that the runtime knows."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from simulated import Machine, uuid
+
+from hetero.enforcement import layout, region
+from hetero.enforcement.limits import DeviceLimit, Limits
+from hetero.enforcement.region import ProcessUse
+from hetero.errors import RegionError
+
+GIB = 1 << 30
+LIMITS = Limits(slice_id="slice-1", devices=(DeviceLimit(uuid="fake-0", memory=GIB, cores=30, physical=16 * GIB),))
+
+BYTES = st.integers(0, (1 << 64) - 1)
+NAMES = st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), max_size=63).filter(
+    lambda text: len(text.encode()) < 64
+)
+DEVICES = st.builds(
+    DeviceLimit, uuid=NAMES.filter(bool), memory=BYTES, cores=st.integers(0, (1 << 32) - 1), physical=BYTES
+)
+ANY_LIMITS = st.builds(Limits, slice_id=NAMES, devices=st.lists(DEVICES, max_size=layout.DEVICES).map(tuple))
+
+same_directory = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a region will be."""
+    return tmp_path / "region"
+
+
+@pytest.fixture
+def made(path: Path) -> Path:
+    """A sound region."""
+    region.create(path, LIMITS)
+    return path
+
+
+def _damage(path: Path, record: layout.Record, name: str, value: object, index: int = 0) -> None:
+    data = bytearray(path.read_bytes())
+    field = record.fields[name]
+    struct.pack_into("<" + field.format, data, record.start + index * record.size + field.offset, value)
+    path.write_bytes(data)
+
+
+# Creating
+
+
+@same_directory
+@given(limits=ANY_LIMITS)
+def test_what_was_written_is_read(tmp_path: Path, limits: Limits) -> None:
+    """Identity and limits of each device survive, in their order; nothing is in use and nobody is there."""
+    path = tmp_path / "region"
+    path.unlink(missing_ok=True)
+    region.create(path, limits)
+    state = region.read(path)
+    assert state.slice_id == limits.slice_id
+    assert [(one.uuid, one.memory_limit, one.core_limit) for one in state.devices] == [
+        (one.uuid, one.memory, one.cores) for one in limits.devices
+    ]
+    assert not any(
+        (one.memory_used, one.busy_ns, one.throttled_ns, one.launches, one.refused) != (0,) * 5 for one in state.devices
+    )
+    assert state.processes == ()
+
+
+def test_the_physical_memory_is_written(made: Path) -> None:
+    """The runtime needs it to tell a limit beyond the device."""
+    field = layout.DEVICE.fields["physical_memory"]
+    assert struct.unpack_from("<Q", made.read_bytes(), layout.DEVICE.start + field.offset) == (16 * GIB,)
+
+
+def test_every_field_of_a_new_header_is_as_the_runtime_wants_it(made: Path) -> None:
+    """A region is whole: magic, version, size and counts of this release, and ready."""
+    data = made.read_bytes()
+    header = {
+        name: struct.unpack_from("<" + field.format, data, field.offset)[0]
+        for name, field in layout.REGION.fields.items()
+    }
+    assert header.pop("created_ns") > 0
+    assert header == {
+        "magic": layout.MAGIC,
+        "layout_version": layout.VERSION,
+        "size": layout.SIZE,
+        "device_count": layout.DEVICES,
+        "slot_capacity": layout.SLOTS,
+        "state": layout.READY,
+        "flags": 0,  # the runtime makes its own mutexes
+        "generation": 0,
+        "slice_id": b"slice-1".ljust(64, b"\0"),
+    }
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_a_region_is_the_owners_alone(path: Path, umask: int) -> None:
+    """Whoever can write it can lift the limits, so the umask has no say."""
+    before = os.umask(umask)
+    try:
+        region.create(path, LIMITS)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_region_that_is_there_is_left_as_it_is(made: Path) -> None:
+    """Programs may be using it: asked again, e.g. after a restart, nothing changes and nothing fails."""
+    before = made.read_bytes()
+    region.create(made, Limits(slice_id="other", devices=(DeviceLimit(uuid="other"),)))
+    assert made.read_bytes() == before
+
+
+def test_nothing_but_the_region_is_left_behind(made: Path) -> None:
+    """The half written file is gone, also when the region was there before."""
+    region.create(made, LIMITS)
+    assert [one.name for one in made.parent.iterdir()] == ["region"]
+
+
+def test_what_a_dead_process_left_half_written_is_not_the_region(path: Path) -> None:
+    """Process ids come again: a partial file of the same id must not be taken for a region that is there."""
+    path.with_name(f"region.{os.getpid()}.partial").write_bytes(b"half")
+    region.create(path, LIMITS)
+    assert region.read(path).slice_id == "slice-1"
+
+
+def test_a_link_in_its_place_is_not_followed(path: Path, tmp_path: Path) -> None:
+    """Somebody else's file is never written through a link."""
+    target = tmp_path / "target"
+    path.symlink_to(target)
+    region.create(path, LIMITS)
+    assert not target.exists()
+
+
+def test_of_many_that_create_at_once_one_wins_whole(path: Path) -> None:
+    """Each offers other limits; the file is one of the offers, not a mixture."""
+    code = (
+        "import sys; from pathlib import Path; from hetero.enforcement import region\n"
+        "from hetero.enforcement.limits import DeviceLimit, Limits\n"
+        "own = sys.argv[2]; sys.stdin.readline()\n"
+        "devices = tuple(DeviceLimit(uuid=own, memory=int(own)) for _ in range(16))\n"
+        "region.create(Path(sys.argv[1]), Limits(slice_id=own, devices=devices))\n"
+    )
+    makers = [
+        subprocess.Popen([sys.executable, "-c", code, str(path), str(own)], stdin=subprocess.PIPE, text=True)
+        for own in range(1, 5)
+    ]
+    assert [(one.communicate("\n", timeout=60), one.returncode)[1] for one in makers] == [0] * 4
+    state = region.read(path)
+    assert {(one.uuid, str(one.memory_limit)) for one in state.devices} == {(state.slice_id, state.slice_id)}
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x"),) * 17), "at most 16 devices, not 17"),
+        (Limits(slice_id="a" * 64, devices=()), "63 bytes"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x" * 64),)), "63 bytes"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="ä" * 32),)), "63 bytes"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", memory=1 << 64),)), "memory 18446744073709551616 of x"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", memory=-1),)), "memory -1 of x"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", cores=1 << 32),)), "cores 4294967296 of x"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", physical=-1),)), "physical -1 of x"),
+    ],
+)
+def test_limits_that_do_not_fit_are_refused(path: Path, limits: Limits, says: str) -> None:
+    """Cut or wrapped round they would name another device or allow what was forbidden; no file is left."""
+    with pytest.raises(RegionError, match=says):
+        region.create(path, limits)
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["missing/region", "file/region"])
+def test_a_place_that_cannot_be_written_is_a_region_error(tmp_path: Path, place: str) -> None:
+    """The sentence names the file and the system's reason."""
+    (tmp_path / "file").touch()
+    with pytest.raises(RegionError, match="cannot be written: No") as caught:
+        region.create(tmp_path / place, LIMITS)
+    assert caught.value.path == str(tmp_path / place)
+
+
+# Reading what cannot be trusted
+
+
+def test_a_missing_region_is_a_region_error(path: Path) -> None:
+    """The slice may be over already."""
+    with pytest.raises(RegionError, match="cannot be read: No such file"):
+        region.read(path)
+
+
+def test_a_directory_is_no_region(tmp_path: Path) -> None:
+    """Nor is anything else that cannot be read as a file."""
+    with pytest.raises(RegionError, match="cannot be read: Is a directory"):
+        region.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("magic", 0, "is no region"),
+        ("magic", layout.MAGIC + 1, "is no region"),
+        ("layout_version", 0, "is of version 0; this release reads version 1"),
+        ("layout_version", 2, "is of version 2; this release reads version 1"),
+        ("size", layout.SIZE - 1, "bytes instead of"),
+        ("size", 0, "bytes instead of"),
+        ("device_count", layout.DEVICES + 1, "it counts 17 devices"),
+        ("slot_capacity", layout.SLOTS - 1, "and 1023 slots"),
+        ("slot_capacity", 0, "and 0 slots"),
+        ("state", 0, "was never finished"),
+        ("state", 2, "was never finished"),
+    ],
+)
+def test_damage_in_the_header_is_refused(made: Path, name: str, value: int, says: str) -> None:
+    """What the runtime would not map is not read here either, and the sentence says why."""
+    _damage(made, layout.REGION, name, value)
+    with pytest.raises(RegionError, match=says) as caught:
+        region.read(made)
+    assert str(made) in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, layout.SIZE - 1])
+def test_a_cut_region_is_refused(made: Path, size: int) -> None:
+    """A full disk leaves the beginning of a file."""
+    made.write_bytes(made.read_bytes()[:size])
+    with pytest.raises(RegionError):
+        region.read(made)
+
+
+def test_a_region_with_something_behind_it_is_refused(made: Path) -> None:
+    """Another layout may begin alike."""
+    made.write_bytes(made.read_bytes() + b"\0")
+    with pytest.raises(RegionError, match=f"{layout.SIZE + 1} bytes instead of {layout.SIZE}"):
+        region.read(made)
+
+
+@same_directory
+@given(data=st.binary(max_size=9000))
+def test_any_bytes_are_refused_in_one_way(tmp_path: Path, data: bytes) -> None:
+    """Nothing that is no region gets past, and none raises anything else."""
+    path = tmp_path / "region"
+    path.write_bytes(data)
+    with pytest.raises(RegionError):
+        region.read(path)
+
+
+@same_directory
+@given(damage=st.lists(st.tuples(st.integers(0, 8192 + 2048), st.binary(min_size=1, max_size=64)), max_size=8))
+def test_damage_anywhere_is_a_state_or_a_region_error(tmp_path: Path, damage: list[tuple[int, bytes]]) -> None:
+    """Programs can write the whole file: whatever they leave there, a reader gets numbers or this one error."""
+    path = tmp_path / "region"
+    path.unlink(missing_ok=True)
+    region.create(path, LIMITS)
+    data = bytearray(path.read_bytes())
+    for place, wrong in damage:
+        data[place : place + len(wrong)] = wrong
+    path.write_bytes(data)
+    try:
+        state = region.read(path)
+    except RegionError:
+        return
+    assert len(state.devices) <= layout.DEVICES
+    assert all(len(one.memory) == len(state.devices) for one in state.processes)
+
+
+def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(made: Path) -> None:
+    """A program may call itself anything; the table still appears."""
+    _damage(made, layout.SLOT, "name", b"\xff\xfeabc", 5)
+    _damage(made, layout.SLOT, "state", layout.TAKEN, 5)
+    [process] = region.read(made).processes
+    assert process.name.endswith("abc")
+
+
+# What a region says
+
+
+def test_a_process_is_read_from_the_slot_that_it_took(made: Path) -> None:
+    """A slot never moves, so there may be free ones before it; figures are per device of the slice."""
+    _damage(made, layout.SLOT, "state", layout.TAKEN, 1023)
+    _damage(made, layout.SLOT, "pid", 4711, 1023)
+    _damage(made, layout.SLOT, "name", b"train", 1023)
+    used = layout.SLOT.start + 1023 * layout.SLOT.size + layout.SLOT.fields["used"].offset
+    busy = layout.SLOT.start + 1023 * layout.SLOT.size + layout.SLOT.fields["busy_ns"].offset
+    data = bytearray(made.read_bytes())
+    struct.pack_into("<2Q", data, used, 7, 8)
+    struct.pack_into("<2Q", data, busy, 70, 80)
+    made.write_bytes(data)
+    assert region.read(made).processes == (ProcessUse(pid=4711, name="train", memory=(7,), busy_ns=(70,)),)
+
+
+def test_a_free_slot_is_no_process(made: Path) -> None:
+    """What the last owner left in a slot means nothing."""
+    _damage(made, layout.SLOT, "pid", 4711, 0)
+    assert region.read(made).processes == ()
+
+
+def test_every_figure_of_a_device_is_its_own(made: Path) -> None:
+    """Each counter is read from its place."""
+    figures = {"memory_used": 1, "busy_ns": 2, "throttled_ns": 3, "launches": 4, "refused": 5}
+    for name, value in figures.items():
+        _damage(made, layout.DEVICE, name, value)
+    [device] = region.read(made).devices
+    assert {name: getattr(device, name) for name in figures} == figures
+
+
+def test_a_device_without_a_limit_before_one_with_keeps_its_place(made: Path) -> None:
+    """A region made from variables that limit the second device alone: its limit must not be lost or moved."""
+    for name, value in (("uuid", b""), ("memory_limit", 0), ("core_limit", 0)):
+        _damage(made, layout.DEVICE, name, value, 0)
+    _damage(made, layout.DEVICE, "memory_limit", 3 * GIB, 1)
+    assert [one.memory_limit for one in region.read(made).devices] == [0, 3 * GIB]
+
+
+def test_readings_are_ordered_in_time(made: Path) -> None:
+    """Rates are differences of two readings."""
+    assert region.read(made).read_ns <= region.read(made).read_ns
+
+
+@pytest.mark.parametrize(
+    ("pid", "lives"), [(os.getpid(), True), (0, False), (-1, False), (1 << 30, False)], ids=["own", "0", "-1", "none"]
+)
+def test_a_process_lives_when_its_id_exists(pid: int, lives: bool) -> None:
+    """0 and negative ids are nobody, never a group."""
+    assert region.alive(ProcessUse(pid=pid, name="", memory=(), busy_ns=())) is lives
+
+
+def test_a_process_that_ended_is_not_alive() -> None:
+    """Until its slot is taken by another it is still in the region."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait(timeout=60)
+    assert not region.alive(ProcessUse(pid=process.pid, name="", memory=(), busy_ns=()))
+
+
+# The same file on both sides
+
+
+@pytest.mark.native
+def test_the_runtime_keeps_to_a_region_made_here(machine: Machine) -> None:
+    """No variable says a limit; the file alone does, and what the runtime does can be read."""
+    path = machine.directory / "region"
+    region.create(path, Limits(slice_id="slice-1", devices=(DeviceLimit(uuid=uuid(0), memory=2 * GIB),)))
+    assert "granted 2048 MiB in 32 steps, then CUDA_ERROR_OUT_OF_MEMORY" in machine.run("fill").stdout
+    [device] = region.read(path).devices
+    assert (device.memory_limit, device.memory_used, device.refused) == (2 * GIB, 0, 1)
+
+
+@pytest.mark.native
+def test_a_region_that_the_runtime_made_is_read_here(machine: Machine) -> None:
+    """Made from variables: no identity, but the limits, and the process with its memory while it lives."""
+    limits = {"CUDA_DEVICE_MEMORY_LIMIT_0": "2g", "CUDA_DEVICE_SM_LIMIT": "40"}
+    with machine.start("hold", "--mib", "512", **limits) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "holding\n"
+        state = region.read(machine.directory / "region")
+        process.kill()
+    first = state.devices[0]
+    assert (state.slice_id, first.uuid) == ("", "")
+    assert (first.memory_limit, first.core_limit, first.memory_used) == (2 * GIB, 40, 512 << 20)
+    assert [(one.pid, one.name, one.memory[0]) for one in state.processes] == [(process.pid, "hold", 512 << 20)]
+
+
+@pytest.mark.native
+def test_a_limit_of_the_second_device_alone_is_read_as_such(machine: Machine) -> None:
+    """The first device is there, without a limit."""
+    machine.cards(12288, 12288)
+    machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT_1="3g")
+    assert [one.memory_limit for one in region.read(machine.directory / "region").devices] == [0, 3 * GIB]
+
+
+@pytest.mark.native
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("layout_version", 2), ("size", 1), ("device_count", 17), ("slot_capacity", 1), ("magic", 1)],
+)
+def test_both_sides_refuse_the_same_damage(machine: Machine, name: str, value: int) -> None:
+    """A region that one side would use and the other not is worse than none; memory fails closed."""
+    path = machine.directory / "region"
+    region.create(path, Limits(slice_id="slice-1", devices=(DeviceLimit(uuid=uuid(0), memory=GIB),)))
+    _damage(path, layout.REGION, name, value)
+    with pytest.raises(RegionError):
+        region.read(path)
+    assert "granted" not in machine.run("fill").stdout
