@@ -9,6 +9,10 @@ BIN    := .venv/bin
 UV     := $(BIN)/uv
 STAMP  := build/stamp
 
+# Byte code, of pytest's rewritten tests above all, is what lets a second run start at once; it is kept out of the tree.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+
 TOY     := tests/plugins/hetero-toy
 NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
 PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
