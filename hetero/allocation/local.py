@@ -106,10 +106,15 @@ def _prepare_one(
         region=str(path) if path else "",
         priority=program.priority,
     )
-    record = LocalSlice(vendor=vendor.name, held=held, command=program.command, created_ns=time.time_ns())
+    record = LocalSlice(vendor=vendor.name, held=held, command=_shown(program.command), created_ns=time.time_ns())
     # Stored first: a death between here and the start leaves a record by which the vendor can release.
     hold = slices.create(record)
     undo.callback(hold.close)
     if path is not None:
         region.create(path, limits_of(held))
     return record, hold, vendor.enforcement.prepare(held)
+
+
+def _shown(words: tuple[str, ...]) -> tuple[str, ...]:
+    # A word may be any bytes; the record is JSON, which has only text. The program itself gets them unchanged.
+    return tuple(word.encode(errors="backslashreplace").decode() for word in words)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+import unicodedata
 from collections.abc import Callable
 
 import click
@@ -27,6 +28,9 @@ from hetero.errors import HeteroError, InvalidRequest, UserError
 _log = log.logger("cli")
 
 INTERRUPTED = 130
+
+# Control characters, directions of writing, halves of characters, and ends of lines.
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def guarded(action: Callable[[], int]) -> int:
@@ -53,7 +57,17 @@ def unread() -> int:
 
 def say(line: str) -> None:
     """One line for the user on standard error."""
-    click.echo(f"hetero: {' '.join(line.splitlines())}", err=True)
+    click.echo(f"hetero: {visible(' '.join(line.splitlines()))}", err=True)
+
+
+def visible(text: str) -> str:
+    """The text in one line, with escapes for what a terminal would obey instead of showing.
+
+    A program names itself, and a driver words its errors: neither may clear the user's screen.
+    """
+    return "".join(
+        sign.encode("unicode_escape").decode() if unicodedata.category(sign) in _UNSEEN else sign for sign in text
+    )
 
 
 def _told(error: HeteroError) -> int:

@@ -44,7 +44,7 @@ def discover(vendors: Mapping[str, Vendor]) -> Machine:
     failures: dict[str, Exception] = {}
     for name in sorted(vendors):
         try:
-            devices += tuple(vendors[name].discovery.devices())  # all of a vendor's, or none
+            devices += _devices(vendors[name], {device.uuid for device in devices})  # all of a vendor's, or none
         except DriverMissing as error:
             failures[name] = error  # nothing is broken: the machine has no such devices
         except Exception as error:
@@ -53,3 +53,15 @@ def discover(vendors: Mapping[str, Vendor]) -> Machine:
             level = "warning" if isinstance(error, DriverError) else "error"
             getattr(_log, level)("discovery failed", vendor=name, reason=str(error), kind=type(error).__name__)
     return Machine(tuple(devices), failures)
+
+
+def _devices(vendor: Vendor, taken: set[str]) -> tuple[Device, ...]:
+    """What a vendor lists; a list that the planner would refuse for all is refused here for the one."""
+    found = tuple(vendor.discovery.devices())
+    for device in found:
+        if not isinstance(device, Device):
+            raise TypeError(f"it lists {device!r}, which is no device")
+        if device.uuid in taken:
+            raise ValueError(f"it lists {device.uuid!r}, which is listed already")
+        taken.add(device.uuid)
+    return found

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hetero.cli.failures import visible
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -47,8 +49,8 @@ def option(command: F) -> F:
 
 
 def column(heading: str, key: str, *, number: bool = False) -> Column:
-    """A column that shows one key of a row; nothing for None."""
-    return Column(heading, lambda row: "" if row[key] is None else str(row[key]), number)
+    """A column that shows one key of a row in one line; nothing for None."""
+    return Column(heading, lambda row: "" if row[key] is None else visible(str(row[key])), number)
 
 
 def emit_json(**rows: Any) -> None:
@@ -85,7 +87,7 @@ def table(rows: Sequence[Row], columns: Sequence[Column], *, title: str = "", pl
 
 
 def _plain(text: str) -> Any:
-    # A Text object, so that brackets in a user's words are not read as markup.
+    # A Text object, so that brackets in a user's words are not read as markup. Lines are the column's own doing.
     from rich.text import Text
 
-    return Text(text)
+    return Text("\n".join(visible(line) for line in text.split("\n")))

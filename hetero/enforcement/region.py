@@ -99,10 +99,7 @@ def read(path: Path) -> RegionState:
     Raises:
         RegionError: It is missing, unfinished, damaged or of another version.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RegionError(str(path), f"cannot be read: {error.strerror}") from error
+    data = _bytes(path)
     _check(path, data)
     # Positions are kept: a slice whose first device has no limit still begins with it.
     count = max((index + 1 for index in range(layout.DEVICES) if _described(data, index)), default=0)
@@ -121,6 +118,19 @@ def alive(process: ProcessUse) -> bool:
     return process.pid > 0 and Path(f"/proc/{process.pid}").exists()
 
 
+def _bytes(path: Path) -> bytes:
+    """What is there, up to a byte beyond a region: programs may have made it as long as they like, or a pipe."""
+    try:
+        with open(path, "rb", opener=_open) as file:  # noqa: PTH123 — only open() takes an opener
+            return file.read(layout.SIZE + 1) or b""
+    except OSError as error:
+        raise RegionError(str(path), f"cannot be read: {error.strerror}") from error
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
 def _write(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -132,8 +142,10 @@ def _check_limits(path: Path, limits: Limits) -> None:
         raise RegionError(str(path), f"a slice has at most {layout.DEVICES} devices, not {len(limits.devices)}")
     for text in (limits.slice_id, *(device.uuid for device in limits.devices)):
         # Cut, it would name another slice or no device at all.
-        if len(text.encode()) >= layout.DEVICE.fields["uuid"].size:
+        if len(text.encode(errors="replace")) >= layout.DEVICE.fields["uuid"].size:
             raise RegionError(str(path), f"{text!r} does not fit: a region has 63 bytes for it")
+        if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text):
+            raise RegionError(str(path), f"{text!r} is no text that a region can hold")
     for device in limits.devices:
         for name, value, bits in (
             ("memory", device.memory, 64),
@@ -172,8 +184,11 @@ def _check(path: Path, data: bytes) -> None:
     version = _get(data, layout.REGION, "layout_version")
     if version != layout.VERSION:
         raise RegionError(str(path), f"is of version {version}; this release reads version {layout.VERSION}")
-    if len(data) != layout.SIZE or _get(data, layout.REGION, "size") != layout.SIZE:
-        raise RegionError(str(path), f"has {len(data)} bytes instead of {layout.SIZE}")
+    if len(data) != layout.SIZE:
+        raise RegionError(str(path), f"is {'longer' if len(data) > layout.SIZE else 'shorter'} than {layout.SIZE} bytes")
+    size = _get(data, layout.REGION, "size")
+    if size != layout.SIZE:
+        raise RegionError(str(path), f"is damaged: it claims {size} bytes instead of {layout.SIZE}")
     counts = (_get(data, layout.REGION, "device_count"), _get(data, layout.REGION, "slot_capacity"))
     if counts[0] > layout.DEVICES or counts[1] != layout.SLOTS:
         raise RegionError(str(path), f"is damaged: it counts {counts[0]} devices and {counts[1]} slots")
