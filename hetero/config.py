@@ -106,7 +106,8 @@ def runtime_directory(environment: Mapping[str, str] = os.environ) -> Path:
     directory for temporary files. All of them vanish with a restart of the machine, as slices do.
     """
     if environment.get("HETERO_RUNTIME_DIR"):
-        return Path(environment["HETERO_RUNTIME_DIR"])
+        # Absolute: a program of the slice may look for its region from another directory.
+        return Path(environment["HETERO_RUNTIME_DIR"]).absolute()
     if environment.get("XDG_RUNTIME_DIR"):
         return Path(environment["XDG_RUNTIME_DIR"], "hetero")
     return Path(tempfile.gettempdir(), f"hetero-{os.getuid()}")

@@ -90,6 +90,12 @@ def test_slices_live_where_the_environment_says(environment: dict[str, str], dir
     assert config.runtime_directory(environment) == Path(directory)
 
 
+def test_slices_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative directory is one of the process that names it: its programs may go elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    assert config.runtime_directory({"HETERO_RUNTIME_DIR": "here"}) == tmp_path / "here"
+
+
 def test_users_without_a_runtime_directory_get_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
     """Among the temporary files, by user."""
     monkeypatch.setattr("tempfile.tempdir", "/tmp")

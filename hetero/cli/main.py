@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -9,6 +10,7 @@ from typing import NoReturn
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and leave with its exit code; see :mod:`hetero.cli.failures` for the codes."""
+    _open_streams()
     try:
         from hetero.cli.group import run
     except ModuleNotFoundError as error:
@@ -16,3 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             raise
         sys.exit(f"hetero: the command line needs {error.name}: pip install 'hetero[cli]'")
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _open_streams() -> None:
+    """Give a process whose output was closed (``>&-``) somewhere to write: Python leaves None in its place."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 — for as long as the process lives

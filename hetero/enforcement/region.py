@@ -121,7 +121,7 @@ def alive(process: ProcessUse) -> bool:
 def _bytes(path: Path) -> bytes:
     """What is there, up to a byte beyond a region: programs may have made it as long as they like, or a pipe."""
     try:
-        with open(path, "rb", opener=_open) as file:  # noqa: PTH123 — only open() takes an opener
+        with open(path, "rb", opener=_open) as file:
             return file.read(layout.SIZE + 1) or b""
     except OSError as error:
         raise RegionError(str(path), f"cannot be read: {error.strerror}") from error
@@ -185,7 +185,8 @@ def _check(path: Path, data: bytes) -> None:
     if version != layout.VERSION:
         raise RegionError(str(path), f"is of version {version}; this release reads version {layout.VERSION}")
     if len(data) != layout.SIZE:
-        raise RegionError(str(path), f"is {'longer' if len(data) > layout.SIZE else 'shorter'} than {layout.SIZE} bytes")
+        than = "longer" if len(data) > layout.SIZE else "shorter"
+        raise RegionError(str(path), f"is {than} than {layout.SIZE} bytes")
     size = _get(data, layout.REGION, "size")
     if size != layout.SIZE:
         raise RegionError(str(path), f"is damaged: it claims {size} bytes instead of {layout.SIZE}")

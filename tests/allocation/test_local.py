@@ -188,6 +188,20 @@ def test_a_command_without_devices_has_no_slice(store: SliceStore, prepare: Make
     assert store.live() == ()
 
 
+@pytest.mark.parametrize(
+    ("word", "kept"), [("café", "café"), ("a\nb", "a\nb"), ("caf\udce9", r"caf\udce9"), ("\ud800", r"\ud800"), ("", "")]
+)
+def test_a_word_of_any_bytes_can_be_run_in_a_slice(
+    store: SliceStore, vendors: Mapping[str, Vendor], word: str, kept: str
+) -> None:
+    """File names need not be UTF-8; the record shows such bytes as escapes, and is readable."""
+    with store.locked():
+        prepared = local.prepare(store, vendors, [_share("fake-0")], DEVICES, Program(("ls", word)))
+    assert [one.command for one in store.live()] == [("ls", kept)]
+    assert store.live() == prepared.slices
+    prepared.close()
+
+
 def test_two_slices_of_the_same_share_are_two(store: SliceStore, prepare: Make) -> None:
     """Ids are never used twice, so neither are directories and regions."""
     both = [prepare("limits-0") for _ in range(2)]

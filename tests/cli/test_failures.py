@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from hetero import errors, log, metrics
-from hetero.cli.failures import guarded, say
+from hetero.cli.failures import guarded, say, visible
 from hetero.errors import (
     DriverFailed,
     DriverMissing,
@@ -224,6 +224,44 @@ def test_several_lines_keep_all_their_words(told: Told) -> None:
 def test_spaces_within_a_value_stay(told: Told) -> None:
     """What the user gave is shown as it was."""
     assert told(InvalidValue("--memory", "2  g", "is no size"))[1] == ["hetero: --memory: '2  g' is no size"]
+
+
+UNSEEN = {
+    "\x1b[2J": r"\x1b[2J",  # clears the screen
+    "\x9b2J": r"\x9b2J",  # so does its short form
+    "\a": r"\x07",
+    "\b": r"\x08",
+    "\t": r"\t",
+    "\0": r"\x00",
+    "\x7f": r"\x7f",
+    "\u202e": r"\u202e",  # writes the rest of the line backwards
+    "\udcff": r"\udcff",  # a byte that is no text
+}
+
+
+@pytest.mark.parametrize("sign", UNSEEN)
+def test_what_a_terminal_would_obey_is_shown_instead(told: Told, sign: str) -> None:
+    """A file name or a driver's words may hold anything; the user's screen stays the user's."""
+    assert told(PluginError(f"a{sign}b", "fails", "remove it"))[1] == [
+        f"hetero: {PluginError(f'a{UNSEEN[sign]}b', 'fails', 'remove it')}"
+    ]
+
+
+@given(text=st.text())
+def test_what_is_visible_is_one_line_that_can_be_written(text: str) -> None:
+    """Whatever it was: no character of it moves the cursor, and any terminal's encoding can take it."""
+    shown = visible(text)
+    assert len(shown.splitlines()) <= 1
+    assert "\x1b" not in shown
+    assert shown.encode().decode() == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["", "plain", "  two  spaces ", "grüße 你好 🙂", "a\\nb", "1\N{NO-BREAK SPACE}GiB", "[x]"]
+)
+def test_what_can_be_seen_is_left_as_it_is(text: str) -> None:
+    """Escapes are for what cannot be seen: people read their own language."""
+    assert visible(text) == text
 
 
 # A reader that leaves early

@@ -134,6 +134,34 @@ def test_a_vendor_that_answers_nonsense_is_a_broken_one(answer: object) -> None:
     assert list(machine.failures) == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("devices", "reason"),
+    [
+        (["x"], "it lists 'x', which is no device"),
+        ([fake_device(0, vendor="z"), None], "it lists None, which is no device"),
+        ([fake_device(0, vendor="z")] * 2, "it lists 'z-0', which is listed already"),
+        ([fake_device(5, vendor="z"), fake_device(0, vendor="b")], "it lists 'b-0', which is listed already"),
+    ],
+)
+def test_a_list_that_no_planner_can_use_is_the_vendors_failure(devices: list[Device], reason: str) -> None:
+    """What is no device, or has another's identity, would make every command fail for the devices of all vendors."""
+    with capture_logs() as lines:
+        machine = discover({"b": _vendor("b", 1), "z": fake_vendor("z", devices=devices)})
+    assert _names(machine) == ["b-0"]
+    assert str(machine.failures["z"]) == reason
+    assert [(line["log_level"], line["vendor"], line["reason"]) for line in lines] == [("error", "z", reason)]
+
+
+def test_a_failed_vendors_devices_are_nobodys(caplog: pytest.LogCaptureFixture) -> None:
+    """An identity that a broken list named first can still be listed by the vendor whose it is."""
+    with capture_logs():
+        machine = discover(
+            {"a": fake_vendor("a", devices=[fake_device(0, vendor="b"), None]), "b": _vendor("b", 1)}  # type: ignore[list-item]
+        )
+    assert _names(machine) == ["b-0"]
+    assert list(machine.failures) == ["a"]
+
+
 def test_a_vendor_that_fails_half_way_gives_no_device() -> None:
     """Half a list would number the devices of the others differently from one call to the next."""
 

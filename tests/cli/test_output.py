@@ -148,6 +148,38 @@ def test_markup_in_a_users_words_is_shown_as_it_is(printed: Printed, text: str) 
     assert [line.split()[0] for line in out.splitlines()] == [text, "NAME", text]
 
 
+HOSTILE = {"\x1b[2J": r"\x1b[2J", "\x9b": r"\x9b", "\0": r"\x00", "\u202e": r"\u202e", "\udcff": r"\udcff"}
+
+
+@pytest.mark.parametrize("sign", HOSTILE)
+@pytest.mark.parametrize("make", [lambda: column("NAME", "name"), lambda: Column("NAME", lambda row: row["name"])])
+def test_a_cell_cannot_reach_the_terminal(printed: Printed, make: Callable[[], Column], sign: str) -> None:
+    """A program names itself, e.g. with the sequence that clears the screen: it is shown, not obeyed."""
+    out = printed([{"name": f"a{sign}b"}], [make()], title=f"t{sign}")
+    assert [line.rstrip() for line in out.splitlines()] == [f"t{HOSTILE[sign]}", "NAME", f"a{HOSTILE[sign]}b"]
+
+
+@pytest.mark.parametrize(("text", "shown"), [("a\nb", r"a\nb"), ("a\tb", r"a\tb"), ("a\r\nb", r"a\r\nb")])
+def test_a_value_is_one_line_of_the_table(printed: Printed, text: str, shown: str) -> None:
+    """A command of several lines (``bash -c``) is one row all the same, and nothing of it is lost."""
+    rows = [{"name": text, "memory": 1}, {"name": "next", "memory": 2}]
+    assert [line.split() for line in printed(rows, COLUMNS).splitlines()[1:]] == [[shown, "1"], ["next", "2"]]
+
+
+def test_a_column_may_write_several_lines_on_purpose(printed: Printed) -> None:
+    """A list in a cell: its lines are the column's, not the value's."""
+    listed = Column("NAMES", lambda row: "\n".join(row["names"]))
+    out = printed([{"names": ["one", "two\x1b"], "memory": 1}], [listed, COLUMNS[1]])
+    assert [line.split() for line in out.splitlines()[1:]] == [["one", "1"], [r"two\x1b"]]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(text=st.text(st.characters(), min_size=1))
+def test_any_value_is_a_row(printed: Printed, text: str) -> None:
+    """No value makes the table fail, and none makes another row."""
+    assert len(printed([{"name": text, "memory": 1}], COLUMNS).split("\n")) == 3
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(words=st.lists(WORDS, min_size=1, max_size=5))
 def test_every_word_can_be_cut_out_again(printed: Printed, words: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import struct
@@ -166,6 +167,9 @@ def test_of_many_that_create_at_once_one_wins_whole(path: Path) -> None:
         (Limits(slice_id="a" * 64, devices=()), "63 bytes"),
         (Limits(slice_id="a", devices=(DeviceLimit(uuid="x" * 64),)), "63 bytes"),
         (Limits(slice_id="a", devices=(DeviceLimit(uuid="ä" * 32),)), "63 bytes"),
+        (Limits(slice_id="a\0b", devices=()), r"'a\\x00b' is no text"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x\0"),)), r"'x\\x00' is no text"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="\udcff"),)), r"'\\udcff' is no text"),
         (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", memory=1 << 64),)), "memory 18446744073709551616 of x"),
         (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", memory=-1),)), "memory -1 of x"),
         (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", cores=1 << 32),)), "cores 4294967296 of x"),
@@ -210,8 +214,8 @@ def test_a_directory_is_no_region(tmp_path: Path) -> None:
         ("magic", layout.MAGIC + 1, "is no region"),
         ("layout_version", 0, "is of version 0; this release reads version 1"),
         ("layout_version", 2, "is of version 2; this release reads version 1"),
-        ("size", layout.SIZE - 1, "bytes instead of"),
-        ("size", 0, "bytes instead of"),
+        ("size", layout.SIZE - 1, f"it claims {layout.SIZE - 1} bytes instead of {layout.SIZE}"),
+        ("size", 0, f"it claims 0 bytes instead of {layout.SIZE}"),
         ("device_count", layout.DEVICES + 1, "it counts 17 devices"),
         ("slot_capacity", layout.SLOTS - 1, "and 1023 slots"),
         ("slot_capacity", 0, "and 0 slots"),
@@ -231,14 +235,60 @@ def test_damage_in_the_header_is_refused(made: Path, name: str, value: int, says
 def test_a_cut_region_is_refused(made: Path, size: int) -> None:
     """A full disk leaves the beginning of a file."""
     made.write_bytes(made.read_bytes()[:size])
-    with pytest.raises(RegionError):
+    with pytest.raises(
+        RegionError, match="is no region" if size < layout.REGION.size else "is shorter than 532480 bytes"
+    ):
         region.read(made)
+
+
+def test_a_region_that_a_program_blew_up_is_not_loaded(made: Path) -> None:
+    """A program of the slice can make its file a tebibyte long for nothing; whoever looks must not run out of memory."""
+    os.truncate(made, 1 << 40)
+    with pytest.raises(RegionError, match="is longer than"):
+        region.read(made)
+
+
+@pytest.mark.parametrize("writer", [False, True], ids=["alone", "with a silent writer"])
+def test_a_pipe_in_its_place_keeps_nobody_waiting(path: Path, writer: bool) -> None:
+    """``top`` shows the other slices; one program's trick does not stop it."""
+    os.mkfifo(path)
+    held = os.open(path, os.O_RDWR) if writer else None
+    try:
+        with pytest.raises(RegionError, match="is no region"):
+            region.read(path)
+    finally:
+        if held is not None:
+            os.close(held)
+
+
+def test_a_link_to_a_region_is_not_followed(made: Path) -> None:
+    """The runtime refuses it too: what a slice shows is its own file, not one that somebody points at."""
+    made.rename(made.with_name("elsewhere"))
+    made.symlink_to("elsewhere")
+    with pytest.raises(RegionError, match="cannot be read: Too many levels of symbolic links"):
+        region.read(made)
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "link", "pipe"])
+def test_a_reading_leaves_no_descriptor_open(made: Path, kind: str) -> None:
+    """The metrics read every region every few seconds for months, also the broken ones."""
+    place = made.with_name("place")
+    {
+        "file": lambda: os.link(made, place),
+        "directory": place.mkdir,
+        "link": lambda: place.symlink_to(made),
+        "pipe": lambda: os.mkfifo(place),
+    }[kind]()
+    before = os.listdir("/proc/self/fd")
+    with contextlib.suppress(RegionError):
+        region.read(place)
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_region_with_something_behind_it_is_refused(made: Path) -> None:
     """Another layout may begin alike."""
     made.write_bytes(made.read_bytes() + b"\0")
-    with pytest.raises(RegionError, match=f"{layout.SIZE + 1} bytes instead of {layout.SIZE}"):
+    with pytest.raises(RegionError, match=f"is longer than {layout.SIZE} bytes"):
         region.read(made)
 
 

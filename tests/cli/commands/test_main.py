@@ -49,3 +49,10 @@ def test_a_broken_package_of_our_own_is_not_called_a_missing_library(monkeypatch
     monkeypatch.setitem(sys.modules, "hetero.cli.group", None)
     with pytest.raises(ModuleNotFoundError, match=r"hetero\.cli\.group"):
         main(["devices"])
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_outputs_are_no_defect(closed: str) -> None:
+    """What nobody reads is written to nowhere: the command does its work all the same."""
+    command = f'"$0" -c "from hetero.cli.main import main; main([\'vendors\'])" {closed}'
+    assert subprocess.run(["sh", "-c", command, sys.executable], check=False).returncode == 0
