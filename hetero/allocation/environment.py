@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from hetero.errors import EnforcementError
 from hetero.model.allocation import ContainerEdits
 
 PRELOAD = "LD_PRELOAD"
@@ -15,6 +16,9 @@ def environment(edits: ContainerEdits, base: Mapping[str, str]) -> dict[str, str
 
     What the loader already preloads or searches stays, behind what the edits add: a user's own preload library keeps
     working. Mounts and device nodes need nothing here, since the process sees the machine as it is.
+
+    Raises:
+        EnforcementError: A path cannot be told to the loader.
     """
     result = {**base, **edits.env}
     _prepend(result, PRELOAD, edits.preload)
@@ -35,6 +39,12 @@ def merged(edits: Iterable[ContainerEdits]) -> ContainerEdits:
 
 
 def _prepend(variables: dict[str, str], name: str, paths: tuple[str, ...]) -> None:
+    for path in paths:
+        # The loader would take the parts for files of their own, skip them, and run the program without its limits.
+        if any(character.isspace() or character in ":;" for character in path):
+            raise EnforcementError(
+                f"{path!r} has a blank or a colon, which {name} cannot hold; install hetero in another directory"
+            )
     if paths:
         present = [path for path in variables.get(name, "").split(":") if path and path not in paths]
         variables[name] = ":".join([*paths, *present])

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hetero import log
 from hetero.cli import process
 from hetero.cli.asked import Asked, Options, by_manifest, by_options
 from hetero.cli.context import Context
 from hetero.cli.machine import NODE, Machine, discover
-from hetero.errors import InvalidValue, Unplaceable
+from hetero.errors import HeteroError, InvalidValue, Unplaceable
 from hetero.model.device import Inventory
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement, Unplaced
 
@@ -22,15 +23,26 @@ if TYPE_CHECKING:
     from hetero.enforcement.slices import LocalSlice, SliceStore
     from hetero.placement import Planner
 
+_log = log.logger("run")
+
 MARK = "HETERO_SLICE"
 """Set in every slice to its id, so that a slice within a slice is noticed."""
 
 
+def _not_empty(_: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """An option that was given says something: a variable that is not set must not ask for the whole device."""
+    if value is not None and not value.strip():
+        raise InvalidValue(parameter.opts[0], value, "is empty; leave the option out or write a value")
+    return value or ""
+
+
 @click.command("run", context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
-@click.option("--device", default="", metavar="I|UUID", help="Which device (default: the one with most room).")
-@click.option("--memory", default="", metavar="SIZE|PERCENT", help="Of the device's memory, e.g. 2g or 40%.")
-@click.option("--cores", default="", metavar="PERCENT", help="Of the device's compute; 100 takes the device alone.")
-@click.option("--vendor", default="", help="Whose device, where a machine has devices of several vendors.")
+@click.option("--device", callback=_not_empty, metavar="I|UUID", help="Which device (default: the one with most room).")
+@click.option("--memory", callback=_not_empty, metavar="SIZE|PERCENT", help="Of the device's memory, e.g. 2g or 40%.")
+@click.option(
+    "--cores", callback=_not_empty, metavar="PERCENT", help="Of the device's compute; 100 takes the device alone."
+)
+@click.option("--vendor", callback=_not_empty, help="Whose device, where a machine has devices of several vendors.")
 @click.option("-f", "manifest", type=click.Path(path_type=Path), help="Take ask and command from a manifest.")
 @click.option("--container", default="", help="Which container of the manifest.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND...")
@@ -92,8 +104,16 @@ def _run(context: Context, machine: Machine, asked: Asked) -> int:
         return process.run(asked.words, variables, [hold.descriptor for hold in prepared.holds], asked.directory)
     finally:
         prepared.close()
+        _clean(store)
+
+
+def _clean(store: SliceStore) -> None:
+    """Remove the slice, unless a process that was left behind still holds it. The program's exit code matters more."""
+    try:
         with store.locked():
-            store.live()  # removes the slice, unless a process that was left behind still holds it
+            store.live()
+    except HeteroError as error:
+        _log.error("slices not cleaned up", reason=str(error))
 
 
 def _prepared(context: Context, machine: Machine, asked: Asked, store: SliceStore) -> Prepared:

@@ -21,6 +21,9 @@ from hetero.enforcement import layout
 from hetero.enforcement.limits import Limits
 from hetero.errors import RegionError
 
+_CLOCK_SLACK_NS = 2_000_000_000
+"""The start of a process is known to a second, and the clock may be set a little."""
+
 
 class DeviceUse(msgspec.Struct, frozen=True, kw_only=True):
     """One device of a slice.
@@ -54,12 +57,14 @@ class ProcessUse(msgspec.Struct, frozen=True, kw_only=True):
         name: Its command, cut to 31 bytes.
         memory: Bytes per device, in the order of the slice.
         busy_ns: Device time per device.
+        joined_ns: CLOCK_REALTIME at which it joined the slice; 0 when not known.
     """
 
     pid: int
     name: str
     memory: tuple[int, ...]
     busy_ns: tuple[int, ...]
+    joined_ns: int = 0
 
 
 class RegionState(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,8 +119,25 @@ def read(path: Path) -> RegionState:
 
 
 def alive(process: ProcessUse) -> bool:
-    """True when a process of that id exists; see the module about its limits."""
-    return process.pid > 0 and Path(f"/proc/{process.pid}").exists()
+    """True when the process exists and is no later one of the same id; see the module about its limits."""
+    started = _started_ns(process.pid) if process.pid > 0 else None
+    return started is not None and (not process.joined_ns or started <= process.joined_ns + _CLOCK_SLACK_NS)
+
+
+def _started_ns(pid: int) -> int | None:
+    """CLOCK_REALTIME of a process's start, to a second; None when no such process lives.
+
+    Source: proc(5), ``/proc/[pid]/stat`` field 22 (``starttime``, in ticks since boot) and ``btime`` of ``/proc/stat``.
+    """
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks = int(fields[18])
+        boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+    if state in ("Z", "X"):
+        return None  # dead, and only not yet asked for by its parent
+    return int(boot.split()[1]) * 1_000_000_000 + ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 def _bytes(path: Path) -> bytes:
@@ -213,6 +235,7 @@ def _device(data: bytes, index: int) -> DeviceUse:
 def _process(data: bytes, index: int, devices: int) -> ProcessUse:
     return ProcessUse(
         pid=_get(data, layout.SLOT, "pid", index),
+        joined_ns=_get(data, layout.SLOT, "start_ns", index),
         name=_text(_get(data, layout.SLOT, "name", index)),
         memory=_get_all(data, layout.SLOT, "used", index)[:devices],
         busy_ns=_get_all(data, layout.SLOT, "busy_ns", index)[:devices],

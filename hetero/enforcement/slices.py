@@ -2,8 +2,8 @@
 
 ``<store>/slices/<id>/`` holds ``slice.json`` (the record), ``region`` (when the vendor uses one) and ``lock``. Whoever
 runs the slice's program holds a file lock on ``lock`` and leaves the descriptor to the program, which keeps it for all
-its children. So the slice is over exactly when its last process is, whatever signal ended the first; no process id is
-remembered, so none can be confused with another's.
+its children. So the slice outlives whoever started it, whatever signal ended that. A launcher that closes what it
+inherited lets go of the lock; the processes that use a device are then still known by the slice's region.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 import msgspec
 
 from hetero import log
-from hetero.errors import EnforcementError, WireError
+from hetero.enforcement import region
+from hetero.errors import EnforcementError, RegionError, WireError
 from hetero.model import wire
 from hetero.model.allocation import Slice
 
@@ -80,7 +81,7 @@ class SliceStore:
         """
         self._prepare()
         with _usable(self.directory):
-            lock = (self.directory / _LOCK).open("w")
+            lock = os.fdopen(_open_lock(self.directory), "r+")
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._locked = True
@@ -101,7 +102,7 @@ class SliceStore:
         """
         directory = self.path(record.held.id)
         with _usable(self.directory), contextlib.ExitStack() as undo:
-            descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            descriptor = _open_lock(directory)
             undo.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits only for one who looks whether somebody holds it
             partial = directory / f"{_RECORD}.partial"
@@ -135,13 +136,21 @@ class SliceStore:
         try:
             record = _read(directory)
         except (OSError, WireError) as error:
-            # Left as it is: only with its record could the vendor undo what it made.
-            _log.error("slice unreadable; remove its directory", slice=directory.name, reason=str(error))
+            self._leave(directory, error)
             return None
-        if _held(directory / _LOCK):
+        if _held(directory / _LOCK) or (record is not None and _used(record)):
             return record
         self._remove(directory, record)
         return None
+
+    def _leave(self, directory: Path, error: Exception) -> None:
+        """Only with a slice's record could the vendor undo what it made: one that cannot be read stays as it is."""
+        _log.error("slice unreadable; remove its directory", slice=directory.name, reason=str(error))
+        if self._locked and directory.is_dir() and _held(directory / _LOCK):
+            # What it holds is not known, so what is free is not known either.
+            raise EnforcementError(
+                f"{directory}: a slice that is in use cannot be read ({error}); end its programs, then remove it"
+            ) from error
 
     def _remove(self, directory: Path, record: LocalSlice | None) -> None:
         if record is None and not self._locked:
@@ -156,16 +165,37 @@ class SliceStore:
 
     def _prepare(self) -> None:
         with _usable(self.directory):
-            self._slices.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not os.path.lexists(self.directory):
+                self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_owner()
+            self._slices.mkdir(mode=0o700, exist_ok=True)
 
     def _check_owner(self) -> None:
+        """A directory that others may write to is refused, not closed: it may be theirs, too."""
         found = self.directory.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        if not stat.S_ISDIR(found.st_mode):
+            raise EnforcementError(f"{self.directory} is no directory; set HETERO_RUNTIME_DIR to one of your own")
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
             raise EnforcementError(
-                f"{self.directory} belongs to another user; remove it or set HETERO_RUNTIME_DIR to another directory"
+                f"{self.directory} belongs to another user or can be written by others; "
+                "set HETERO_RUNTIME_DIR to a directory of your own"
             )
-        self.directory.chmod(0o700)
+
+
+def _open_lock(directory: Path) -> int:
+    """The lock file of a directory, made when missing; never through a link that somebody put there."""
+    return os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _used(record: LocalSlice) -> bool:
+    """True when a process in the slice's region lives: it may have closed what it inherited, as launchers do."""
+    if not record.held.region:
+        return False
+    try:
+        state = region.read(Path(record.held.region))
+    except RegionError:
+        return False
+    return any(region.alive(process) for process in state.processes)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetero.allocation.environment import LIBRARY_PATH, PRELOAD, environment, merged
+from hetero.errors import EnforcementError
 from hetero.model.allocation import ContainerEdits, Mount
 
 NAMES = st.text(string.ascii_uppercase + "_", min_size=1, max_size=8).filter(
@@ -144,3 +145,11 @@ def test_nothing_is_lost_and_order_is_kept(parts: list[ContainerEdits]) -> None:
 def test_merging_may_be_done_from_any_iterable(parts: list[ContainerEdits], base: dict[str, str]) -> None:
     """A generator is read once."""
     assert environment(merged(iter(parts)), base) == environment(merged(parts), base)
+
+
+@pytest.mark.parametrize("path", ["/a b/lib.so", "/a:b/lib.so", "/a\tb/lib.so", "/a;b/lib.so"])
+@pytest.mark.parametrize("kind", ["preload", "library_path"])
+def test_a_path_that_the_loader_would_cut_is_refused(kind: str, path: str) -> None:
+    """The loader would skip the parts and run the program without its limits."""
+    with pytest.raises(EnforcementError, match="install hetero in another directory"):
+        environment(ContainerEdits(**{kind: (path,)}), {})

@@ -222,11 +222,34 @@ def test_the_files_of_a_slice_are_the_users_alone(store: SliceStore, held: Hold)
     assert stat.S_IMODE((store.path("a") / "lock").stat().st_mode) == 0o600
 
 
-def test_a_store_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
-    """A directory made by hand gets the right mode."""
-    (tmp_path / "store").mkdir(mode=0o755)
-    with SliceStore(tmp_path / "store").locked():
-        assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == 0o700
+def test_a_store_that_others_may_write_is_refused(tmp_path: Path) -> None:
+    """It may be everybody's directory for temporary files: its mode is not ours to change."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store").chmod(0o1777)
+    with pytest.raises(EnforcementError, match="can be written by others"), SliceStore(tmp_path / "store").locked():
+        pass
+    assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == 0o1777
+
+
+def test_a_lock_that_is_a_link_is_refused(store: SliceStore, tmp_path: Path) -> None:
+    """What it leads to is not emptied, and not locked."""
+    with store.locked():
+        pass
+    (tmp_path / "precious").write_text("kept")
+    (store.directory / "lock").unlink()
+    (store.directory / "lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(EnforcementError), store.locked():
+        pass
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_a_held_slice_that_cannot_be_read_stops_whoever_decides(store: SliceStore, held: Hold) -> None:
+    """What it holds is not known, so nothing is known to be free; whoever only looks goes on."""
+    (store.path("a") / "slice.json").write_text('{"v": 2}')
+    assert store.live() == ()
+    with pytest.raises(EnforcementError, match="in use cannot be read"), store.locked():
+        store.live()
+    assert store.path("a").exists()
 
 
 @pytest.mark.parametrize(
@@ -429,7 +452,7 @@ def test_a_store_of_another_user_is_refused(store: SliceStore, monkeypatch: pyte
         pass
     owner = store.directory.stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
-    with pytest.raises(EnforcementError, match=r"belongs to another user; .*HETERO_RUNTIME_DIR"), store.locked():
+    with pytest.raises(EnforcementError, match=r"belongs to another user or .*HETERO_RUNTIME_DIR"), store.locked():
         pass
 
 
@@ -437,14 +460,14 @@ def test_a_link_in_the_stores_place_is_refused(tmp_path: Path) -> None:
     """Whoever made it could turn it elsewhere later."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "store").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(EnforcementError, match="belongs to another user"), SliceStore(tmp_path / "store").locked():
+    with pytest.raises(EnforcementError, match="is no directory"), SliceStore(tmp_path / "store").locked():
         pass
 
 
 def test_a_file_in_the_stores_place_is_one_sentence(tmp_path: Path) -> None:
     """With the directory, the system's reason and the setting that helps."""
     (tmp_path / "store").touch()
-    with pytest.raises(EnforcementError, match=r"cannot be kept there \(Not a directory\); set HETERO_RUNTIME_DIR"):
+    with pytest.raises(EnforcementError, match=r"store is no directory; set HETERO_RUNTIME_DIR"):
         SliceStore(tmp_path / "store").locked().__enter__()
 
 

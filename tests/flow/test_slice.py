@@ -241,3 +241,19 @@ def test_a_large_machine_counts_contexts_and_gives_two_cards(
     assert f"granted 1536 MiB in 24 steps, {FULL}" in seen["context"]  # 2048 less 500 of the context
     assert _totals(seen["two"]) == [1024] * 6
     assert [row["sliced_memory_mib"] for row in _json(seen["devices"])["devices"]] == [1024, 0]
+
+
+def test_a_slice_outlives_a_launcher_that_closed_what_it_inherited(on_machine: Callable[..., Sections]) -> None:
+    """Launchers close descriptors; a process that uses the device keeps the slice all the same, and only so long."""
+    seen = on_machine("""
+        hetero run --memory 10g -- python3 -c '
+import subprocess, time
+child = subprocess.Popen(["hold", "--mib", "9000"], start_new_session=True, stdout=open("left", "w"))
+open("pid", "w").write(str(child.pid))
+while "holding" not in open("left").read(): time.sleep(0.05)'
+        echo == while; hetero run --memory 10g -- true || true
+        kill -KILL $(cat pid); poll gone $(cat pid)
+        echo == after; hetero run --memory 10g -- echo free
+    """)
+    assert "not enough memory on any device" in seen["while"]
+    assert seen["after"] == "free\n"

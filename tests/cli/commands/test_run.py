@@ -118,7 +118,9 @@ def test_a_device_taken_whole_has_no_room_for_a_second(
         (["--vendor", "acme", "--", "true"], "--vendor: 'acme' has no device on this machine (see 'hetero devices')"),
         (["--vendor", "acme", "--device", "0", "--", "true"], "has not made the chosen device, fake has"),
         (["--container", "main", "--", "true"], "--container: 'main' needs a manifest; add -f FILE"),
-        (["--memory", "99999999999999999999t", "--", "true"], "no device of this machine can hold the slice"),
+        (["--memory", "99999999999999999999t", "--", "true"], "is more than any device has"),
+        (["--memory", "", "--", "true"], "--memory: '' is empty; leave the option out or write a value"),
+        (["--cores", " ", "--", "true"], "--cores: ' ' is empty"),
     ],
 )
 def test_a_wrong_option_is_one_sentence_with_field_and_value(
