@@ -6,8 +6,14 @@ SHELL := bash
 
 PYTHON ?= python3
 BIN    := .venv/bin
+# Into this .venv and no other, whatever environment make is called from.
 UV     := $(BIN)/uv
-STAMP  := build/stamp
+UV_PIP := $(UV) pip install -q --python $(BIN)/python
+unexport VIRTUAL_ENV CONDA_PREFIX UV_SYSTEM_PYTHON UV_PROJECT_ENVIRONMENT PYTHONHOME PYTHONPATH
+
+# A stamp lies in what it stands for, so that it goes with it; an interpreter that is gone takes all of .venv along.
+STAMP  := .venv/stamp
+$(shell test ! -e .venv || $(BIN)/python -c '' 2>/dev/null || rm -rf .venv)
 
 # Byte code, of pytest's rewritten tests above all, is what lets a second run start at once; it is kept out of the tree.
 export PYTHONDONTWRITEBYTECODE :=
@@ -22,7 +28,7 @@ PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-build: $(STAMP)/native $(STAMP)/packages $(STAMP)/plugins ## set up .venv and build/native
+build: build/native/stamp $(STAMP)/packages build/plugins/stamp ## set up .venv and build/native
 
 test: build ## run the tests (no GPU, no cluster, no root)
 	@$(BIN)/python -m pytest -n auto -q
@@ -69,21 +75,21 @@ $(STAMP)/uv: requirements/bootstrap.lock
 
 $(STAMP)/dependencies: requirements/all.lock $(STAMP)/uv
 	@echo "installing dependencies"
-	@$(UV) pip install -q --require-hashes -r requirements/all.lock
+	@$(UV_PIP) --require-hashes -r requirements/all.lock
 	@touch $@
 
 $(STAMP)/packages: $(PACKAGE) $(STAMP)/dependencies
 	@echo "installing hetero and its vendors"
-	@$(UV) pip install -q --no-deps --no-build-isolation --no-sources -e . -e vendors/nvidia
+	@$(UV_PIP) --no-deps --no-build-isolation --no-sources -e . -e vendors/nvidia
 	@touch $@
 
 # A third party's vendor, beside the others but not among them: whoever wants it puts build/plugins on PYTHONPATH.
-$(STAMP)/plugins: $(shell find $(TOY) -type f -not -name '*.pyc' 2>/dev/null) $(STAMP)/packages
+build/plugins/stamp: $(shell find $(TOY) -type f -not -name '*.pyc' 2>/dev/null) $(STAMP)/packages
 	@echo "installing a third party's vendor"
-	@$(UV) pip install -q --no-deps --no-build-isolation --reinstall --target build/plugins $(TOY)
+	@$(UV_PIP) --no-deps --no-build-isolation --reinstall --target build/plugins $(TOY)
 	@touch $@
 
-$(STAMP)/native: $(NATIVE) $(STAMP)/dependencies
+build/native/stamp: $(NATIVE) $(STAMP)/dependencies
 	@echo "building native"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(UV) pip install -q --no-deps --no-build-isolation --reinstall-package hetero-native ./native
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(UV_PIP) --no-deps --no-build-isolation --reinstall-package hetero-native ./native
 	@touch $@

@@ -24,6 +24,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+SHOWN = 200
+"""Characters of a wrong value that its sentence shows; the field ``value`` has all of it."""
+
 
 class HeteroError(Exception):
     """Base of all failures that hetero raises on purpose."""
@@ -48,10 +51,19 @@ class InvalidValue(UserError):
     """
 
     def __init__(self, field: str, value: object, reason: str) -> None:
-        super().__init__(f"{field}: {value!r} {reason}")
+        super().__init__(f"{field}: {_shown(value)} {reason}")
         self.field = field
         self.value = value
         self.reason = reason
+
+
+def _shown(value: object) -> str:
+    """The value as Python writes it, cut where a sentence would drown in it."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of more than 4300 digits, or lists in lists in lists
+        return "a value too long to show"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 class InvalidRequest(UserError):

@@ -26,7 +26,13 @@ class Counter:
         self._values: dict[str, int] = {} if label else {"": 0}
 
     def add(self, label_value: str = "", amount: int = 1) -> None:
-        """Count ``amount`` (≥ 0) events."""
+        """Count ``amount`` (≥ 0) events.
+
+        Raises:
+            ValueError: The amount is negative: a defect of the caller.
+        """
+        if amount < 0:
+            raise ValueError(f"{self.name} only grows: {amount} cannot be added")
         with self._lock:
             self._values[label_value] = self._values.get(label_value, 0) + amount
 

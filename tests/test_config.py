@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetero import config
+from hetero import config, log
 from hetero.config import Settings
 from hetero.errors import InvalidConfiguration
 
@@ -100,3 +102,106 @@ def test_users_without_a_runtime_directory_get_one_each(monkeypatch: pytest.Monk
     """Among the temporary files, by user."""
     monkeypatch.setattr("tempfile.tempdir", "/tmp")
     assert config.runtime_directory({}) == Path(f"/tmp/hetero-{os.getuid()}")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {1: {}},
+        {None: {}},
+        {"log": None},
+        {"log": []},
+        {"log": {"level": None}},
+        {"log": {"level": 16**4000}},
+        {"log": {"json": 1}},
+        {"placement": {"node_policy": None}},
+        {"placement": {"device_policy": "BINPACK"}},
+        {"vendors": {"required": [1]}},
+        {"vendors": {"disabled": None}},
+        {"vendors": {"disabled": [["acme"]]}},
+        {"vendors": {"only": ["acme"]}},
+        {"placement": {"policy": "spread"}},
+        {"\ud800": 1},
+        {"log": {"level": "\ud800"}},
+        datetime.date(2020, 1, 1),
+        b"log",
+        0,
+    ],
+)
+def test_whatever_yaml_can_spell_is_refused_by_name(document: Any) -> None:
+    """Keys that are no text, dates, bytes, numbers without end: the file's name, and never another error."""
+    with pytest.raises(InvalidConfiguration) as caught:
+        config.settings(document, "c.yaml")
+    assert caught.value.path == "c.yaml"
+    assert caught.value.reason
+
+
+@pytest.mark.parametrize("topic", ["vendors", "placement", "log"])
+def test_an_unknown_key_is_refused_in_every_topic(topic: str) -> None:
+    """A misspelt key must not be a setting that silently does nothing: the sentence has it and where it stands."""
+    with pytest.raises(InvalidConfiguration, match=rf"c\.yaml: .*`colour`.*\$\.{topic}"):
+        config.settings({topic: {"colour": "blue"}}, "c.yaml")
+
+
+@pytest.mark.parametrize(
+    ("topic", "key", "values"),
+    [
+        ("placement", "node_policy", ["binpack", "spread"]),
+        ("placement", "device_policy", ["binpack", "spread"]),
+        ("log", "level", ["debug", "info", "warning", "error"]),
+        ("log", "json", [True, False]),
+        ("vendors", "required", [[], ["acme"], ["acme", "other"]]),
+        ("vendors", "disabled", [[], ["acme"]]),
+    ],
+)
+def test_every_good_value_is_taken(topic: str, key: str, values: list[Any]) -> None:
+    """And nothing beside it changes."""
+    for value in values:
+        found = config.settings({topic: {key: value}}, "c.yaml")
+        wanted = tuple(value) if isinstance(value, list) else value
+        assert getattr(getattr(found, topic), key) == wanted
+        assert msgspec.structs.replace(found, **{topic: getattr(Settings(), topic)}) == Settings()
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    """Whole nodes stay free, programs on one node keep apart, and a command that works says nothing."""
+    plain = Settings()
+    assert (plain.vendors.required, plain.vendors.disabled) == ((), ())
+    assert (plain.placement.node_policy, plain.placement.device_policy) == ("binpack", "spread")
+    assert (plain.log.level, plain.log.json) == ("warning", False)
+
+
+def test_settings_are_not_changed() -> None:
+    """All parts of a process read the same."""
+    with pytest.raises(AttributeError, match="immutable"):
+        Settings().log.level = "debug"  # type: ignore[misc]
+
+
+def test_every_level_is_one_that_the_log_knows() -> None:
+    """What settings let through, the log takes."""
+    try:
+        for level in ("debug", "info", "warning", "error"):
+            log.configure(config.settings({"log": {"level": level}}, "c.yaml").log.level)
+    finally:
+        log.configure()
+
+
+def test_an_empty_name_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is set to nothing is as good as not set."""
+    monkeypatch.setattr(config, "DEFAULT_PATH", tmp_path / "none.yaml")
+    assert config.path({"HETERO_CONFIG": ""}) is None
+    (tmp_path / "none.yaml").write_text("")
+    assert config.path({"HETERO_CONFIG": ""}) == tmp_path / "none.yaml"
+
+
+def test_the_environment_is_that_of_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless told otherwise: a variable that was set after the import counts."""
+    monkeypatch.setenv("HETERO_CONFIG", str(tmp_path / "c.yaml"))
+    monkeypatch.setenv("HETERO_RUNTIME_DIR", str(tmp_path / "run"))
+    assert config.path() == tmp_path / "c.yaml"
+    assert config.runtime_directory() == tmp_path / "run"
+
+
+def test_the_usual_place() -> None:
+    """Where packages of distributions put it."""
+    assert Path("/etc/hetero/config.yaml") == config.DEFAULT_PATH

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,3 +48,58 @@ def test_no_event_is_lost_between_threads() -> None:
     for thread in threads:
         thread.join()
     assert counter.value() == 8000
+
+
+def test_labels_are_counted_right_between_threads() -> None:
+    """Threads that count the same and different labels at once: a label's first event is not lost either."""
+    counter = Counter("hetero_x_total", "X.", "kind")
+    begin = threading.Barrier(8)
+
+    def work(own: str) -> None:
+        begin.wait()
+        for number in range(200):
+            counter.add("all")
+            counter.add(own)
+            counter.add(f"round {number}")
+
+    threads = [threading.Thread(target=work, args=(f"thread {index}",)) for index in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counter.value("all") == 1600
+    assert {counter.value(f"thread {index}") for index in range(8)} == {200}
+    assert {counter.value(f"round {number}") for number in range(200)} == {8}
+
+
+def test_asking_is_not_counting() -> None:
+    """A label value that was looked up has still not happened."""
+    counter = Counter("hetero_x_total", "X.", "kind")
+    assert [counter.value("a"), counter.value("a")] == [0, 0]
+    counter.add("a", 3)
+    assert (counter.value("a"), counter.value("b"), counter.value()) == (3, 0, 0)
+
+
+def test_a_counter_says_what_it_counts() -> None:
+    """Name, meaning and label are what an exposition shows."""
+    counter = Counter("hetero_x_total", "X happened.", "kind")
+    assert (counter.name, counter.help, counter.label) == ("hetero_x_total", "X happened.", "kind")
+    assert Counter("hetero_x_total", "X happened.").label == ""
+
+
+def test_no_counter_goes_back() -> None:
+    """A number that falls would read as a restart of the process."""
+    counter = Counter("hetero_x_total", "X.")
+    counter.add(amount=2)
+    with pytest.raises(ValueError, match=r"hetero_x_total only grows"):
+        counter.add(amount=-1)
+    assert counter.value() == 2
+
+
+def test_labels_are_not_names() -> None:
+    """A label is a word of its own; what it may hold is not built into the counter's name."""
+    assert {one.name: one.label for one in metrics.ALL} == {
+        "hetero_plugin_failures_total": "plugin",
+        "hetero_driver_failures_total": "vendor",
+        "hetero_refused_requests_total": "reason",
+    }

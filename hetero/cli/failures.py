@@ -15,10 +15,13 @@ code    meaning
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import traceback
 import unicodedata
 from collections.abc import Callable
+from typing import TextIO
 
 import click
 
@@ -36,7 +39,9 @@ _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 def guarded(action: Callable[[], int]) -> int:
     """Run ``action`` and turn whatever it raises into lines on standard error and an exit code."""
     try:
-        return action()
+        code = action()
+        _flush()  # what fails at exit, Python tells in its own words
+        return code
     except HeteroError as error:
         return _told(error)
     except click.ClickException as error:
@@ -51,13 +56,16 @@ def guarded(action: Callable[[], int]) -> int:
 
 def unread() -> int:
     """The exit code when the reader has what it wanted (``| head``); keeps Python from complaining at exit."""
-    sys.stderr.close()
+    _drop(sys.stdout)
     return 0
 
 
 def say(line: str) -> None:
-    """One line for the user on standard error."""
-    click.echo(f"hetero: {visible(' '.join(line.splitlines()))}", err=True)
+    """One line for the user on standard error. When nobody reads there, the exit code must say it."""
+    try:
+        click.echo(f"hetero: {visible(' '.join(line.splitlines()))}", err=True)
+    except OSError:
+        _drop(sys.stderr)
 
 
 def visible(text: str) -> str:
@@ -89,4 +97,21 @@ def _misused(error: click.ClickException) -> int:
 def _defect(error: Exception) -> int:
     say(f"an unexpected {type(error).__name__}: {error}; run again with --log-level debug to see where")
     _log.debug("unexpected error", trace=traceback.format_exc())
+    try:
+        _flush()
+    except OSError:  # the disk is full: said once is enough
+        _drop(sys.stdout)
     return 1
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # it is when whoever started this process closed it
+        sys.stdout.flush()
+
+
+def _drop(stream: TextIO) -> None:
+    """Send what a stream still holds nowhere: it cannot be written, and would be tried again at exit."""
+    with contextlib.suppress(OSError):  # without a descriptor nothing is tried again
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -34,6 +34,13 @@ class Commands(click.Group):
             return command
         return _of_plugins(ctx).get(name)
 
+    def make_context(self, *words: Any, **named: Any) -> click.Context:
+        """Read the words; ``--help`` and ``--version`` are written here already."""
+        try:
+            return super().make_context(*words, **named)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(unread()) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a reader that left early is no failure, which click and rich would make of it."""
         try:

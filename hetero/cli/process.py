@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ def run(
         Its exit code; 128 plus the signal's number when a signal ended it; 127 and 126 when it could not be started.
     """
     waiting: list[int] = []
-    with _forwarding(waiting) as target:
+    with _waking() as awake, _forwarding(waiting) as target:
         try:
             child = subprocess.Popen(list(command), env=dict(environment), pass_fds=tuple(inherited), cwd=directory)
         except FileNotFoundError as error:
@@ -61,8 +62,33 @@ def run(
         target.append(child)
         for number in waiting:
             child.send_signal(number)
-        code = child.wait()
+        code = _wait(child, awake)
     return code if code >= 0 else 128 - code
+
+
+def _wait(child: subprocess.Popen[bytes], awake: int) -> int:
+    while (code := child.poll()) is None:
+        select.select([awake], [], [])
+        os.read(awake, 4096)
+    return code
+
+
+@contextlib.contextmanager
+def _waking() -> Iterator[int]:
+    """A descriptor that can be read after every signal.
+
+    A signal that comes right before a system call does not end its waiting, and Python would run the handler only
+    after it, with the command's end. What can be read already ends it at once.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reader)
+        os.close(writer)
 
 
 @contextlib.contextmanager
@@ -80,6 +106,7 @@ def _forwarding(waiting: list[int]) -> Iterator[list[subprocess.Popen[bytes]]]:
     # What is ignored here (nohup, a job in the background) the child ignores too, and goes on.
     heard = [number for number in FORWARDED if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, forward) for number in heard}
+    before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes, and lets the exit code be kept
     try:
         yield children
     finally:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from decimal import ROUND_FLOOR, Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_FLOOR, Context, Decimal
 
 from hetero.errors import InvalidValue
 
 MIB = 1024 * 1024
+MAX_COUNT = 2**31 - 1
 
-_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?)i?b?", re.IGNORECASE)
-_UNIT_BYTES = {"": 1, "k": 1024, "m": MIB, "g": 1024 * MIB, "t": 1024 * 1024 * MIB}
-_KUBERNETES = re.compile(r"(?P<sign>[+-]?)(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<suffix>[a-zA-Z]*|[eE][+-]?\d+)")
+# The usual context rounds to 28 digits: then 0.999… is a whole number.
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+
+_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?)i?b?", re.IGNORECASE | re.ASCII)
+_UNIT_MIB = {"": Decimal(1) / MIB, "k": Decimal(1) / 1024, "m": Decimal(1), "g": Decimal(1024), "t": Decimal(MIB)}
+_PERCENT = re.compile(r"(?P<number>\d{1,3})\s*%?", re.ASCII)
+_KUBERNETES = re.compile(r"(?P<sign>[+-]?)(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<suffix>[a-zA-Z]*|[eE][+-]?\d+)", re.ASCII)
 _SUFFIX = {
     "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1),
     "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12),
@@ -32,19 +37,20 @@ def parse_size(text: str, field: str) -> int:
         field: Where it stands, for the error.
 
     Returns:
-        Whole MiB, rounded down, at least 1.
+        Whole MiB, rounded down, from 1 to :data:`MAX_COUNT`.
 
     Raises:
-        InvalidValue: It is no size, or less than 1 MiB.
+        InvalidValue: It is no size, less than 1 MiB, or more than any device has.
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise InvalidValue(field, text, "is not a size; write a number and a unit, such as 512m or 2g")
-    size = Decimal(match["number"]) * _UNIT_BYTES[match["unit"].lower()] / MIB
-    mib = int(size.to_integral_value(ROUND_FLOOR))
-    if mib < 1:
+    size = _EXACT.multiply(Decimal(match["number"]), _UNIT_MIB[match["unit"].lower()])
+    if size < 1:
         raise InvalidValue(field, text, "is less than 1 MiB; write a unit, such as 512m or 2g")
-    return mib
+    if size > MAX_COUNT:
+        raise InvalidValue(field, text, "is more than any device has; write a size, such as 512m or 2g")
+    return int(size.to_integral_value(ROUND_FLOOR))
 
 
 def parse_percent(text: str, field: str, *, low: int = 1) -> int:
@@ -53,13 +59,13 @@ def parse_percent(text: str, field: str, *, low: int = 1) -> int:
     Raises:
         InvalidValue: It is no whole number in that range.
     """
-    number = text.strip().removesuffix("%").strip()
-    if not number.isascii() or not number.isdigit() or not low <= int(number) <= 100:
+    match = _PERCENT.fullmatch(text.strip())
+    if match is None or not low <= int(match["number"]) <= 100:
         raise InvalidValue(field, text, f"is not a percentage; write a whole number from {low} to 100")
-    return int(number)
+    return int(match["number"])
 
 
-def parse_count(value: object, field: str, *, low: int = 0, high: int = 2**31 - 1) -> int:
+def parse_count(value: object, field: str, *, low: int = 0, high: int = MAX_COUNT) -> int:
     """Read a Kubernetes quantity that must be a whole number, as extended resources are.
 
     Every spelling that the API server takes is understood (``2``, ``"2"``, ``2k``, ``2Ki``, ``2e3``, ``2000m``);
@@ -99,20 +105,24 @@ def parse_quantity(value: object, field: str) -> Decimal:
     Raises:
         InvalidValue: It is no quantity.
     """
-    match = None
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        match = _KUBERNETES.fullmatch(str(value).strip())
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)  # not by its text: Python prints no number of more than 4300 digits
+    match = _KUBERNETES.fullmatch(str(value).strip()) if isinstance(value, float | str) else None
     if match is None:
         raise InvalidValue(field, value, "is not a quantity; write a whole number, such as 1024")
-    suffix = match["suffix"]
-    if suffix in _SUFFIX:
-        factor = _SUFFIX[suffix]
-    elif suffix[:1] in "eE" and len(suffix) <= 4 and suffix[1:].lstrip("+-").isdigit():
-        factor = Decimal(10) ** int(suffix[1:])
-    else:
+    factor = _factor(match["suffix"])
+    if factor is None:
+        suffix = match["suffix"]
         raise InvalidValue(field, value, f"has the unknown suffix {suffix!r}; write a whole number, such as 1024")
-    number = Decimal(match["number"]) * factor
-    return -number if match["sign"] == "-" else number
+    number = _EXACT.multiply(Decimal(match["number"]), factor)
+    return number.copy_negate() if match["sign"] == "-" else number
+
+
+def _factor(suffix: str) -> Decimal | None:
+    """What a suffix or an exponent (of three digits at most, as in the greatest float) multiplies by."""
+    if suffix[:1] in ("e", "E") and len(suffix) <= 5 and suffix[1:].lstrip("+-").isdigit():
+        return Decimal(1).scaleb(int(suffix[1:]))
+    return _SUFFIX.get(suffix)
 
 
 def format_mib(mib: int) -> str:

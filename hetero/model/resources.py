@@ -123,7 +123,7 @@ class Resources:
             amounts: Resource name to amount, those that the container names.
             request: The request, for field names.
         """
-        if self.memory in amounts and self.memory_percentage in amounts:
+        if amounts.get(self.memory) and amounts.get(self.memory_percentage):
             yield InvalidValue(
                 self.field(request, self.memory_percentage),
                 request.limits[self.memory_percentage],

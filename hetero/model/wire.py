@@ -37,7 +37,7 @@ def decode(text: str | bytes, kind: type[T]) -> T:
     """
     envelope = _envelope(text)
     version = envelope.get("v")
-    if version != VERSION:
+    if type(version) is not int or version != VERSION:  # JSON's true and 1.0 equal 1, too
         raise WireError(f"a {_kind(kind)} of version {version!r} cannot be read; this release reads version {VERSION}")
     if _kind(kind) not in envelope:
         raise WireError(f"not a {_kind(kind)}: it has {', '.join(sorted(map(str, envelope)))}")
@@ -50,7 +50,7 @@ def decode(text: str | bytes, kind: type[T]) -> T:
 def _envelope(text: str | bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise WireError(f"not a stored record: {error}") from error
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -247,6 +249,15 @@ def test_what_a_terminal_would_obey_is_shown_instead(told: Told, sign: str) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("sign", "shown"),
+    [("\n", r"\n"), ("\r", r"\r"), ("\v", r"\x0b"), ("\x85", r"\x85"), ("\u2028", r"\u2028"), ("\u2029", r"\u2029")],
+)
+def test_the_end_of_a_line_is_visible(sign: str, shown: str) -> None:
+    """All that some reader of lines takes for one."""
+    assert visible(f"a{sign}b") == f"a{shown}b"
+
+
 @given(text=st.text())
 def test_what_is_visible_is_one_line_that_can_be_written(text: str) -> None:
     """Whatever it was: no character of it moves the cursor, and any terminal's encoding can take it."""
@@ -256,9 +267,7 @@ def test_what_is_visible_is_one_line_that_can_be_written(text: str) -> None:
     assert shown.encode().decode() == shown
 
 
-@pytest.mark.parametrize(
-    "text", ["", "plain", "  two  spaces ", "grüße 你好 🙂", "a\\nb", "1\N{NO-BREAK SPACE}GiB", "[x]"]
-)
+@pytest.mark.parametrize("text", ["", "  two  spaces ", "grüße 你好 🙂", "a\\nb", "1\N{NO-BREAK SPACE}GiB", "[x]"])
 def test_what_can_be_seen_is_left_as_it_is(text: str) -> None:
     """Escapes are for what cannot be seen: people read their own language."""
     assert visible(text) == text
@@ -280,12 +289,20 @@ sys.exit(guarded(action))
 """
 
 
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+"""As users have it: what is written stays in the process until there is enough of it, or the process ends."""
+
+both_ways = pytest.mark.parametrize(
+    "environment", [BUFFERED, {**BUFFERED, "PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"]
+)
+
+
+@both_ways
 @pytest.mark.parametrize("write", ['click.echo("line")', 'print("line")', 'sys.stdout.write("x" * 100000)'])
-def test_a_reader_that_has_enough_is_no_failure(write: str) -> None:
+def test_a_reader_that_has_enough_is_no_failure(write: str, environment: dict[str, str]) -> None:
     """``| head -1`` ends the command with 0 and nothing on standard error."""
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER.format(write=write)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as program:
+    words = [sys.executable, "-c", WRITER.format(write=write)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as program:
         assert program.stdout
         assert program.stderr
         assert program.stdout.read(4)
@@ -293,17 +310,76 @@ def test_a_reader_that_has_enough_is_no_failure(write: str) -> None:
         assert (program.wait(timeout=60), program.stderr.read()) == (0, b"")
 
 
-@pytest.mark.parametrize("words", ["vendors", "vendors --output json", "vendors --help"])
-def test_no_command_complains_about_a_reader_that_left(words: str) -> None:
-    """Nobody reads at all: not a word on standard error, whatever library meets it first."""
-    code = f"import sys; sys.stdin.read(); from hetero.cli.main import main; main({words.split()!r})"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as program:
+def _unread(code: str, environment: dict[str, str]) -> tuple[int, bytes]:
+    """Exit code and errors of a program whose reader left before the first word."""
+    words = [sys.executable, "-c", f"import sys; sys.stdin.read(); {code}"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(words, **pipes, env=environment) as program:
         assert program.stdin
         assert program.stdout
         assert program.stderr
         program.stdout.close()
         program.stdin.close()
-        assert program.stderr.read() == b""
-        assert program.wait(timeout=60) == 0
+        return program.wait(timeout=60), program.stderr.read()
+
+
+@both_ways
+@pytest.mark.parametrize("words", ["vendors", "vendors --output json", "vendors --help", "--help", "--version"])
+def test_no_command_complains_about_a_reader_that_left(words: str, environment: dict[str, str]) -> None:
+    """Nobody reads at all: not a word on standard error, whatever library meets it first."""
+    code = f"from hetero.cli.main import main; main({words.split()!r})"
+    assert _unread(code, environment) == (0, b"")
+
+
+@both_ways
+def test_words_that_are_written_at_the_very_end_are_no_failure_either(environment: dict[str, str]) -> None:
+    """A plugin's command that prints a little and returns: Python would write it after everything, and complain."""
+    code = "from hetero.cli.failures import guarded; sys.exit(guarded(lambda: print('x') or 0))"
+    assert _unread(code, environment) == (0, b"")
+
+
+FULL = """
+import sys
+from hetero import log
+from hetero.cli.failures import guarded
+log.configure()
+sys.exit(guarded(lambda: print("x" * {size}) or 0))
+"""
+
+
+@pytest.mark.parametrize("size", [1, 100_000], ids=["at the end", "on the way"])
+def test_a_full_disk_is_one_line(size: int) -> None:
+    """It is a failure, told once: half a report must not look like a whole one."""
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-c", FULL.format(size=size)]
+        found = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, env=BUFFERED, check=False, timeout=60)
+    assert found.returncode == 1
+    assert re.fullmatch(rb"hetero: an unexpected OSError: .*No space left on device; run again .*\n", found.stderr)
+
+
+@both_ways
+@pytest.mark.parametrize(("error", "code"), [("UserError('x')", 2), ("HeteroError('x')", 1), ("ValueError('x')", 1)])
+def test_the_exit_code_holds_when_nobody_reads_the_line(environment: dict[str, str], error: str, code: int) -> None:
+    """``hetero ... 2>&1 | true``: words are lost, and a script still learns what happened."""
+    told = (
+        "import sys; sys.stdin.read(); from hetero.cli.failures import guarded; from hetero.errors import *\n"
+        f"def action(): raise {error}\n"
+        "sys.exit(guarded(action))"
+    )
+    pipes = dict.fromkeys(("stdin", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", told], **pipes, env=environment) as program:
+        assert program.stdin
+        assert program.stderr
+        program.stderr.close()
+        program.stdin.close()
+        assert program.wait(timeout=60) == code
+
+
+def test_a_process_without_output_can_work() -> None:
+    """``hetero ... >&-``: there is no standard output at all, and nobody misses it."""
+    code = (
+        "import sys; from hetero.cli.failures import guarded; assert sys.stdout is None; sys.exit(guarded(lambda: 5))"
+    )
+    words = ["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, code]
+    found = subprocess.run(words, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert (found.returncode, found.stderr) == (5, b"")

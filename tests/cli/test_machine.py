@@ -152,7 +152,7 @@ def test_a_list_that_no_planner_can_use_is_the_vendors_failure(devices: list[Dev
     assert [(line["log_level"], line["vendor"], line["reason"]) for line in lines] == [("error", "z", reason)]
 
 
-def test_a_failed_vendors_devices_are_nobodys(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_vendors_devices_are_nobodys() -> None:
     """An identity that a broken list named first can still be listed by the vendor whose it is."""
     with capture_logs():
         machine = discover(

@@ -242,7 +242,7 @@ def test_a_cut_region_is_refused(made: Path, size: int) -> None:
 
 
 def test_a_region_that_a_program_blew_up_is_not_loaded(made: Path) -> None:
-    """A program of the slice can make its file a tebibyte long for nothing; whoever looks must not run out of memory."""
+    """A program of the slice can make its file a tebibyte long; whoever looks must not run out of memory."""
     os.truncate(made, 1 << 40)
     with pytest.raises(RegionError, match="is longer than"):
         region.read(made)
@@ -279,10 +279,10 @@ def test_a_reading_leaves_no_descriptor_open(made: Path, kind: str) -> None:
         "link": lambda: place.symlink_to(made),
         "pipe": lambda: os.mkfifo(place),
     }[kind]()
-    before = os.listdir("/proc/self/fd")
+    before = len(list(Path("/proc/self/fd").iterdir()))
     with contextlib.suppress(RegionError):
         region.read(place)
-    assert os.listdir("/proc/self/fd") == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_region_with_something_behind_it_is_refused(made: Path) -> None:
@@ -359,6 +359,12 @@ def test_every_figure_of_a_device_is_its_own(made: Path) -> None:
         _damage(made, layout.DEVICE, name, value)
     [device] = region.read(made).devices
     assert {name: getattr(device, name) for name in figures} == figures
+
+
+def test_a_device_that_is_named_and_not_limited_counts(path: Path) -> None:
+    """Who asked for neither memory nor compute still has the device, and ``top`` shows what is used of it."""
+    region.create(path, Limits(slice_id="slice-1", devices=(DeviceLimit(uuid="x"), DeviceLimit(uuid="y"))))
+    assert [one.uuid for one in region.read(path).devices] == ["x", "y"]
 
 
 def test_a_device_without_a_limit_before_one_with_keeps_its_place(made: Path) -> None:
