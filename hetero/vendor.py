@@ -259,8 +259,8 @@ class Simulation(ABC):
 
         Args:
             machine: The machine with this vendor's cards only.
-            directory: A directory of this vendor alone, kept until all programs of the simulated machine have ended. It
-                is empty unless the machine is joined, by the same file, while it is running.
+            directory: A directory of this vendor alone, kept until the command of ``hetero sim run`` has ended, or for
+                good with ``--state``. It is empty unless the machine is joined while it is running.
 
         Returns:
             Where the stand-in is found: what a program's surroundings must contain.

@@ -107,9 +107,9 @@ def by_manifest(
     [asks] = [one for one in (*ask.containers, *ask.init_containers) if one.name == container.name]
     if not asks.asks:
         raise InvalidValue("--container", container.name, "asks for no device; run its command as it is")
-    command = tuple(words) or (*container.command, *container.args)
-    if not command:
+    if not words and not container.command:
         raise InvalidValue(container.path, container.name, "has no command of its own; write one after --")
+    command = tuple(words) or (*container.command, *container.args)
     return Asked(
         pod=PodAsk(name=name, containers=(asks,), device_policy=ask.device_policy),
         words=command,

@@ -192,8 +192,11 @@ class Bench:
         return _traced(self._root(), self._prepare)
 
     def _root(self) -> str:
-        """The code that counts as the vendor's: its package, or its one module."""
-        top = Path(sys.modules[type(self._enforcement).__module__.split(".")[0]].__file__ or "")
+        """The code that counts as the vendor's: its package, within a namespace or not, or its one module."""
+        parts = type(self._enforcement).__module__.split(".")
+        modules = (sys.modules.get(".".join(parts[:end])) for end in range(1, len(parts) + 1))
+        files = (getattr(module, "__file__", None) for module in modules)  # a namespace has none
+        top = Path(next(filter(None, files)))
         return str(top.parent) + os.sep if top.name == "__init__.py" else str(top)
 
     def _begin(self) -> None:

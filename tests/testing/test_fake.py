@@ -146,5 +146,5 @@ def test_the_suite_comes_when_it_is_asked_for() -> None:
         "fake_node",
         "fake_vendor",
     }
-    with pytest.raises(AttributeError, match="module 'hetero.testing' has no attribute 'Conformance'"):
+    with pytest.raises(AttributeError, match=r"module 'hetero\.testing' has no attribute 'Conformance'"):
         _ = hetero.testing.Conformance

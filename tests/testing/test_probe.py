@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -123,7 +126,7 @@ def test_crashes_are_spread_over_all_lines(lines: int) -> None:
     chosen = [*probe._spread(lines)]
     assert len(chosen) <= CRASHES
     assert all(2 <= line <= lines for line in chosen)
-    steps = {later - earlier for earlier, later in zip(chosen, chosen[1:], strict=False)}
+    steps = {later - earlier for earlier, later in pairwise(chosen)}
     assert len(steps) <= 1
     if 2 <= lines <= CRASHES:
         assert chosen == [*range(2, lines + 1)]
@@ -133,8 +136,8 @@ def test_lines_are_counted_in_the_vendors_code_only() -> None:
     """Those of the libraries that it calls are not its."""
     held = Slice(id="s", grants=(), directory="/nowhere")
     hook = Adds()
-    assert probe._traced(__file__, lambda: hook.prepare(held))[1] == 3
-    assert probe._traced("/elsewhere/", lambda: hook.prepare(held))[1] == 0
+    assert probe._traced(__file__, partial(hook.prepare, held))[1] == 3
+    assert probe._traced("/elsewhere/", partial(hook.prepare, held))[1] == 0
 
 
 class Adds(FakeEnforcement):
@@ -194,3 +197,24 @@ def test_an_answer_is_read_as_it_was_written() -> None:
         opened=("libc.so.6",), started=(), read=(), registered=("fake",), failure="", whole=outcome, mended=(outcome,)
     )
     assert msgspec.json.decode(msgspec.json.encode(answer), type=probe.Answer) == answer
+
+
+def test_the_vendors_code_is_found_in_a_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages of one house may share a first name that has no file: their lines are still those to die at."""
+    package = tmp_path / "probed_house" / "chip"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "hook.py").write_text(
+        "from hetero.model.allocation import ContainerEdits\n"
+        "from hetero.vendor import Enforcement\n"
+        "class Hook(Enforcement):\n"
+        "    def prepare(self, held):\n"
+        "        env = {}\n"
+        "        return ContainerEdits(env=env)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "slice").mkdir()
+    hook = importlib.import_module("probed_house.chip.hook").Hook()
+    bench = Bench(hook, Slice(id="s", grants=(), directory=str(tmp_path / "slice")))
+    assert bench.whole()[1] == 2
+    bench.close()
