@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ import click
 from hetero.cli import output
 from hetero.cli.context import Context
 from hetero.cli.machine import discover
+from hetero.errors import InvalidValue
 
 if TYPE_CHECKING:
     from hetero.enforcement.slices import SliceStore
@@ -21,9 +23,17 @@ WIDTH = 12
 """Characters of a bar."""
 
 
+def _finite(_: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise InvalidValue(parameter.opts[0], value, "is no time; write seconds from 0.1 to 60")
+    return value
+
+
 @click.command("top")
 @click.option("--once", is_flag=True, help="Print one table and end.")
-@click.option("--interval", default=1.0, show_default=True, type=click.FloatRange(0.1, 60), help="Seconds.")
+@click.option(
+    "--interval", default=1.0, show_default=True, type=click.FloatRange(0.1, 60), callback=_finite, help="Seconds."
+)
 @output.option
 @click.pass_obj
 def command(context: Context, once: bool, interval: float, form: str) -> None:

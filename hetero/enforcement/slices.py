@@ -126,11 +126,9 @@ class SliceStore:
 
         Call it inside :meth:`locked` when something is decided by it.
         """
-        if not self._slices.is_dir():
-            return ()
-        return tuple(
-            record for directory in sorted(self._slices.iterdir()) if (record := self._live(directory)) is not None
-        )
+        with _usable(self.directory):
+            directories = sorted(self._slices.iterdir()) if self._slices.is_dir() else []
+        return tuple(record for directory in directories if (record := self._live(directory)) is not None)
 
     def _live(self, directory: Path) -> LocalSlice | None:
         try:

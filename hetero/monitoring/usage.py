@@ -126,7 +126,9 @@ def _row(now: Reading, before: Reading | None, position: int) -> SliceRow:
 
 
 def _processes(now: RegionState, before: RegionState | None, position: int) -> tuple[ProcessRow, ...]:
-    earlier = {process.pid: process.busy_ns[position] for process in (before.processes if before else ())}
+    # A program may have damaged its region between the readings: what is not there was nothing.
+    known = [one for one in (before.processes if before else ()) if position < len(one.busy_ns)]
+    earlier = {process.pid: process.busy_ns[position] for process in known}
     found = (
         ProcessRow(
             pid=process.pid,

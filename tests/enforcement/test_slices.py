@@ -505,3 +505,9 @@ def test_a_link_in_the_locks_place_is_not_followed(store: SliceStore, record: Re
         with pytest.raises(EnforcementError):
             store.create(record("b"))
     assert not (tmp_path / "target").exists()
+
+
+def test_a_directory_that_cannot_be_looked_at_is_one_sentence(tmp_path: Path) -> None:
+    """A name that the file system does not take, for instance."""
+    with pytest.raises(EnforcementError, match="set HETERO_RUNTIME_DIR to another directory"):
+        SliceStore(tmp_path / ("x" * 300)).live()

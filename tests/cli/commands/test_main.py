@@ -56,3 +56,12 @@ def test_closed_outputs_are_no_defect(closed: str) -> None:
     """What nobody reads is written to nowhere: the command does its work all the same."""
     command = f'"$0" -c "from hetero.cli.main import main; main([\'vendors\'])" {closed}'
     assert subprocess.run(["sh", "-c", command, sys.executable], check=False).returncode == 0
+
+
+def test_letters_that_an_output_lacks_are_replaced() -> None:
+    """A table has bars and names that not every terminal can show: no reason to fail."""
+    words = "from hetero.cli.main import _open_streams; _open_streams(); print('░')"
+    answer = subprocess.run(
+        [sys.executable, "-c", words], env={"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode, answer.stdout) == (0, "?\n")

@@ -223,3 +223,12 @@ def test_a_bar_is_as_full_as_the_limit_is_used(used: float, limit: float, full: 
 def test_there_is_no_bar_without_both_figures(used: float | None, limit: float | None) -> None:
     """An empty bar would claim that nothing is used."""
     assert top.bar(used, limit) == ""
+
+
+@pytest.mark.parametrize("interval", ["nan", "inf"])
+def test_an_interval_is_a_time(hetero: Hetero, install: Install, interval: str) -> None:
+    """What is no number of seconds is refused in words."""
+    install()
+    answer = hetero("top", "--once", "--interval", interval)
+    assert answer.code == 2
+    assert "--interval" in answer.told

@@ -7,11 +7,32 @@ Variables", for ``CUDA_VISIBLE_DEVICES``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
+from hetero.errors import InvalidValue
+from hetero.model.ask import Ask
+from hetero.model.resources import ContainerRequest
 from hetero.vendor import Resources
 
 VENDOR = "nvidia"
 
-RESOURCES = Resources(
+MODE = "nvidia.com/vgpu-mode"
+"""Annotation that chooses how the GPU is split: ``hami-core`` (by software), ```mig`` or ``mps``."""
+
+
+class GpuResources(Resources):
+    """The usual rules, and one: a way of splitting that this release does not have is refused, not replaced."""
+
+    def problems(self, ask: Ask, amounts: Mapping[str, int], request: ContainerRequest) -> Iterator[InvalidValue]:
+        """What is wrong with amounts that are each well-formed."""
+        yield from super().problems(ask, amounts, request)
+        mode = request.annotations.get(MODE, "hami-core")
+        if mode != "hami-core":
+            reason = "is a way of splitting that this release does not have; write hami-core or leave it out"
+            yield InvalidValue(f"metadata.annotations[{MODE}]", mode, reason)
+
+
+RESOURCES = GpuResources(
     vendor=VENDOR,
     count="nvidia.com/gpu",
     memory="nvidia.com/gpumem",

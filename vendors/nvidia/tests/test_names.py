@@ -101,3 +101,16 @@ def test_our_words_are_lower_case() -> None:
     """The core is searched for them without regard to case, in lower case."""
     assert all(word == word.lower() for word in WORDS)
     assert {"nvidia", "cuda", "nvml"} <= set(WORDS)
+
+
+@pytest.mark.parametrize(("mode", "refused"), [("mig", True), ("mps", True), ("hami-core", False)])
+def test_a_way_of_splitting_that_we_lack_is_refused(mode: str, refused: bool) -> None:
+    """A pod that asks for a hardware instance must not get a share by software instead."""
+    request = ContainerRequest(
+        path="spec.containers[0]", limits={"nvidia.com/gpu": 1}, annotations={"nvidia.com/vgpu-mode": mode}
+    )
+    if not refused:
+        assert RESOURCES.ask(request) is not None
+        return
+    with pytest.raises(InvalidRequest, match=r"metadata\.annotations\[nvidia\.com/vgpu-mode\]: '" + mode):
+        RESOURCES.ask(request)
