@@ -35,6 +35,7 @@ class Ledger:
         healthy: Row to whether the device may be given away.
         capacity: What each device has.
         used: What is taken of it; more than it has when a device shrank under its programs.
+        changes: How often something was charged or given back: what was found out before the last may be wrong.
         node_capacity: The sum over each node's devices.
         node_used: The sum of what is taken.
 
@@ -60,6 +61,7 @@ class Ledger:
         self._starts = np.concatenate(([0], np.cumsum(sizes, dtype=np.intp)))
         self.capacity = self.vectors(model.capacity for model in self.models)[self.model_of]
         self.used = np.zeros_like(self.capacity)
+        self.changes = 0
         self.node_capacity = np.zeros((len(self.nodes), len(self.dimensions)), dtype=np.int64)
         np.add.at(self.node_capacity, self.node_of, self.capacity)
         self.node_used = np.zeros_like(self.node_capacity)
@@ -95,6 +97,7 @@ class Ledger:
         for uuid, quantities in charges.items():
             self._refuse_wrong(uuid, quantities)
         amounts = sign * self.vectors(charges.values())
+        self.changes += 1
         self.used[rows] += amounts  # device identities are unique, so no row occurs twice
         self.node_used[index] += amounts.sum(axis=0)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from hetero.model.ask import Ask, PodAsk
+from hetero.model.ask import Ask, ContainerAsk, PodAsk
 from hetero.model.device import Inventory, Quantities
 from hetero.model.placement import Placement, Unplaced
 from hetero.model.share import Refusal
@@ -17,6 +17,8 @@ from hetero.placement.fit import Fit, Mask, Need
 from hetero.placement.ledger import Ledger, Rows
 from hetero.placement.score import Policy, Scorer, Scores, fullness, opinion, preferred
 from hetero.vendor import Vendor
+
+Containers = tuple[ContainerAsk, ...]
 
 
 class Planner:
@@ -49,6 +51,8 @@ class Planner:
         self._ledger = Ledger(inventory)
         self._fit = Fit(self._ledger, vendors)
         self._chooser = Chooser(self._ledger, self._fit, dict(vendors), self._scorers)
+        self._refused: dict[tuple[Policy, Containers, Containers], dict[str, Refusal]] = {}
+        self._refused_at = 0
         self._charged: dict[tuple[str, str], tuple[str, Charges]] = {}
 
     def place(self, pod: PodAsk) -> Placement | Unplaced:
@@ -69,6 +73,16 @@ class Planner:
     def refusals(self, pod: PodAsk) -> dict[str, Refusal]:
         """Node name to the reason why the node does not serve, those that do left out. Charges nothing."""
         policy = Policy(pod.device_policy or self._device_policy)
+        if self._refused_at != self._ledger.changes:
+            self._refused.clear()
+            self._refused_at = self._ledger.changes
+        # The replicas of a workload ask alike: they are told the same until something changes.
+        key = (policy, pod.containers, pod.init_containers)
+        if key not in self._refused:
+            self._refused[key] = self._refusals(pod, policy)
+        return dict(self._refused[key])
+
+    def _refusals(self, pod: PodAsk, policy: Policy) -> dict[str, Refusal]:
         answers = {node.name: self._chooser.place(pod, index, policy) for index, node in enumerate(self._ledger.nodes)}
         return {name: answer for name, answer in answers.items() if isinstance(answer, Refusal)}
 

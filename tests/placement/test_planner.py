@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from hetero.errors import InvalidValue
-from hetero.model.ask import Ask, PodAsk, Selection
+from hetero.model.ask import Ask, ContainerAsk, PodAsk, Selection
 from hetero.model.device import CORES, MEMORY, SLOTS, Device, DeviceModel, Health, Inventory, Node, Quantities
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement, Unplaced
 from hetero.model.share import Reason, Refusal, Share
@@ -529,3 +529,25 @@ def test_placement_does_no_input_or_output() -> None:
     """
     done = subprocess.run([sys.executable, "-c", NO_DOORS], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.returncode) == ("b ['a', 'b'] 2\n", 0), done.stderr
+
+
+def test_replicas_that_fit_nowhere_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The nodes are asked for the first of them, and again when something was given back."""
+    planner = Planner(Inventory(nodes=(fake_node("a"), fake_node("b"))), {"fake": fake_vendor()})
+    whole = Ask(vendor="fake", cores=100)
+    for name in ("one", "two"):
+        assert isinstance(planner.place(_pod(name, whole)), Placement)
+    asked: list[str] = []
+    place = type(planner._chooser).place
+    monkeypatch.setattr(
+        type(planner._chooser), "place", lambda self, pod, *rest: asked.append(pod.name) or place(self, pod, *rest)
+    )
+    answers = [planner.place(_pod(f"late-{number}", whole)) for number in range(5)]
+    assert asked == ["late-0", "late-0"]
+    assert all(isinstance(answer, Unplaced) and set(answer.refusals) == {"a", "b"} for answer in answers)
+    planner.free(Placement(namespace="default", pod="one", node="a"))
+    assert isinstance(planner.place(_pod("late-5", whole)), Placement)
+
+
+def _pod(name: str, ask: Ask) -> PodAsk:
+    return PodAsk(name=name, containers=(ContainerAsk(name="main", asks=(ask,)),))
