@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from simulated import BUILD, Machine
+from simulated import Machine, machine_in
 
 from hetero.enforcement.slices import LocalSlice
 from hetero.model.allocation import Grant, Slice
@@ -23,18 +22,7 @@ from hetero.testing.fake import fake_device
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     """A machine with one card of 12 GiB whose slice has the region ``region``, if any."""
-    made = Machine(
-        tmp_path,
-        {
-            "PATH": f"{BUILD / 'bin'}:{os.environ['PATH']}",
-            "HETERO_SIM_DIR": str(tmp_path),
-            "LD_LIBRARY_PATH": str(BUILD / "sim"),
-            "LD_PRELOAD": str(BUILD / "libvgpu.so"),
-            "CUDA_DEVICE_MEMORY_SHARED_CACHE": str(tmp_path / "region"),
-        },
-    )
-    made.cards(12288)
-    return made
+    return machine_in(tmp_path)
 
 
 @pytest.fixture

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from simulated import BUILD, Machine
+from simulated import Machine, machine_in
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     """A machine with one card of 12 GiB whose contexts take nothing, and a slice whose region is ``region``."""
-    made = Machine(
-        tmp_path,
-        {
-            "PATH": f"{BUILD / 'bin'}:{os.environ['PATH']}",
-            "HETERO_SIM_DIR": str(tmp_path),
-            "LD_LIBRARY_PATH": str(BUILD / "sim"),
-            "LD_PRELOAD": str(BUILD / "libvgpu.so"),
-            "CUDA_DEVICE_MEMORY_SHARED_CACHE": str(tmp_path / "region"),
-        },
-    )
-    made.cards(12288)
-    return made
+    return machine_in(tmp_path)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,3 +63,19 @@ class Machine:
         """The same machine without the preload library."""
         kept = {name: value for name, value in self.variables.items() if name != "LD_PRELOAD"}
         return Machine(self.directory, kept)
+
+
+def machine_in(directory: Path) -> Machine:
+    """A machine with one card of 12 GiB whose contexts take nothing, and a slice whose region is ``region``."""
+    made = Machine(
+        directory,
+        {
+            "PATH": f"{BUILD / 'bin'}:{os.environ['PATH']}",
+            "HETERO_SIM_DIR": str(directory),
+            "LD_LIBRARY_PATH": str(BUILD / "sim"),
+            "LD_PRELOAD": str(BUILD / "libvgpu.so"),
+            "CUDA_DEVICE_MEMORY_SHARED_CACHE": str(directory / "region"),
+        },
+    )
+    made.cards(12288)
+    return made
