@@ -14,6 +14,7 @@ import click
 from hetero.cli import process
 from hetero.cli.context import Context, read_yaml
 from hetero.errors import EnforcementError, InvalidConfiguration, InvalidValue
+from hetero.model import wire
 from hetero.model.allocation import ContainerEdits
 from hetero.model.machine import Card, Machine
 from hetero.vendor import Simulation, Vendor
@@ -38,6 +39,8 @@ def run(context: Context, file: Path, state: Path | None, words: tuple[str, ...]
     vendors = context.plugins.vendors
     machine = machine_of(read_yaml(file), file, vendors)
     directory = _directory(state)
+    if state is not None:
+        _refuse_another(machine, directory)
     try:
         return process.run(words, _environment(machine, vendors, directory))
     except InvalidValue as error:
@@ -104,6 +107,15 @@ def _directory(state: Path | None) -> Path:
     except OSError as error:
         raise EnforcementError(f"--state {state}: cannot be made: {error.strerror}") from error
     return state.resolve()
+
+
+def _refuse_another(machine: Machine, directory: Path) -> None:
+    """A machine that others may be running on must not get other cards under their hands."""
+    described = directory / "machine.json"
+    text = wire.encode(machine)
+    if described.exists() and described.read_text() != text:
+        raise InvalidValue("--state", str(directory), "holds another machine; name another directory")
+    described.write_text(text)
 
 
 def _environment(machine: Machine, vendors: Mapping[str, Vendor], directory: Path) -> dict[str, str]:

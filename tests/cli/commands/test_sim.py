@@ -140,6 +140,18 @@ def test_a_simulated_driver_that_is_not_installed_is_a_failure(hetero: Hetero, w
     assert (answer.code, answer.told) == (1, "the simulated driver is not installed")
 
 
+def test_a_state_keeps_its_machine(hetero: Hetero, machine: Path, tmp_path: Path) -> None:
+    """Another file for the same directory would change the cards of programs that are running."""
+    words = ("--state", tmp_path / "state", "--", "true")
+    assert hetero("sim", "run", "--machine", machine, *words).code == 0
+    other = tmp_path / "other.yaml"
+    other.write_text(machine.read_text() + "\nname: other\n")
+    answer = hetero("sim", "run", "--machine", other, *words)
+    assert answer.code == 2
+    assert answer.told == f"--state: '{tmp_path}/state' holds another machine; name another directory"
+    assert hetero("sim", "run", "--machine", machine, *words).code == 0
+
+
 def test_a_state_that_cannot_be_made_is_one_sentence(hetero: Hetero, machine: Path, tmp_path: Path) -> None:
     """The directory is named with the system's reason."""
     (tmp_path / "file").write_text("")
