@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetero import config, log
-from hetero.config import Settings
+from hetero.config import LogSettings, PlacementSettings, Settings, VendorSettings
 from hetero.errors import InvalidConfiguration
 
 ANYTHING = st.recursive(
@@ -171,10 +171,17 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert (plain.log.level, plain.log.json) == ("warning", False)
 
 
-def test_settings_are_not_changed() -> None:
-    """All parts of a process read the same."""
-    with pytest.raises(AttributeError, match="immutable"):
-        Settings().log.level = "debug"  # type: ignore[misc]
+@pytest.mark.parametrize(
+    "kind", [Settings, VendorSettings, PlacementSettings, LogSettings], ids=lambda one: one.__name__
+)
+def test_settings_are_frozen_and_named(kind: type[msgspec.Struct]) -> None:
+    """All parts of a process read the same, and a key keeps its meaning wherever it is put."""
+    plain = kind()
+    for name in kind.__struct_fields__:
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(plain, name, "x")
+    with pytest.raises(TypeError):
+        kind("x")  # type: ignore[call-arg]
 
 
 def test_every_level_is_one_that_the_log_knows() -> None:

@@ -105,6 +105,8 @@ def test_the_facts_of_the_others_are_their_fields_too() -> None:
         (True, "True"),
         (["a", 1], "['a', 1]"),
         ("two\nlines", "'two\\nlines'"),
+        ("x" * 198, "'" + "x" * 198 + "'"),
+        ("x" * 199, "'" + "x" * 199 + "…"),
         ("x" * 5000, "'" + "x" * 199 + "…"),
         (16**4000, "a value too long to show"),
         ([-(16**4000)], "a value too long to show"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
@@ -369,6 +369,14 @@ def test_one_numa_node_is_asked_with_true(text: str, asked: bool) -> None:
     found = FAMILY.ask(request({NPU: 1}, same_numa=text))
     assert found is not None
     assert found.selection.same_numa is asked
+
+
+def test_a_family_is_not_changed() -> None:
+    """It is shared by threads; its names are given by their names, since there are so many."""
+    with pytest.raises(FrozenInstanceError):
+        FAMILY.count = "other.example/npu"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Resources("v", "v.example/npu")  # type: ignore[misc]
 
 
 def test_asking_changes_nothing() -> None:

@@ -105,6 +105,14 @@ def test_devices_of_a_node() -> None:
     assert [(one.uuid, one.index) for one in node.devices] == [("acme-0", 0), ("acme-1", 1), ("acme-2", 2)]
     assert node.devices == tuple(fake_devices(3, vendor="acme", memory=500))
     assert {one.model.capacity[MEMORY] for one in node.devices} == {500}
+    [plain] = fake_node().devices
+    assert plain == fake_device() == fake_devices(1)[0]
+    assert (plain.uuid, plain.numa, plain.model.name, plain.model.capacity) == (
+        "fake-0",
+        -1,
+        "Fake F1",
+        {SLOTS: 10, MEMORY: 16384, CORES: 100},
+    )
 
 
 def test_a_program_is_told_its_share() -> None:
