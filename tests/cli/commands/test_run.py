@@ -386,3 +386,10 @@ def test_several_devices_may_be_asked_by_a_manifest(hetero: Hetero, write: Write
     answer = hetero("run", "-f", write(pod(limits={**LIMITS, "fake.example/npu": 3})), *SEEN)
     assert answer.code == 2
     assert "asked 3 devices, the node has 2" in answer.told
+
+
+def test_the_exit_code_survives_a_clean_up_that_fails(hetero: Hetero, install: Install, two_devices: Vendor) -> None:
+    """What the program says of itself matters more than a directory that it broke."""
+    install(two_devices)
+    script = 'rm -rf "$HETERO_RUNTIME_DIR"; touch "$HETERO_RUNTIME_DIR"; exit 7'
+    assert hetero("run", "--memory", "1g", "--", "sh", "-c", script).code == 7
