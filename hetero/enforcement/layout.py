@@ -1,4 +1,4 @@
-"""The shared region's layout, version 1: the mirror of ``native/include/hetero/region.h``, which pins it.
+"""The shared region's layout, version 2: the mirror of ``native/include/hetero/region.h``, which pins it.
 
 Offsets are in bytes from the start of the record named; all fields are little endian.
 """
@@ -9,12 +9,14 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = 0x4E4F494745524854
-VERSION = 1
+VERSION = 2
 DEVICES = 16
 SLOTS = 1024
 
 READY = 1
 TAKEN = 1
+POLICIES = ("cap", "conserve")
+"""By their numbers in a device."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ REGION = Record(
         "flags": Field(28, "I"),
         "generation": Field(32, "Q"),
         "created_ns": Field(40, "Q"),
+        "limits_changed": Field(48, "I"),
+        "slots_used": Field(52, "I"),
         "slice_id": Field(64, "64s"),
     },
 )
@@ -61,34 +65,54 @@ REGION = Record(
 DEVICE = Record(
     "hetero_region_device",
     4096,
-    256,
+    512,
     {
         "uuid": Field(0, "64s"),
         "memory_limit": Field(64, "Q"),
         "core_limit": Field(72, "I"),
+        "policy": Field(76, "I"),
         "physical_memory": Field(80, "Q"),
-        "memory_used": Field(128, "Q"),
-        "budget_ns": Field(192, "q"),
-        "refilled_ns": Field(200, "Q"),
-        "busy_ns": Field(208, "Q"),
-        "throttled_ns": Field(216, "Q"),
-        "launches": Field(224, "Q"),
-        "refused": Field(232, "Q"),
+        "flags": Field(88, "I"),
+        "priority": Field(92, "I"),
+        "memory.bytes": Field(128, "Q"),
+        "memory.last": Field(136, "Q"),
+        "refused": Field(144, "Q"),
+        "budget_ns": Field(256, "q"),
+        "refilled_ns": Field(264, "Q"),
+        "busy_ns": Field(320, "Q"),
+        "throttled_ns": Field(328, "Q"),
+        "launches": Field(336, "Q"),
+        "unmeasured": Field(344, "Q"),
+        "wanted_ns": Field(352, "Q"),
+        "lent_until_ns": Field(384, "Q"),
+        "lent_percent": Field(392, "I"),
     },
 )
 
 SLOT = Record(
     "hetero_region_slot",
-    8192,
-    512,
+    12288,
+    2048,
     {
         "state": Field(64, "I"),
         "pid": Field(68, "I"),
         "start_ns": Field(72, "Q"),
         "name": Field(80, "32s"),
-        "used": Field(128, f"{DEVICES}Q"),
-        "inflight": Field(256, f"{DEVICES}Q"),
-        "busy_ns": Field(384, f"{DEVICES}Q"),
+        "host_pid": Field(112, "I"),
+        "busy_ns": Field(1152, f"{DEVICES}Q"),
+        "drawn_ns": Field(1280, f"{DEVICES}q"),
+        "launches": Field(1408, f"{DEVICES}Q"),
+    },
+)
+
+ENTRY = Record(
+    "hetero_ledger_entry",
+    SLOT.start + 128,  # in each slot, one for each device
+    64,
+    {
+        "change": Field(0, "2Q"),
+        "after": Field(16, "2Q"),
+        "done": Field(32, "Q"),
     },
 )
 

@@ -37,6 +37,10 @@ class DeviceUse(msgspec.Struct, frozen=True, kw_only=True):
         throttled_ns: Time that programs were held back.
         launches: Kernels launched.
         refused: Allocations refused.
+        policy: ``cap``: never more than ``core_limit``; ``conserve``: what others leave idle on top of it.
+        priority: 0 is served first, among the slices of a device.
+        lent: Percent that is lent on top of ``core_limit`` at the moment.
+        unmeasured: Launches that went through although their time could not be measured.
     """
 
     uuid: str
@@ -47,6 +51,10 @@ class DeviceUse(msgspec.Struct, frozen=True, kw_only=True):
     throttled_ns: int
     launches: int
     refused: int
+    policy: str = "cap"
+    priority: int = 0
+    lent: int = 0
+    unmeasured: int = 0
 
 
 class ProcessUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,10 +116,11 @@ def read(path: Path) -> RegionState:
     _check(path, data)
     # Positions are kept: a slice whose first device has no limit still begins with it.
     count = max((index + 1 for index in range(layout.DEVICES) if _described(data, index)), default=0)
+    now = time.monotonic_ns()
     return RegionState(
         slice_id=_text(_get(data, layout.REGION, "slice_id")),
-        read_ns=time.monotonic_ns(),
-        devices=tuple(_device(data, index) for index in range(count)),
+        read_ns=now,
+        devices=tuple(_device(data, index, now) for index in range(count)),
         processes=tuple(
             _process(data, index, count) for index in range(layout.SLOTS) if _get(data, layout.SLOT, "state", index)
         ),
@@ -226,10 +235,18 @@ def _described(data: bytes, index: int) -> bool:
     return bool(named or limited)
 
 
-def _device(data: bytes, index: int) -> DeviceUse:
-    names = ("memory_limit", "memory_used", "core_limit", "busy_ns", "throttled_ns", "launches", "refused")
+def _device(data: bytes, index: int, now: int) -> DeviceUse:
+    names = ("memory_limit", "core_limit", "busy_ns", "throttled_ns", "launches", "refused", "priority", "unmeasured")
     values = {name: _get(data, layout.DEVICE, name, index) for name in names}
-    return DeviceUse(uuid=_text(_get(data, layout.DEVICE, "uuid", index)), **values)
+    policy = _get(data, layout.DEVICE, "policy", index)
+    lent = _get(data, layout.DEVICE, "lent_until_ns", index) > now
+    return DeviceUse(
+        uuid=_text(_get(data, layout.DEVICE, "uuid", index)),
+        memory_used=_get(data, layout.DEVICE, "memory.bytes", index),
+        policy=layout.POLICIES[policy if policy < len(layout.POLICIES) else 0],
+        lent=_get(data, layout.DEVICE, "lent_percent", index) if lent else 0,
+        **values,
+    )
 
 
 def _process(data: bytes, index: int, devices: int) -> ProcessUse:
@@ -237,9 +254,19 @@ def _process(data: bytes, index: int, devices: int) -> ProcessUse:
         pid=_get(data, layout.SLOT, "pid", index),
         joined_ns=_get(data, layout.SLOT, "start_ns", index),
         name=_text(_get(data, layout.SLOT, "name", index)),
-        memory=_get_all(data, layout.SLOT, "used", index)[:devices],
+        memory=tuple(_held(data, index, device) for device in range(devices)),
         busy_ns=_get_all(data, layout.SLOT, "busy_ns", index)[:devices],
     )
+
+
+def _held(data: bytes, slot: int, device: int) -> int:
+    """Bytes of a device that a process holds: after its last change, or before it where that has not taken effect."""
+    entry = slot * layout.SLOT.size // layout.ENTRY.size + device
+    number = max(_get_all(data, layout.ENTRY, "change", entry))
+    last = _get(data, layout.DEVICE, "memory.last", device)
+    happened = last == slot << 48 | number or _get(data, layout.ENTRY, "done", entry) >= number
+    after: int = _get_all(data, layout.ENTRY, "after", entry)[(number if happened else number - 1) % 2]
+    return after
 
 
 def _place(record: layout.Record, name: str, index: int) -> int:

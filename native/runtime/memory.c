@@ -7,10 +7,25 @@
  */
 #include "hetero/runtime.h"
 
+uint64_t hetero_ledger_held(const struct hetero_ledger_entry *entry)
+{
+	return atomic_load_explicit(&entry->after[atomic_load(&entry->done) % 2], memory_order_relaxed);
+}
+
+/* With the lock held. */
+static void set_held(struct hetero_ledger_entry *entry, uint64_t bytes)
+{
+	uint64_t number = atomic_load(&entry->done) + 1;
+	atomic_store(&entry->after[number % 2], bytes);
+	atomic_store(&entry->change[number % 2], number);
+	atomic_store(&entry->done, number);
+}
+
 static bool fits(const struct hetero_region_device *device, uint64_t bytes)
 {
-	uint64_t used = atomic_load_explicit(&device->memory_used, memory_order_relaxed);
-	return !device->memory_limit || (bytes <= device->memory_limit && used <= device->memory_limit - bytes);
+	uint64_t used = atomic_load_explicit(&device->memory.bytes, memory_order_relaxed);
+	uint64_t limit = atomic_load_explicit(&device->memory_limit, memory_order_relaxed);
+	return !limit || (bytes <= limit && used <= limit - bytes);
 }
 
 /* With the lock held. The dead are looked for only before a refusal: they cost a system call each. */
@@ -21,8 +36,8 @@ static bool reserve(struct hetero_region *region, unsigned device, uint64_t byte
 		atomic_fetch_add_explicit(&place->refused, 1, memory_order_relaxed);
 		return false;
 	}
-	atomic_fetch_add_explicit(&place->memory_used, bytes, memory_order_relaxed);
-	atomic_fetch_add_explicit(&slot->used[device], bytes, memory_order_relaxed);
+	atomic_fetch_add_explicit(&place->memory.bytes, bytes, memory_order_relaxed);
+	set_held(&slot->memory[device], hetero_ledger_held(&slot->memory[device]) + bytes);
 	return true;
 }
 
@@ -44,10 +59,10 @@ void hetero_memory_release(struct hetero_region *region, unsigned device, uint64
 		return;
 	hetero_region_lock(region);
 	/* A forked child may free what its parent reserved; the parent's ledger is not the child's to change. */
-	uint64_t held = atomic_load_explicit(&slot->used[device], memory_order_relaxed);
+	uint64_t held = hetero_ledger_held(&slot->memory[device]);
 	bytes = bytes < held ? bytes : held;
-	atomic_fetch_sub_explicit(&slot->used[device], bytes, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&region->devices[device].memory_used, bytes, memory_order_relaxed);
+	set_held(&slot->memory[device], held - bytes);
+	atomic_fetch_sub_explicit(&region->devices[device].memory.bytes, bytes, memory_order_relaxed);
 	hetero_region_unlock(region);
 }
 
@@ -60,5 +75,5 @@ uint64_t hetero_memory_used(struct hetero_region *region, unsigned device, bool 
 		hetero_slots_sweep(region);
 		hetero_region_unlock(region);
 	}
-	return atomic_load_explicit(&region->devices[device].memory_used, memory_order_relaxed);
+	return atomic_load_explicit(&region->devices[device].memory.bytes, memory_order_relaxed);
 }

@@ -25,7 +25,7 @@ uint64_t hetero_monotonic_ns(void)
 /* Percent, 0 for no limit. It may change at any time: whoever counts with it reads it once. */
 static uint32_t limit_of(const struct hetero_region_device *device)
 {
-	uint32_t limit = *(const volatile uint32_t *)&device->core_limit;
+	uint32_t limit = atomic_load_explicit(&device->core_limit, memory_order_relaxed);
 	return limit < 100 ? limit : 0;
 }
 

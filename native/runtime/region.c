@@ -76,11 +76,30 @@ static void close_unlocked(int file)
 	close(file);
 }
 
+static void refuse_version(const char *path, uint32_t version)
+{
+	hetero_log(HETERO_ERROR, "%s is a region of version %u, this library reads version %u; remove it", path, version,
+		   HETERO_REGION_VERSION);
+}
+
+/* A file that is not as large as a region: one of another version, or somebody's. */
+static void say_what_it_is(int file, const char *path)
+{
+	struct {
+		uint64_t magic;
+		uint32_t version;
+	} start;
+	if (pread(file, &start, sizeof start, 0) == sizeof start && start.magic == HETERO_REGION_MAGIC)
+		refuse_version(path, start.version);
+	else
+		hetero_log(HETERO_ERROR, "%s is no region of this release; remove it", path);
+}
+
 static struct hetero_region *map(int file, const char *path)
 {
 	struct stat found;
 	if (fstat(file, &found) < 0 || (found.st_size && found.st_size != (off_t)sizeof(struct hetero_region))) {
-		hetero_log(HETERO_ERROR, "%s is no region of this release; remove it", path);
+		say_what_it_is(file, path);
 		return NULL;
 	}
 	if (!found.st_size && ftruncate(file, sizeof(struct hetero_region)) < 0)
@@ -141,8 +160,7 @@ static bool sound(const struct hetero_region *region, const char *path)
 	    region->size == sizeof *region && region->device_count <= HETERO_DEVICES &&
 	    region->slot_capacity == HETERO_SLOTS)
 		return true;
-	hetero_log(HETERO_ERROR, "%s is a region of version %u, this library reads version %u; remove it", path,
-		   region->layout_version, HETERO_REGION_VERSION);
+	refuse_version(path, region->layout_version);
 	return false;
 }
 
@@ -183,8 +201,8 @@ static void recover_sums(struct hetero_region *region)
 	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
 		uint64_t sum = 0;
 		for (unsigned slot = 0; slot < HETERO_SLOTS; slot++)
-			sum += atomic_load(&region->slots[slot].used[device]);
-		atomic_store(&region->devices[device].memory_used, sum);
+			sum += hetero_ledger_held(&region->slots[slot].memory[device]);
+		atomic_store(&region->devices[device].memory.bytes, sum);
 	}
 }
 

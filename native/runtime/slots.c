@@ -53,8 +53,10 @@ static void introduce(struct hetero_region_slot *slot)
 	read_command(slot->name, sizeof slot->name);
 	slot->pid = (uint32_t)getpid();
 	slot->start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	for (unsigned device = 0; device < HETERO_DEVICES; device++)
+	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
 		atomic_store(&slot->busy_ns[device], 0);
+		atomic_store(&slot->launches[device], 0);
+	}
 	atomic_store(&slot->state, HETERO_SLOT_TAKEN);
 }
 
@@ -73,9 +75,13 @@ static bool take(struct hetero_region_slot *slot)
 
 static struct hetero_region_slot *take_any(struct hetero_region *region)
 {
-	for (unsigned i = 0; i < HETERO_SLOTS; i++)
-		if (take(&region->slots[i]))
-			return &region->slots[i];
+	for (unsigned i = 0; i < HETERO_SLOTS; i++) {
+		if (!take(&region->slots[i]))
+			continue;
+		if (i >= atomic_load(&region->slots_used))
+			atomic_store(&region->slots_used, i + 1);
+		return &region->slots[i];
+	}
 	return NULL;
 }
 
@@ -148,8 +154,10 @@ struct hetero_region_slot *hetero_slot_join(struct hetero_region *region)
 static void give_back(struct hetero_region *region, struct hetero_region_slot *slot)
 {
 	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
-		uint64_t held = atomic_exchange(&slot->used[device], 0);
-		atomic_fetch_sub(&region->devices[device].memory_used, held);
+		struct hetero_ledger_entry *entry = &slot->memory[device];
+		uint64_t held = hetero_ledger_held(entry);
+		atomic_store(&entry->after[atomic_load(&entry->done) % 2], 0);
+		atomic_fetch_sub(&region->devices[device].memory.bytes, held);
 	}
 	atomic_store(&slot->state, HETERO_SLOT_FREE);
 }

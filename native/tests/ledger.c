@@ -124,7 +124,7 @@ static void die_with_the_lock(struct hetero_region *region, unsigned device)
 	CHECK(hetero_memory_reserve(region, device, LIMIT / 2));
 	hetero_region_lock(region);
 	/* As if killed between the two stores of a reservation. */
-	atomic_fetch_add(&region->devices[device].memory_used, LIMIT / 4);
+	atomic_fetch_add(&region->devices[device].memory.bytes, LIMIT / 4);
 	kill(getpid(), SIGKILL);
 }
 

@@ -13,7 +13,7 @@ from hetero.enforcement import layout
 from hetero.enforcement.layout import Field, Record
 
 INCLUDE = Path(__file__).parents[2] / "native/include"
-RECORDS = (layout.REGION, layout.DEVICE, layout.SLOT)
+RECORDS = (layout.REGION, layout.DEVICE, layout.SLOT, layout.ENTRY)
 FIELDS = [pytest.param(record, name, id=f"{record.name}.{name}") for record in RECORDS for name in record.fields]
 
 CONSTANTS = {
@@ -23,12 +23,16 @@ CONSTANTS = {
     "HETERO_SLOTS": layout.SLOTS,
     "HETERO_REGION_READY": layout.READY,
     "HETERO_SLOT_TAKEN": layout.TAKEN,
+    "HETERO_POLICY_CAP": layout.POLICIES.index("cap"),
+    "HETERO_POLICY_CONSERVE": layout.POLICIES.index("conserve"),
 }
 
 PLACES = {
     "sizeof(struct hetero_region)": layout.SIZE,
     "sizeof(struct hetero_region_device)": layout.DEVICE.size,
     "sizeof(struct hetero_region_slot)": layout.SLOT.size,
+    "sizeof(struct hetero_ledger_entry)": layout.ENTRY.size,
+    "offsetof(struct hetero_region, slots[0].memory)": layout.ENTRY.start,
     "offsetof(struct hetero_region, devices)": layout.DEVICE.start,
     "offsetof(struct hetero_region, slots)": layout.SLOT.start,
 }

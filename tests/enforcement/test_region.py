@@ -99,6 +99,8 @@ def test_every_field_of_a_new_header_is_as_the_runtime_wants_it(made: Path) -> N
         "state": layout.READY,
         "flags": 0,  # the runtime makes its own mutexes
         "generation": 0,
+        "limits_changed": 0,
+        "slots_used": 0,
         "slice_id": b"slice-1".ljust(64, b"\0"),
     }
 
@@ -212,8 +214,8 @@ def test_a_directory_is_no_region(tmp_path: Path) -> None:
     [
         ("magic", 0, "is no region"),
         ("magic", layout.MAGIC + 1, "is no region"),
-        ("layout_version", 0, "is of version 0; this release reads version 1"),
-        ("layout_version", 2, "is of version 2; this release reads version 1"),
+        ("layout_version", 0, "is of version 0; this release reads version 2"),
+        ("layout_version", 1, "is of version 1; this release reads version 2"),
         ("size", layout.SIZE - 1, f"it claims {layout.SIZE - 1} bytes instead of {layout.SIZE}"),
         ("size", 0, f"it claims 0 bytes instead of {layout.SIZE}"),
         ("device_count", layout.DEVICES + 1, "it counts 17 devices"),
@@ -236,7 +238,7 @@ def test_a_cut_region_is_refused(made: Path, size: int) -> None:
     """A full disk leaves the beginning of a file."""
     made.write_bytes(made.read_bytes()[:size])
     with pytest.raises(
-        RegionError, match="is no region" if size < layout.REGION.size else "is shorter than 532480 bytes"
+        RegionError, match="is no region" if size < layout.REGION.size else "is shorter than 2109440 bytes"
     ):
         region.read(made)
 
@@ -303,7 +305,11 @@ def test_any_bytes_are_refused_in_one_way(tmp_path: Path, data: bytes) -> None:
 
 
 @same_directory
-@given(damage=st.lists(st.tuples(st.integers(0, 8192 + 2048), st.binary(min_size=1, max_size=64)), max_size=8))
+@given(
+    damage=st.lists(
+        st.tuples(st.integers(0, layout.SLOT.start + layout.SLOT.size), st.binary(min_size=1, max_size=64)), max_size=8
+    )
+)
 def test_damage_anywhere_is_a_state_or_a_region_error(tmp_path: Path, damage: list[tuple[int, bytes]]) -> None:
     """Programs can write the whole file: whatever they leave there, a reader gets numbers or this one error."""
     path = tmp_path / "region"
@@ -337,10 +343,10 @@ def test_a_process_is_read_from_the_slot_that_it_took(made: Path) -> None:
     _damage(made, layout.SLOT, "state", layout.TAKEN, 1023)
     _damage(made, layout.SLOT, "pid", 4711, 1023)
     _damage(made, layout.SLOT, "name", b"train", 1023)
-    used = layout.SLOT.start + 1023 * layout.SLOT.size + layout.SLOT.fields["used"].offset
+    used = layout.ENTRY.start + 1023 * layout.SLOT.size
     busy = layout.SLOT.start + 1023 * layout.SLOT.size + layout.SLOT.fields["busy_ns"].offset
     data = bytearray(made.read_bytes())
-    struct.pack_into("<2Q", data, used, 7, 8)
+    struct.pack_into("<8Q5Q", data, used, 0, 1, 0, 7, 1, 0, 0, 0, 0, 1, 0, 8, 1)
     struct.pack_into("<2Q", data, busy, 70, 80)
     made.write_bytes(data)
     assert region.read(made).processes == (ProcessUse(pid=4711, name="train", memory=(7,), busy_ns=(70,)),)
@@ -354,11 +360,35 @@ def test_a_free_slot_is_no_process(made: Path) -> None:
 
 def test_every_figure_of_a_device_is_its_own(made: Path) -> None:
     """Each counter is read from its place."""
-    figures = {"memory_used": 1, "busy_ns": 2, "throttled_ns": 3, "launches": 4, "refused": 5}
-    for name, value in figures.items():
+    figures = {"busy_ns": 2, "throttled_ns": 3, "launches": 4, "refused": 5, "priority": 6, "unmeasured": 7}
+    for name, value in {**figures, "memory.bytes": 1, "policy": 1}.items():
         _damage(made, layout.DEVICE, name, value)
     [device] = region.read(made).devices
     assert {name: getattr(device, name) for name in figures} == figures
+    assert (device.memory_used, device.policy) == (1, "conserve")
+
+
+@pytest.mark.parametrize(("until", "lent"), [(0, 0), (1 << 63, 25)], ids=["over", "lasting"])
+def test_what_is_lent_counts_until_its_time_is_over(made: Path, until: int, lent: int) -> None:
+    """A lender that died must not lend for ever."""
+    _damage(made, layout.DEVICE, "lent_percent", 25)
+    _damage(made, layout.DEVICE, "lent_until_ns", until)
+    assert region.read(made).devices[0].lent == lent
+
+
+@pytest.mark.parametrize(
+    ("last", "done", "held"),
+    [((3, 8), 7, 80), ((4, 8), 8, 80), ((3, 7), 7, 70), ((4, 8), 7, 70)],
+    ids=["it changed the sum last", "others noted it", "announced, not exchanged", "another process' change"],
+)
+def test_a_change_counts_once_it_has_taken_effect(made: Path, last: tuple[int, int], done: int, held: int) -> None:
+    """A process announces what it will hold before the sum is exchanged; it may die between the two."""
+    _damage(made, layout.SLOT, "state", layout.TAKEN, 3)
+    data = bytearray(made.read_bytes())
+    struct.pack_into("<5Q", data, layout.ENTRY.start + 3 * layout.SLOT.size, 8, 7, 80, 70, done)
+    made.write_bytes(data)
+    _damage(made, layout.DEVICE, "memory.last", last[0] << 48 | last[1])
+    assert region.read(made).processes[0].memory == (held,)
 
 
 def test_a_device_that_is_named_and_not_limited_counts(path: Path) -> None:
@@ -434,7 +464,7 @@ def test_a_limit_of_the_second_device_alone_is_read_as_such(machine: Machine) ->
 @pytest.mark.native
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("layout_version", 2), ("size", 1), ("device_count", 17), ("slot_capacity", 1), ("magic", 1)],
+    [("layout_version", 1), ("size", 1), ("device_count", 17), ("slot_capacity", 1), ("magic", 1)],
 )
 def test_both_sides_refuse_the_same_damage(machine: Machine, name: str, value: int) -> None:
     """A region that one side would use and the other not is worse than none; memory fails closed."""

@@ -161,16 +161,18 @@ def _program_uses(path: Path, mib: int, busy_ns: int) -> None:
     """What the native runtime writes while the program works."""
     data = bytearray(path.read_bytes())
     values = [
-        (layout.DEVICE, "memory_used", "Q", mib * MIB),
+        (layout.DEVICE, "memory.bytes", "Q", mib * MIB),
         (layout.DEVICE, "busy_ns", "Q", busy_ns),
         (layout.SLOT, "state", "I", layout.TAKEN),
         (layout.SLOT, "pid", "I", os.getpid()),
         (layout.SLOT, "name", "32s", b"python"),
-        (layout.SLOT, "used", "Q", mib * MIB),
+        (layout.ENTRY, "change", "2Q", 0, 1),
+        (layout.ENTRY, "after", "2Q", 0, mib * MIB),
+        (layout.ENTRY, "done", "Q", 1),
         (layout.SLOT, "busy_ns", "Q", busy_ns),
     ]
-    for record, field, kind, value in values:
-        struct.pack_into(f"<{kind}", data, record.start + record.fields[field].offset, value)
+    for record, field, kind, *value in values:
+        struct.pack_into(f"<{kind}", data, record.start + record.fields[field].offset, *value)
     path.write_bytes(data)
 
 

@@ -9,6 +9,8 @@ import sys
 import pytest
 from simulated import Machine
 
+from hetero.enforcement import layout
+
 
 def busy(output: str) -> float:
     """Percent of the time that ``burn`` got."""
@@ -18,7 +20,9 @@ def busy(output: str) -> float:
 def account(machine: Machine) -> tuple[int, int, int]:
     """Busy and throttled ns and launches of the slice's first device, as its region has them."""
     data = (machine.directory / "region").read_bytes()
-    busy_ns, throttled_ns, launches = struct.unpack_from("<QQQ", data, 4096 + 208)
+    busy_ns, throttled_ns, launches = struct.unpack_from(
+        "<QQQ", data, layout.DEVICE.start + layout.DEVICE.fields["busy_ns"].offset
+    )
     return busy_ns, throttled_ns, launches
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +70,14 @@ def test_what_a_slice_holds_can_be_read_from_outside(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(b"x" * 100, "is no region of this release"), (b"x" * layout.SIZE, "this library reads version 1")],
+    [
+        (b"x" * 100, "is no region of this release"),
+        (b"x" * layout.SIZE, "this library reads version 2"),
+        (
+            struct.pack("<QI", layout.MAGIC, 1).ljust(532480, b"\0"),
+            "is a region of version 1, this library reads version 2",
+        ),
+    ],
 )
 def test_a_file_that_is_no_region_gives_no_memory(machine: Machine, content: bytes, complaint: str) -> None:
     """It is left as it is, and one line says what to do."""

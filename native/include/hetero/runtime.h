@@ -68,6 +68,9 @@ bool hetero_memory_reserve(struct hetero_region *region, unsigned device, uint64
 /* Gives back what was reserved by this process. */
 void hetero_memory_release(struct hetero_region *region, unsigned device, uint64_t bytes);
 
+/* Bytes that a process holds of a device, as its ledger says. */
+uint64_t hetero_ledger_held(const struct hetero_ledger_entry *entry);
+
 /* Bytes that the slice holds of a device, those of dead processes excluded when `sweep` is set. */
 uint64_t hetero_memory_used(struct hetero_region *region, unsigned device, bool sweep);
 

@@ -60,12 +60,14 @@ def _write(path: Path, record: layout.Record, name: str, *values: object) -> Non
 def _use(path: str, memory: int, *, pid: int = 0, busy_ns: int = 0) -> None:
     """A process of the slice uses MiB of its first device and keeps it busy."""
     region = Path(path)
-    _write(region, layout.DEVICE, "memory_used", memory * MIB)
+    _write(region, layout.DEVICE, "memory.bytes", memory * MIB)
     _write(region, layout.DEVICE, "busy_ns", busy_ns)
     _write(region, layout.SLOT, "state", layout.TAKEN)
     _write(region, layout.SLOT, "pid", pid or os.getpid())
     _write(region, layout.SLOT, "name", b"worker")
-    _write(region, layout.SLOT, "used", memory * MIB)
+    _write(region, layout.ENTRY, "change", 0, 1)
+    _write(region, layout.ENTRY, "after", 0, memory * MIB)
+    _write(region, layout.ENTRY, "done", 1)
     _write(region, layout.SLOT, "busy_ns", busy_ns)
 
 
