@@ -8,6 +8,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 # Into this .venv and no other, whatever environment make is called from.
 UV     := $(BIN)/uv
+CMAKE  := $(BIN)/cmake
 UV_PIP := $(UV) pip install -q --python $(BIN)/python
 unexport VIRTUAL_ENV CONDA_PREFIX UV_SYSTEM_PYTHON UV_PROJECT_ENVIRONMENT PYTHONHOME PYTHONPATH
 
@@ -23,14 +24,16 @@ TOY     := tests/plugins/hetero-toy
 NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
 PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
 
-.PHONY: help build test test-native test-gpu lint demo bench lock clean
+.PHONY: help build portable test test-native test-gpu lint demo bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 build: build/native/stamp $(STAMP)/packages build/plugins/stamp ## set up .venv and build/native
 
-test: build ## run the tests (no GPU, no cluster, no root)
+portable: build/portable/stamp ## build libvgpu.so for glibc 2.17 and newer, x86_64 and aarch64
+
+test: build portable ## run the tests (no GPU, no cluster, no root)
 	@$(BIN)/python -m pytest -n auto -q
 
 test-native: build ## run the C tests of the native runtime and the simulated drivers
@@ -92,4 +95,17 @@ build/plugins/stamp: $(shell find $(TOY) -type f -not -name '*.pyc' 2>/dev/null)
 build/native/stamp: $(NATIVE) $(STAMP)/dependencies
 	@echo "building native"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(UV_PIP) --no-deps --no-build-isolation --reinstall-package hetero-native ./native
+	@touch $@
+
+# The library, and the simulated drivers and programs that its tests on an older C library need.
+PORTABLE := vgpu sim_cuda sim_nvml cardinfo fill test_next
+build/portable/stamp: $(NATIVE) $(STAMP)/dependencies
+	@echo "building native for older machines"
+	@mkdir -p build/portable
+	@for arch in x86_64 aarch64; do \
+	    $(CMAKE) -S native -B build/portable/$$arch -G Ninja -DCMAKE_MAKE_PROGRAM="$(CURDIR)/$(BIN)/ninja" \
+	        --toolchain cmake/portable.cmake -DHETERO_ARCH=$$arch -DPython3_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
+	        -Wno-unused-cli >build/portable/$$arch.log && \
+	    $(CMAKE) --build build/portable/$$arch --target $(PORTABLE) -- --quiet || exit 1; \
+	done
 	@touch $@

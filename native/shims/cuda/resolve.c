@@ -100,7 +100,16 @@ static void *intercept(const struct interception *row, void *found)
 	return found && found == real_of(row) ? row->wrapper : found;
 }
 
-/* RTLD_NEXT is answered relative to the caller, so the C library must see the caller's own return address. */
+/*
+ * RTLD_NEXT is answered relative to the caller, so the C library must see the caller's own return address: it is left to by a
+ * jump. A compiler that can promise one does; of the others the build asks for it (CMakeLists.txt).
+ */
+#if defined __has_attribute && __has_attribute(musttail)
+#define JUMP __attribute__((musttail)) return
+#else
+#define JUMP return
+#endif
+
 static const struct interception *interesting(void *handle, const char *symbol)
 {
 	return symbol && handle != RTLD_NEXT ? row_of(symbol) : NULL;
@@ -111,7 +120,7 @@ EXPORT void *dlsym(void *restrict handle, const char *restrict symbol)
 	void *(*real)(void *, const char *) = libc_dlsym();
 	const struct interception *row = interesting(handle, symbol);
 	if (__builtin_expect(!row, 1))
-		return real(handle, symbol); /* a jump, not a call: nothing may follow it */
+		JUMP real(handle, symbol);
 	return intercept(row, real(handle, symbol));
 }
 
@@ -120,6 +129,6 @@ EXPORT void *dlvsym(void *restrict handle, const char *restrict symbol, const ch
 	void *(*real)(void *, const char *, const char *) = libc_dlvsym();
 	const struct interception *row = interesting(handle, symbol);
 	if (__builtin_expect(!row, 1))
-		return real(handle, symbol, version);
+		JUMP real(handle, symbol, version);
 	return intercept(row, real(handle, symbol, version));
 }
