@@ -41,7 +41,7 @@ static const struct interception *row_of(const char *symbol)
 }
 
 /* Pointers of the driver's tables, in a hash that is full at a half: one probe for nearly every pointer. */
-#define BUCKETS 128
+#define BUCKETS 1024
 _Static_assert(INTERCEPTIONS * 2 <= BUCKETS, "make BUCKETS larger");
 
 static const struct interception *buckets[BUCKETS];
@@ -112,7 +112,7 @@ static void *intercept(const struct interception *row, void *found)
 
 static const struct interception *interesting(void *handle, const char *symbol)
 {
-	return symbol && handle != RTLD_NEXT ? row_of(symbol) : NULL;
+	return symbol && handle != RTLD_NEXT && slice_limits() ? row_of(symbol) : NULL;
 }
 
 EXPORT void *dlsym(void *restrict handle, const char *restrict symbol)

@@ -159,11 +159,3 @@ CUresult driver_ready(void)
 {
 	return driver.ready ? CUDA_SUCCESS : CUDA_ERROR_NOT_INITIALIZED;
 }
-
-SIM_EXPORT CUresult cuDriverGetVersion(int *version)
-{
-	if (!version)
-		return CUDA_ERROR_INVALID_VALUE;
-	*version = driver.ready ? driver.machine.config.cuda_version : 13000;
-	return CUDA_SUCCESS;
-}

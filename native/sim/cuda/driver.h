@@ -102,6 +102,8 @@ static inline bool object_is(const void *object, enum kind kind)
 	return object && ((const struct object *)object)->kind == (uint32_t)kind;
 }
 
+/* 1000 * major + 10 * minor: the lesser of what the machine says and what this library is. */
+int driver_version(void);
 /* CUDA_SUCCESS when cuInit succeeded in this process. */
 CUresult driver_ready(void);
 /* Fills the devices that CUDA_VISIBLE_DEVICES lets this process see. */

@@ -16,6 +16,7 @@ static const struct question {
 } questions[] = {
 	{"cuMemAlloc", 12000, 0, "cuMemAlloc_v2", 0},
 	{"cuMemAlloc", 3020, 0, "cuMemAlloc_v2", 0},
+	{"cuMemAlloc", 3010, 0, "cuMemAlloc", 0},
 	{"cuCtxCreate", 3010, 0, "cuCtxCreate", 0},
 	{"cuCtxCreate", 3020, 0, "cuCtxCreate_v2", 0},
 	{"cuCtxCreate", 11030, 0, "cuCtxCreate_v2", 0},
@@ -26,7 +27,8 @@ static const struct question {
 	{"cuLaunchKernel", 12000, 0, "cuLaunchKernel", 0},
 	{"cuLaunchKernel", 12000, CU_GET_PROC_ADDRESS_LEGACY_STREAM, "cuLaunchKernel", 0},
 	{"cuLaunchKernel", 12000, PER_THREAD, "cuLaunchKernel_ptsz", 0},
-	{"cuLaunchKernel", 5000, PER_THREAD, "cuLaunchKernel", 0},
+	{"cuLaunchKernel", 5000, PER_THREAD, NULL, NONE},
+	{"cuMemcpyHtoD", 12000, PER_THREAD, "cuMemcpyHtoD_v2_ptds", 0},
 	{"cuMemAllocAsync", 11020, PER_THREAD, "cuMemAllocAsync_ptsz", 0},
 	{"cuMemAllocAsync", 11010, 0, NULL, NONE},
 	{"cuMemAlloc", 12000, PER_THREAD, "cuMemAlloc_v2", 0},
@@ -56,5 +58,7 @@ int main(void)
 	OK(cuGetProcAddress("cuInit", &address, 12000, 0));
 	EXPECT(CUDA_ERROR_INVALID_VALUE, cuGetProcAddress(NULL, &address, 12000, 0));
 	EXPECT(CUDA_ERROR_INVALID_VALUE, cuGetProcAddress("cuInit", &address, 12000, 64));
+	OK(cuGetProcAddress("cuInit", &address, 13000, 0));
+	EXPECT(CUDA_ERROR_INVALID_VALUE, cuGetProcAddress("cuInit", &address, 13010, 0)); /* newer than the driver */
 	return 0;
 }
