@@ -30,7 +30,7 @@ function(wrap name command)
   file(CONFIGURE OUTPUT ${TOOLS}/${name} CONTENT "${text}exec '${ZIG}/zig' ${command} \"$@\"\n" @ONLY)
   file(CHMOD ${TOOLS}/${name} PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE)
 endfunction()
-wrap(cc-${HETERO_ARCH} "cc -target ${HETERO_ARCH}-linux-gnu.${HETERO_GLIBC} -fno-sanitize=all -O2")
+wrap(cc-${HETERO_ARCH} "cc -target ${HETERO_ARCH}-linux-gnu.${HETERO_GLIBC} -O2 -fomit-frame-pointer -fno-sanitize=all")
 wrap(ar ar)
 wrap(ranlib ranlib)
 

@@ -29,9 +29,10 @@ static void *chosen(const struct entry *entry, const void *real)
 
 static void fill(const struct entry *entries, size_t count, const void *real)
 {
-	for (size_t i = 0; i < count; i++)
-		atomic_store_explicit((void *_Atomic *)((char *)&dispatch + entries[i].place), chosen(&entries[i], real),
-				      memory_order_release);
+	for (size_t i = 0; i < count; i++) {
+		void *_Atomic *function = (void *)((char *)&dispatch + entries[i].place);
+		atomic_store_explicit(function, chosen(&entries[i], real), memory_order_release);
+	}
 }
 
 static void fill_cuda(void)
