@@ -30,7 +30,7 @@ function(wrap name command)
   file(CONFIGURE OUTPUT ${TOOLS}/${name} CONTENT "${text}exec '${ZIG}/zig' ${command} \"$@\"\n" @ONLY)
   file(CHMOD ${TOOLS}/${name} PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE)
 endfunction()
-wrap(cc-${HETERO_ARCH} "cc -target ${HETERO_ARCH}-linux-gnu.${HETERO_GLIBC} -O2 -fomit-frame-pointer -fno-sanitize=all")
+wrap(cc-${HETERO_ARCH} "cc -target ${HETERO_ARCH}-linux-gnu.${HETERO_GLIBC}")
 wrap(ar ar)
 wrap(ranlib ranlib)
 
@@ -39,3 +39,6 @@ set(CMAKE_SYSTEM_PROCESSOR ${HETERO_ARCH})
 set(CMAKE_C_COMPILER ${TOOLS}/cc-${HETERO_ARCH})
 set(CMAKE_AR ${TOOLS}/ar)
 set(CMAKE_RANLIB ${TOOLS}/ranlib)
+
+# What this compiler does otherwise: it checks for undefined behaviour unless it optimises, and keeps frame pointers.
+set(CMAKE_C_FLAGS_INIT "-O2 -fno-sanitize=all -fomit-frame-pointer")

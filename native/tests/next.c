@@ -2,11 +2,12 @@
  * RTLD_NEXT with the library preloaded: the answer is relative to the program that asks, not to the library that passes
  * the question on. Seen from the program the next dlsym is the library's own; seen from the library, the C library's.
  * Run with LD_PRELOAD=libvgpu.so.
+ *
+ * It has no variable of its own: QEMU 5.2 cannot load a program whose last segment is all zeros.
  */
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
-
-#include "testhelper.h"
 
 static const char *home_of(const void *address)
 {
@@ -17,8 +18,9 @@ static const char *home_of(const void *address)
 
 int main(void)
 {
-	CHECK(strcmp(home_of(dlsym(RTLD_NEXT, "dlsym")), "libvgpu.so") == 0);
-	CHECK(strcmp(home_of(dlsym(RTLD_NEXT, "malloc")), "libvgpu.so") != 0);
-	CHECK(dlsym(RTLD_NEXT, "no_such_function") == NULL);
-	return TEST_RESULT();
+	const char *ours = home_of(dlsym(RTLD_NEXT, "dlsym")), *libc = home_of(dlsym(RTLD_NEXT, "malloc"));
+	printf("dlsym is from %s, malloc from %s\n", ours, libc);
+	if (strcmp(ours, "libvgpu.so") != 0 || strncmp(libc, "libc", 4) != 0)
+		return 1;
+	return dlsym(RTLD_NEXT, "no_such_function") != NULL;
 }
