@@ -39,8 +39,8 @@ test: build portable ## run the tests (no GPU, no cluster, no root)
 test-native: build ## run the C tests of the native runtime and the simulated drivers
 	@$(BIN)/ctest --test-dir build/native --output-on-failure
 
-test-gpu: build ## run the tests that need a real card
-	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/build/native/bin:$$PATH" $(BIN)/python -m pytest -q tests/gpu/card.py
+test-gpu: build ## tests and figures on a real card, with a page in docs/measurements; skipped where there is none
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/build/native/bin:$$PATH" $(BIN)/python -m tests.gpu
 
 lint: $(STAMP)/packages ## ruff, mypy --strict, import-linter layers
 	@$(BIN)/ruff check .

@@ -1,0 +1,90 @@
+"""Compute on a real card: the share that a program gets of what it was promised, alone and beside others."""
+
+from __future__ import annotations
+
+import statistics
+from contextlib import ExitStack
+
+from tests.bench.figures import Figure
+from tests.gpu.runs import BARE, Slice, busy, python, run, running, windows
+
+WORKLOADS = ("decode", "gemm", "matmul", "persistent", "sync")
+LIMITS = (10, 30, 50, 70, 90)
+FORMS = ("extended", "cooperative", "per-thread", "graph")
+TENANTS = ((30, 70), (10, 20, 30, 40))
+LOOPS = ("elementwise", "matmul", "decode", "graph", "sync")
+SECONDS = 4
+
+
+def measure() -> list[Figure]:
+    """All of it."""
+    return [*_alone(), *_forms(), *_tenants(), *_torch()]
+
+
+def _burn(*options: str, seconds: int = SECONDS) -> list[str]:
+    return ["burn", "--seconds", str(seconds), "--report", *options]
+
+
+def _alone() -> list[Figure]:
+    figures = []
+    for workload in WORKLOADS:
+        errors = []
+        for limit in LIMITS:
+            output = run(Slice(cores=limit), *_burn("--workload", workload)).stdout
+            # The first second holds what was saved up before it.
+            errors += [abs(window - limit) for window in windows(output)[1:]]
+            figures.append(Figure(f"{workload}, alone at {limit} %", busy(output), "%"))
+        mean = statistics.mean(errors)
+        figures.append(Figure(f"{workload}, alone: mean error over 1 s", mean, "points", "<= 3"))
+    return figures
+
+
+def _forms() -> list[Figure]:
+    plain = abs(busy(run(Slice(cores=30), *_burn()).stdout) - 30)
+    figures = [Figure("plain launches at 30 %: error", plain, "points", "<= 3")]
+    for form in FORMS:
+        output = run(Slice(cores=30), *_burn("--launch", form)).stdout
+        figures.append(Figure(f"{form} launches at 30 %: error", abs(busy(output) - 30), "points", "<= 3"))
+    return figures
+
+
+def _together(limits: tuple[int, ...], workload: str) -> list[float]:
+    with ExitStack() as stack:
+        command = _burn("--workload", workload, seconds=6)
+        tenants = [stack.enter_context(running(Slice(cores=limit), *command)) for limit in limits]
+        outputs = [tenant.communicate(timeout=120)[0] for tenant in tenants]
+    # From the third second on to the last but one all of them run.
+    return [statistics.mean(windows(output)[2:-1]) for output in outputs]
+
+
+def _tenants() -> list[Figure]:
+    figures = []
+    for limits in TENANTS:
+        for workload in ("gemm", "persistent"):
+            shares = _together(limits, workload)
+            name = f"{'/'.join(map(str, limits))} together, {workload}"
+            worst = max(abs(share - limit) for share, limit in zip(shares, limits, strict=True))
+            got = " / ".join(f"{share:.1f}" for share in shares)
+            figures += [
+                Figure(f"{name} ({got}): farthest from its share", worst, "points", "<= 3"),
+                Figure(f"{name}: total", sum(shares), "%", ">= 97"),
+            ]
+    return figures
+
+
+def _torch() -> list[Figure]:
+    figures = []
+    for loop in LOOPS:
+        alone = python(BARE, "torch_loops.py", loop, "3")
+        free = python(Slice(memory=16384), "torch_loops.py", loop, "3")
+        if not alone or not free:
+            continue
+        whole = alone["passes_per_second"]
+        lost = 100 * (1 - free["passes_per_second"] / whole)
+        figures.append(Figure(f"PyTorch {loop}, slice without compute limit: speed lost", lost, "%", "<= 2"))
+        for limit in (25, 50):
+            held = python(Slice(memory=16384, cores=limit), "torch_loops.py", loop, "4")
+            if held:
+                share = 100 * held["passes_per_second"] / whole
+                figures.append(Figure(f"PyTorch {loop} at {limit} %: of its speed alone", share, "%"))
+    return figures
