@@ -110,7 +110,6 @@ ENTRY = Record(
     SLOT.start + 128,  # in each slot, one for each device
     64,
     {
-        "change": Field(0, "2Q"),
         "after": Field(16, "2Q"),
         "done": Field(32, "Q"),
     },

@@ -260,12 +260,11 @@ def _process(data: bytes, index: int, devices: int) -> ProcessUse:
 
 
 def _held(data: bytes, slot: int, device: int) -> int:
-    """Bytes of a device that a process holds: after its last change, or before it where that has not taken effect."""
+    """Bytes of a device that a process holds after its last change; ``native/runtime/ledger.c`` tells which that is."""
     entry = slot * layout.SLOT.size // layout.ENTRY.size + device
-    number = max(_get_all(data, layout.ENTRY, "change", entry))
-    last = _get(data, layout.DEVICE, "memory.last", device)
-    happened = last == slot << 48 | number or _get(data, layout.ENTRY, "done", entry) >= number
-    after: int = _get_all(data, layout.ENTRY, "after", entry)[(number if happened else number - 1) % 2]
+    last_slot, last_number = divmod(_get(data, layout.DEVICE, "memory.last", device), 1 << 48)
+    number = max(_get(data, layout.ENTRY, "done", entry), last_number if last_slot == slot else 0)
+    after: int = _get_all(data, layout.ENTRY, "after", entry)[number % 2]
     return after
 
 

@@ -1,44 +1,39 @@
 /*
- * The ledger: what each process of the slice holds, and the sum that is compared with the limit.
- *
- * Both change under the region's robust lock, the slot's ledger first when memory is given back and last when it is
- * reserved. A process that dies between the two stores leaves the ledgers right and the sum wrong, and the next
- * holder of the lock adds the ledgers up again (region.c). So the sum is never below what is held, and nothing leaks.
+ * Asking for memory and giving it back: the limit holds for all processes of the slice together, and what the dead held is there
+ * again before anybody is refused.
  */
-#include "hetero/runtime.h"
+#include <pthread.h>
+#include <time.h>
 
-uint64_t hetero_ledger_held(const struct hetero_ledger_entry *entry)
+#include "ledger.h"
+#include "slots.h"
+
+/* A process has one slot: its threads take turns at changing it. Nothing sleeps or calls a driver in between. */
+static struct turn {
+	pthread_mutex_t mutex;
+	uint64_t number; /* of this process' last change */
+} turns[HETERO_DEVICES] = {[0 ... HETERO_DEVICES - 1] = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
+
+void hetero_memory_begin(const struct hetero_region *region, unsigned slot)
 {
-	return atomic_load_explicit(&entry->after[atomic_load(&entry->done) % 2], memory_order_relaxed);
+	for (unsigned device = 0; device < HETERO_DEVICES; device++)
+		turns[device].number = hetero_ledger_number(region, slot, device);
 }
 
-/* With the lock held. */
-static void set_held(struct hetero_ledger_entry *entry, uint64_t bytes)
+/* A thread that is not there in the child may have had its turn. */
+void hetero_memory_forked(void)
 {
-	uint64_t number = atomic_load(&entry->done) + 1;
-	atomic_store(&entry->after[number % 2], bytes);
-	atomic_store(&entry->change[number % 2], number);
-	atomic_store(&entry->done, number);
+	for (unsigned device = 0; device < HETERO_DEVICES; device++)
+		pthread_mutex_init(&turns[device].mutex, NULL);
 }
 
-static bool fits(const struct hetero_region_device *device, uint64_t bytes)
+static bool grow(struct hetero_region *region, const struct hetero_region_slot *slot, unsigned device, uint64_t bytes)
 {
-	uint64_t used = atomic_load_explicit(&device->memory.bytes, memory_order_relaxed);
-	uint64_t limit = atomic_load_explicit(&device->memory_limit, memory_order_relaxed);
-	return !limit || (bytes <= limit && used <= limit - bytes);
-}
-
-/* With the lock held. The dead are looked for only before a refusal: they cost a system call each. */
-static bool reserve(struct hetero_region *region, unsigned device, uint64_t bytes, struct hetero_region_slot *slot)
-{
-	struct hetero_region_device *place = &region->devices[device];
-	if (!fits(place, bytes) && (!hetero_slots_sweep(region) || !fits(place, bytes))) {
-		atomic_fetch_add_explicit(&place->refused, 1, memory_order_relaxed);
-		return false;
-	}
-	atomic_fetch_add_explicit(&place->memory.bytes, bytes, memory_order_relaxed);
-	set_held(&slot->memory[device], hetero_ledger_held(&slot->memory[device]) + bytes);
-	return true;
+	struct turn *turn = &turns[device];
+	pthread_mutex_lock(&turn->mutex);
+	bool grown = hetero_ledger_grow(region, (unsigned)(slot - region->slots), device, bytes, &turn->number);
+	pthread_mutex_unlock(&turn->mutex);
+	return grown;
 }
 
 bool hetero_memory_reserve(struct hetero_region *region, unsigned device, uint64_t bytes)
@@ -46,34 +41,47 @@ bool hetero_memory_reserve(struct hetero_region *region, unsigned device, uint64
 	struct hetero_region_slot *slot = device < HETERO_DEVICES ? hetero_slot_join(region) : NULL;
 	if (!slot)
 		return false; /* memory that cannot be counted is not given */
-	hetero_region_lock(region);
-	bool reserved = reserve(region, device, bytes, slot);
-	hetero_region_unlock(region);
-	return reserved;
+	if (grow(region, slot, device, bytes))
+		return true;
+	hetero_slots_bury(region); /* somebody else may have done it just now: look again in any case */
+	if (grow(region, slot, device, bytes))
+		return true;
+	atomic_fetch_add_explicit(&region->devices[device].refused, 1, memory_order_relaxed);
+	return false;
 }
 
+/* A forked child may free what its parent reserved; the parent's ledger is not the child's to change. */
 void hetero_memory_release(struct hetero_region *region, unsigned device, uint64_t bytes)
 {
-	struct hetero_region_slot *slot = device < HETERO_DEVICES ? hetero_slot_join(region) : NULL;
+	struct hetero_region_slot *slot = device < HETERO_DEVICES ? hetero_slot_mine() : NULL;
 	if (!slot)
 		return;
-	hetero_region_lock(region);
-	/* A forked child may free what its parent reserved; the parent's ledger is not the child's to change. */
-	uint64_t held = hetero_ledger_held(&slot->memory[device]);
-	bytes = bytes < held ? bytes : held;
-	set_held(&slot->memory[device], held - bytes);
-	atomic_fetch_sub_explicit(&region->devices[device].memory.bytes, bytes, memory_order_relaxed);
-	hetero_region_unlock(region);
+	struct turn *turn = &turns[device];
+	pthread_mutex_lock(&turn->mutex);
+	hetero_ledger_shrink(region, (unsigned)(slot - region->slots), device, bytes, &turn->number);
+	pthread_mutex_unlock(&turn->mutex);
 }
 
-uint64_t hetero_memory_used(struct hetero_region *region, unsigned device, bool sweep)
+/* True once a tick of the coarse clock, some milliseconds. */
+static bool time_to_look(void)
+{
+	static _Atomic uint64_t looked;
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	uint64_t moment = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + 1;
+	return atomic_exchange_explicit(&looked, moment, memory_order_relaxed) != moment;
+}
+
+uint64_t hetero_memory_used(struct hetero_region *region, unsigned device)
 {
 	if (device >= HETERO_DEVICES)
 		return 0;
-	if (sweep) {
-		hetero_region_lock(region);
-		hetero_slots_sweep(region);
-		hetero_region_unlock(region);
-	}
-	return atomic_load_explicit(&region->devices[device].memory.bytes, memory_order_relaxed);
+	struct hetero_ledger_sum *sum = &region->devices[device].memory;
+	const struct hetero_region_slot *slot = hetero_slot_mine();
+	uint64_t used = atomic_load_explicit(&sum->bytes, memory_order_relaxed);
+	uint64_t own = slot ? hetero_ledger_held(region, (unsigned)(slot - region->slots), device) : 0;
+	if (used == own || !time_to_look())
+		return used;
+	hetero_slots_bury(region);
+	return atomic_load_explicit(&sum->bytes, memory_order_relaxed);
 }

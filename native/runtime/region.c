@@ -124,28 +124,6 @@ static void fill(struct hetero_region *region, const struct hetero_limits *limit
 	atomic_store_explicit(&region->state, HETERO_REGION_READY, memory_order_release);
 }
 
-static void make_mutex(union hetero_shared_mutex *shared)
-{
-	pthread_mutexattr_t attributes;
-	_Static_assert(sizeof(pthread_mutex_t) <= sizeof *shared, "the region leaves 64 bytes for a mutex");
-	pthread_mutexattr_init(&attributes);
-	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-	pthread_mutex_init(&shared->mutex, &attributes);
-	pthread_mutexattr_destroy(&attributes);
-}
-
-/* Whoever wrote the limits may not know this C library's mutexes, so the first process of the slice makes them. */
-static void make_locks(struct hetero_region *region)
-{
-	if (atomic_load(&region->flags) & HETERO_REGION_LOCKS_READY)
-		return;
-	make_mutex(&region->lock);
-	for (unsigned slot = 0; slot < HETERO_SLOTS; slot++)
-		make_mutex(&region->slots[slot].alive);
-	atomic_fetch_or(&region->flags, HETERO_REGION_LOCKS_READY);
-}
-
 /* Somebody began to make it and died. What is neither empty nor ours is somebody's file, and is left as it is. */
 static bool unfinished(const struct hetero_region *region)
 {
@@ -171,10 +149,8 @@ static struct hetero_region *prepare(int file, const char *path, const struct he
 		return NULL;
 	if (unfinished(region))
 		fill(region, limits);
-	if (sound(region, path)) {
-		make_locks(region);
+	if (sound(region, path))
 		return region;
-	}
 	munmap(region, sizeof *region);
 	return NULL;
 }
@@ -193,28 +169,4 @@ struct hetero_region *hetero_region_open(const char *path, const struct hetero_l
 	struct hetero_region *region = prepare(file, path, limits);
 	close_unlocked(file);
 	return region;
-}
-
-/* The holder died between two of its stores: each slot's ledger is right, only the sum may not be. */
-static void recover_sums(struct hetero_region *region)
-{
-	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
-		uint64_t sum = 0;
-		for (unsigned slot = 0; slot < HETERO_SLOTS; slot++)
-			sum += hetero_ledger_held(&region->slots[slot].memory[device]);
-		atomic_store(&region->devices[device].memory.bytes, sum);
-	}
-}
-
-void hetero_region_lock(struct hetero_region *region)
-{
-	if (pthread_mutex_lock(&region->lock.mutex) != EOWNERDEAD)
-		return;
-	recover_sums(region);
-	pthread_mutex_consistent(&region->lock.mutex);
-}
-
-void hetero_region_unlock(struct hetero_region *region)
-{
-	pthread_mutex_unlock(&region->lock.mutex);
 }

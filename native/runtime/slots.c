@@ -1,38 +1,34 @@
 /*
- * Which processes of the slice live. Each takes a slot and has a thread of its own hold the slot's robust mutex for life:
- * the kernel marks the mutex when the process ends, however it ends. No process id is compared, so namespaces and
- * reuse do not matter.
+ * Which processes of the slice live. Each takes a slot, and a thread of its own claims it for life: the kernel marks the claim when
+ * the process ends, however it ends. No process id is compared, so namespaces and reuse do not matter.
  */
-#include <errno.h>
-#include <limits.h>
-#include <semaphore.h>
-#include <signal.h>
+#include "slots.h"
+
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "hetero/runtime.h"
+#include "keeper.h"
+#include "ledger.h"
+#include "point.h"
 
-/* Enough for a thread that only waits; the least that every C library takes. */
-#define STACK_BYTES (64 * 1024)
+/* The inode of the first namespace of process ids, as in the kernel's include/linux/proc_ns.h. */
+#define FIRST_PID_NAMESPACE 0xEFFFFFFCu
 
 static _Atomic(struct hetero_region_slot *) mine;
 static pthread_mutex_t joining = PTHREAD_MUTEX_INITIALIZER;
-static bool full; /* nobody joins a full slice a second time: each try would cost a thread */
-
-struct keeper {
-	struct hetero_region *region;
-	struct hetero_region_slot *slot;
-	sem_t done;
-};
+static bool refused; /* nobody tries to join a second time */
 
 /* A forked child has none of its parent's threads, so it lives in no slot; it joins when it first needs one. */
 static void forget_in_child(void)
 {
 	atomic_store(&mine, NULL);
-	full = false;
+	refused = false;
 	pthread_mutex_init(&joining, NULL);
+	hetero_memory_forked();
 }
 
 static void read_command(char *name, size_t size)
@@ -45,38 +41,58 @@ static void read_command(char *name, size_t size)
 	fclose(file);
 }
 
-static void introduce(struct hetero_region_slot *slot)
+static bool in_first_namespace(void)
+{
+	struct stat found;
+	return stat("/proc/self/ns/pid", &found) == 0 && found.st_ino == FIRST_PID_NAMESPACE;
+}
+
+/* proc(5), NSpid: from the namespace of the mount on inwards. A single number says nothing within a container. */
+static uint32_t read_host_pid(void)
+{
+	char line[128];
+	unsigned first = 0, second;
+	int numbers = 0;
+	FILE *file = fopen("/proc/self/status", "re");
+	while (file && numbers <= 0 && fgets(line, sizeof line, file))
+		numbers = sscanf(line, "NSpid: %u %u", &first, &second);
+	if (file)
+		fclose(file);
+	return numbers == 2 || (numbers == 1 && in_first_namespace()) ? first : 0;
+}
+
+/* What can be known before the slot is there, so that the lock is not held for it. */
+static void introduce(struct hetero_region_slot *self)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	memset(slot->name, 0, sizeof slot->name);
-	read_command(slot->name, sizeof slot->name);
-	slot->pid = (uint32_t)getpid();
-	slot->start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	read_command(self->name, sizeof self->name);
+	self->pid = (uint32_t)getpid();
+	self->host_pid = read_host_pid();
+	self->start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void take(struct hetero_region_slot *slot, const struct hetero_region_slot *self, struct hetero_keeper *keeper)
+{
+	memcpy(slot->name, self->name, sizeof slot->name);
+	slot->pid = self->pid;
+	slot->host_pid = self->host_pid;
+	slot->start_ns = self->start_ns;
 	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
 		atomic_store(&slot->busy_ns[device], 0);
 		atomic_store(&slot->launches[device], 0);
+		atomic_store(&slot->drawn_ns[device], 0);
 	}
+	hetero_keeper_claim(keeper, &slot->alive);
+	HETERO_POINT("slots.claimed");
 	atomic_store(&slot->state, HETERO_SLOT_TAKEN);
 }
 
-static bool take(struct hetero_region_slot *slot)
-{
-	if (atomic_load(&slot->state) != HETERO_SLOT_FREE)
-		return false;
-	int answer = pthread_mutex_trylock(&slot->alive.mutex);
-	if (answer == EOWNERDEAD)
-		pthread_mutex_consistent(&slot->alive.mutex);
-	else if (answer != 0)
-		return false;
-	introduce(slot);
-	return true;
-}
-
-static struct hetero_region_slot *take_any(struct hetero_region *region)
+/* With the lock held. */
+static struct hetero_region_slot *find_free(struct hetero_region *region)
 {
 	for (unsigned i = 0; i < HETERO_SLOTS; i++) {
-		if (!take(&region->slots[i]))
+		if (atomic_load(&region->slots[i].state) == HETERO_SLOT_TAKEN)
 			continue;
 		if (i >= atomic_load(&region->slots_used))
 			atomic_store(&region->slots_used, i + 1);
@@ -85,102 +101,126 @@ static struct hetero_region_slot *take_any(struct hetero_region *region)
 	return NULL;
 }
 
-static void *keep(void *argument)
+static struct hetero_region_slot *take_any(struct hetero_region *region, struct hetero_keeper *keeper)
 {
-	struct keeper *keeper = argument;
-	hetero_region_lock(keeper->region);
-	struct hetero_region_slot *slot = take_any(keeper->region);
-	if (!slot && hetero_slots_sweep(keeper->region))
-		slot = take_any(keeper->region);
-	hetero_region_unlock(keeper->region);
-	keeper->slot = slot;
-	sem_post(&keeper->done); /* the keeper's frame may be gone from here on */
-	while (slot)
-		pause(); /* until the process ends; signals are blocked */
-	return NULL;
+	struct hetero_region_slot self = {0};
+	introduce(&self);
+	if (!hetero_region_lock(region))
+		return NULL;
+	struct hetero_region_slot *slot = find_free(region);
+	if (!slot && hetero_slots_sweep(region))
+		slot = find_free(region);
+	if (slot) {
+		hetero_memory_begin(region, (unsigned)(slot - region->slots));
+		take(slot, &self, keeper);
+	}
+	hetero_region_unlock(region);
+	return slot;
 }
 
-/* The program's signals are the program's: a thread of ours takes none. */
-static bool start(struct keeper *keeper)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	sigset_t all, before;
-	long least = PTHREAD_STACK_MIN;
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, least > STACK_BYTES ? (size_t)least : STACK_BYTES);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int answer = pthread_create(&thread, &attributes, keep, keeper);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	return answer == 0;
-}
-
+/* A keeper that found no slot is left to sleep: there is one in a process, whatever it asks. */
 static struct hetero_region_slot *join(struct hetero_region *region)
 {
 	static bool prepared;
-	struct keeper keeper = {.region = region};
 	if (!prepared)
 		pthread_atfork(NULL, NULL, forget_in_child);
 	prepared = true;
-	sem_init(&keeper.done, 0, 0);
-	if (start(&keeper))
-		while (sem_wait(&keeper.done) < 0)
-			;
-	sem_destroy(&keeper.done);
-	if (!keeper.slot) {
-		full = true;
-		hetero_log(HETERO_ERROR, "no slot is left for this process; the slice holds %u", HETERO_SLOTS);
-	}
-	atomic_store(&mine, keeper.slot);
-	return keeper.slot;
+	struct hetero_keeper *keeper = hetero_keeper_start();
+	struct hetero_region_slot *slot = keeper ? take_any(region, keeper) : NULL;
+	refused = !slot;
+	if (refused)
+		hetero_log(HETERO_ERROR, "no slot can be had for this process; the slice holds %u", HETERO_SLOTS);
+	atomic_store(&mine, slot);
+	return slot;
+}
+
+struct hetero_region_slot *hetero_slot_mine(void)
+{
+	return atomic_load_explicit(&mine, memory_order_acquire);
 }
 
 struct hetero_region_slot *hetero_slot_join(struct hetero_region *region)
 {
-	struct hetero_region_slot *slot = atomic_load_explicit(&mine, memory_order_acquire);
+	struct hetero_region_slot *slot = hetero_slot_mine();
 	if (slot)
 		return slot;
 	pthread_mutex_lock(&joining);
 	slot = atomic_load(&mine);
-	if (!slot && !full)
+	if (!slot && !refused)
 		slot = join(region);
 	pthread_mutex_unlock(&joining);
 	return slot;
 }
 
-static void give_back(struct hetero_region *region, struct hetero_region_slot *slot)
+/* Device time that the dead had drawn and not used; what it had overdrawn is spent. */
+static void return_drawn(struct hetero_region_device *device, _Atomic int64_t *drawn)
 {
-	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
-		struct hetero_ledger_entry *entry = &slot->memory[device];
-		uint64_t held = hetero_ledger_held(entry);
-		atomic_store(&entry->after[atomic_load(&entry->done) % 2], 0);
-		atomic_fetch_sub(&region->devices[device].memory.bytes, held);
-	}
-	atomic_store(&slot->state, HETERO_SLOT_FREE);
+	int64_t left = atomic_exchange(drawn, 0);
+	if (left > 0)
+		atomic_fetch_add(&device->budget_ns, left);
 }
 
-/* Frees the slot if its process is dead: then the mutex can be had, with a mark or without. */
-static bool sweep(struct hetero_region *region, struct hetero_region_slot *slot)
+/* A change also where nothing is held: after it nobody who was taken for dead can change anything. */
+static void return_held(struct hetero_region *region, unsigned slot, unsigned device)
 {
-	if (atomic_load(&slot->state) != HETERO_SLOT_TAKEN || slot == atomic_load(&mine))
-		return false;
-	int answer = pthread_mutex_trylock(&slot->alive.mutex);
-	if (answer != 0 && answer != EOWNERDEAD)
-		return false;
-	if (answer == EOWNERDEAD)
-		pthread_mutex_consistent(&slot->alive.mutex);
-	give_back(region, slot);
-	pthread_mutex_unlock(&slot->alive.mutex);
-	return true;
+	bool returned = false;
+	for (int tries = 8; !returned && tries; tries--) { /* the last thread of a killed process may just have been ahead */
+		uint64_t number = hetero_ledger_number(region, slot, device);
+		returned = hetero_ledger_shrink(region, slot, device, UINT64_MAX, &number);
+	}
+}
+
+static void bury(struct hetero_region *region, unsigned slot)
+{
+	struct hetero_region_slot *dead = &region->slots[slot];
+	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
+		return_held(region, slot, device);
+		HETERO_POINT("slots.returned");
+		return_drawn(&region->devices[device], &dead->drawn_ns[device]);
+	}
+	HETERO_POINT("slots.emptied");
+	atomic_store(&dead->state, HETERO_SLOT_FREE);
+}
+
+/* Whatever a damaged region says, there are no more. */
+static unsigned used_slots(const struct hetero_region *region)
+{
+	unsigned used = atomic_load_explicit(&region->slots_used, memory_order_acquire);
+	return used < HETERO_SLOTS ? used : HETERO_SLOTS;
+}
+
+static bool is_dead(const struct hetero_region_slot *slot)
+{
+	return atomic_load_explicit(&slot->state, memory_order_acquire) == HETERO_SLOT_TAKEN &&
+	       hetero_claim_ended(&slot->alive);
 }
 
 unsigned hetero_slots_sweep(struct hetero_region *region)
 {
 	unsigned freed = 0;
-	for (unsigned i = 0; i < HETERO_SLOTS; i++)
-		freed += sweep(region, &region->slots[i]);
+	for (unsigned i = 0; i < used_slots(region); i++)
+		if (is_dead(&region->slots[i])) {
+			bury(region, i);
+			freed++;
+		}
+	return freed;
+}
+
+static bool anybody_dead(const struct hetero_region *region)
+{
+	for (unsigned i = 0; i < used_slots(region); i++)
+		if (is_dead(&region->slots[i]))
+			return true;
+	return false;
+}
+
+/* Who is dead can be seen without the lock, and mostly nobody is. */
+unsigned hetero_slots_bury(struct hetero_region *region)
+{
+	unsigned freed = 0;
+	if (!anybody_dead(region) || !hetero_region_lock(region))
+		return 0;
+	freed = hetero_slots_sweep(region);
+	hetero_region_unlock(region);
 	return freed;
 }

@@ -79,7 +79,7 @@ static void racing_processes_never_exceed_the_limit(struct hetero_region *region
 	for (unsigned i = 0; i < PROCESSES; i++)
 		end(children[i], 0);
 	CHECK(atomic_load(&tally->most) > LIMIT / 4 && atomic_load(&tally->most) <= LIMIT);
-	CHECK(hetero_memory_used(region, 0, true) == 0);
+	CHECK(hetero_memory_used(region, 0) == 0);
 }
 
 static void *race_in_a_thread(void *region)
@@ -95,7 +95,7 @@ static void racing_threads_leave_nothing(struct hetero_region *region)
 		pthread_create(&threads[i], NULL, race_in_a_thread, region);
 	for (int i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
-	CHECK(hetero_memory_used(region, 0, false) == 0);
+	CHECK(hetero_memory_used(region, 0) == 0);
 }
 
 static int ready[2];
@@ -122,18 +122,16 @@ static void what_a_killed_process_held_comes_back_before_a_refusal(struct hetero
 static void die_with_the_lock(struct hetero_region *region, unsigned device)
 {
 	CHECK(hetero_memory_reserve(region, device, LIMIT / 2));
-	hetero_region_lock(region);
-	/* As if killed between the two stores of a reservation. */
-	atomic_fetch_add(&region->devices[device].memory.bytes, LIMIT / 4);
+	CHECK(hetero_region_lock(region));
 	kill(getpid(), SIGKILL);
 }
 
-static void a_killed_holder_of_the_lock_leaves_the_sums_right(struct hetero_region *region)
+static void a_killed_holder_of_the_lock_keeps_nobody_waiting(struct hetero_region *region)
 {
 	end(start(die_with_the_lock, region, 2), SIGKILL);
 	CHECK(hetero_memory_reserve(region, 2, LIMIT));
 	hetero_memory_release(region, 2, LIMIT);
-	CHECK(hetero_memory_used(region, 2, true) == 0);
+	CHECK(hetero_memory_used(region, 2) == 0);
 }
 
 static void hold_half(struct hetero_region *region, unsigned device)
@@ -145,9 +143,9 @@ static void a_forked_child_has_a_ledger_of_its_own(struct hetero_region *region)
 {
 	CHECK(hetero_memory_reserve(region, 3, LIMIT / 2));
 	end(start(hold_half, region, 3), 0);
-	CHECK(hetero_memory_used(region, 3, true) == LIMIT / 2);
+	CHECK(hetero_memory_used(region, 3) == LIMIT / 2);
 	hetero_memory_release(region, 3, LIMIT / 2);
-	CHECK(hetero_memory_used(region, 3, false) == 0);
+	CHECK(hetero_memory_used(region, 3) == 0);
 }
 
 static void more_than_the_limit_is_refused_at_any_size(struct hetero_region *region)
@@ -171,7 +169,7 @@ int main(void)
 	racing_processes_never_exceed_the_limit(region);
 	racing_threads_leave_nothing(region);
 	what_a_killed_process_held_comes_back_before_a_refusal(region);
-	a_killed_holder_of_the_lock_leaves_the_sums_right(region);
+	a_killed_holder_of_the_lock_keeps_nobody_waiting(region);
 	a_forked_child_has_a_ledger_of_its_own(region);
 	more_than_the_limit_is_refused_at_any_size(region);
 	unlink(path);

@@ -1,4 +1,5 @@
 /* Slots: one for each living process, free again when it is dead, refused when none is left. */
+#include <linux/futex.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -63,13 +64,13 @@ static int reserves_and_dies(struct hetero_region *region)
 static void sweeping_frees_the_dead_and_what_they_held(struct hetero_region *region)
 {
 	CHECK(in_child(reserves_and_dies, region) == 0);
-	CHECK(hetero_memory_used(region, 0, false) == 4096);
+	CHECK(atomic_load(&region->devices[0].memory.bytes) == 4096);
 	hetero_region_lock(region);
 	CHECK(hetero_slots_sweep(region) > 0);
 	CHECK(hetero_slots_sweep(region) == 0);
 	hetero_region_unlock(region);
 	CHECK(taken(region) == 0);
-	CHECK(hetero_memory_used(region, 0, false) == 0);
+	CHECK(hetero_memory_used(region, 0) == 0);
 }
 
 static int is_refused(struct hetero_region *region)
@@ -78,25 +79,26 @@ static int is_refused(struct hetero_region *region)
 	return !hetero_slot_join(region) && !hetero_memory_reserve(region, 0, 1) ? 0 : 1;
 }
 
-/* This thread stands for as many living processes as there are slots. */
+/* As many living processes as there are slots, as far as their claims tell. */
 static void a_full_slice_gives_no_memory_until_somebody_dies(struct hetero_region *region)
 {
 	for (unsigned i = 0; i < HETERO_SLOTS; i++) {
-		pthread_mutex_lock(&region->slots[i].alive.mutex);
+		atomic_store(&region->slots[i].alive.word, 1);
 		atomic_store(&region->slots[i].state, HETERO_SLOT_TAKEN);
 	}
+	atomic_store(&region->slots_used, HETERO_SLOTS);
 	CHECK(in_child(is_refused, region) == 0);
-	pthread_mutex_unlock(&region->slots[HETERO_SLOTS / 2].alive.mutex);
+	atomic_store(&region->slots[HETERO_SLOTS / 2].alive.word, FUTEX_OWNER_DIED);
 	CHECK(in_child(joins, region) == 0);
 	for (unsigned i = 0; i < HETERO_SLOTS; i++)
 		if (i != HETERO_SLOTS / 2)
-			pthread_mutex_unlock(&region->slots[i].alive.mutex);
+			atomic_store(&region->slots[i].alive.word, FUTEX_OWNER_DIED);
 }
 
 static int takes_the_dead_ones_slot(struct hetero_region *region)
 {
 	const struct hetero_region_slot *slot = hetero_slot_join(region);
-	return slot && atomic_load(&slot->busy_ns[0]) == 0 && hetero_ledger_held(&slot->memory[0]) == 0 ? 0 : 1;
+	return slot && atomic_load(&slot->busy_ns[0]) == 0 && hetero_ledger_held(region, (unsigned)(slot - region->slots), 0) == 0 ? 0 : 1;
 }
 
 static void a_slot_that_is_taken_again_starts_from_nothing(struct hetero_region *region)

@@ -346,7 +346,7 @@ def test_a_process_is_read_from_the_slot_that_it_took(made: Path) -> None:
     used = layout.ENTRY.start + 1023 * layout.SLOT.size
     busy = layout.SLOT.start + 1023 * layout.SLOT.size + layout.SLOT.fields["busy_ns"].offset
     data = bytearray(made.read_bytes())
-    struct.pack_into("<8Q5Q", data, used, 0, 1, 0, 7, 1, 0, 0, 0, 0, 1, 0, 8, 1)
+    struct.pack_into("<8Q5Q", data, used, 0, 0, 0, 7, 1, 0, 0, 0, 0, 0, 0, 8, 1)
     struct.pack_into("<2Q", data, busy, 70, 80)
     made.write_bytes(data)
     assert region.read(made).processes == (ProcessUse(pid=4711, name="train", memory=(7,), busy_ns=(70,)),)
@@ -385,7 +385,7 @@ def test_a_change_counts_once_it_has_taken_effect(made: Path, last: tuple[int, i
     """A process announces what it will hold before the sum is exchanged; it may die between the two."""
     _damage(made, layout.SLOT, "state", layout.TAKEN, 3)
     data = bytearray(made.read_bytes())
-    struct.pack_into("<5Q", data, layout.ENTRY.start + 3 * layout.SLOT.size, 8, 7, 80, 70, done)
+    struct.pack_into("<5Q", data, layout.ENTRY.start + 3 * layout.SLOT.size, 0, 0, 80, 70, done)
     made.write_bytes(data)
     _damage(made, layout.DEVICE, "memory.last", last[0] << 48 | last[1])
     assert region.read(made).processes[0].memory == (held,)

@@ -166,7 +166,6 @@ def _program_uses(path: Path, mib: int, busy_ns: int) -> None:
         (layout.SLOT, "state", "I", layout.TAKEN),
         (layout.SLOT, "pid", "I", os.getpid()),
         (layout.SLOT, "name", "32s", b"python"),
-        (layout.ENTRY, "change", "2Q", 0, 1),
         (layout.ENTRY, "after", "2Q", 0, mib * MIB),
         (layout.ENTRY, "done", "Q", 1),
         (layout.SLOT, "busy_ns", "Q", busy_ns),

@@ -11,7 +11,6 @@
 #ifndef HETERO_REGION_H
 #define HETERO_REGION_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +22,6 @@
 
 enum hetero_region_state { HETERO_REGION_CREATING = 0, HETERO_REGION_READY = 1 };
 enum hetero_region_flags {
-	HETERO_REGION_LOCKS_READY = 1u,
 	HETERO_REGION_FROM_ENVIRONMENT = 2u, /* the limits are those of the first process' environment: when nobody lives
 					      * any more, the next one's take their place */
 };
@@ -34,10 +32,13 @@ enum hetero_policy {
 	HETERO_POLICY_CONSERVE = 1 /* core_limit is assured; lent_percent comes on top while others leave it idle */
 };
 
-/* A robust, process-shared mutex in space that any C library's fits. */
-union hetero_shared_mutex {
-	pthread_mutex_t mutex;
-	uint8_t space[64];
+/*
+ * A thread's claim to something, as the kernel's robust futexes have it: the thread's id, and two flags. The kernel sets one of
+ * them when the thread ends, however it ends. All zero is free; no C library's own types stand in a region.
+ */
+struct hetero_claim {
+	_Atomic uint32_t word; /* see linux/futex.h: FUTEX_TID_MASK, FUTEX_OWNER_DIED, FUTEX_WAITERS */
+	uint8_t space[60];
 };
 
 /*
@@ -49,12 +50,12 @@ struct hetero_ledger_sum {
 	_Atomic uint64_t last; /* slot << 48 | number of the change within the slot; 0: nobody yet */
 };
 
-/* What one process holds of a device: of its last two changes, the number and what it holds after it. */
+/* What one process holds of a device: bytes after its last change and after the one before or to come. */
 struct hetero_ledger_entry {
-	_Atomic uint64_t change[2]; /* numbers, from 1 on; the change n stands at n % 2 */
-	_Atomic uint64_t after[2];  /* bytes held after it, once it has taken effect */
-	_Atomic uint64_t done;      /* the highest number that has certainly taken effect; written by those who come after */
-	uint8_t space[24];
+	uint8_t space0[16];
+	_Atomic uint64_t after[2]; /* bytes held after the change n, once it has taken effect, at n % 2; n counts from 1 on */
+	_Atomic uint64_t done;     /* the highest n that has certainly taken effect; see also hetero_ledger_sum.last */
+	uint8_t space1[24];
 };
 
 /* A device of the slice, in the order in which its programs see them. */
@@ -86,7 +87,7 @@ struct hetero_region_device {
 
 /* A process of the slice. A slot never moves. */
 struct hetero_region_slot {
-	union hetero_shared_mutex alive;  /* held by a thread of the process for as long as it lives */
+	struct hetero_claim alive;        /* of a thread that lives for as long as the process */
 	_Atomic uint32_t state;           /* enum hetero_slot_state */
 	uint32_t pid;                     /* as the process sees itself */
 	uint64_t start_ns;                /* CLOCK_REALTIME of joining */
@@ -114,7 +115,7 @@ struct hetero_region {
 	_Atomic uint32_t slots_used;      /* no slot from here on was ever taken */
 	uint8_t space0[8];
 	char slice_id[64];
-	union hetero_shared_mutex lock;   /* offset 128: guards the taking and freeing of slots, and changes of limits */
+	struct hetero_claim lock;         /* offset 128: guards the taking and freeing of slots, and changes of limits */
 	uint8_t space1[3904];
 	struct hetero_region_device devices[HETERO_DEVICES];
 	struct hetero_region_slot slots[HETERO_SLOTS];

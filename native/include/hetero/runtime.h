@@ -49,8 +49,11 @@ void hetero_log(enum hetero_log_level level, const char *format, ...) __attribut
  */
 struct hetero_region *hetero_region_open(const char *path, const struct hetero_limits *limits);
 
-/* The region's lock. Recovers the sums when the last holder died while it held it. */
-void hetero_region_lock(struct hetero_region *region);
+/*
+ * The region's lock. It frees itself when its holder dies, and what that left half done is done by the next sweep. False,
+ * after 10 s and with a line in the log, when it cannot be had.
+ */
+bool hetero_region_lock(struct hetero_region *region);
 void hetero_region_unlock(struct hetero_region *region);
 
 /*
@@ -68,11 +71,11 @@ bool hetero_memory_reserve(struct hetero_region *region, unsigned device, uint64
 /* Gives back what was reserved by this process. */
 void hetero_memory_release(struct hetero_region *region, unsigned device, uint64_t bytes);
 
-/* Bytes that a process holds of a device, as its ledger says. */
-uint64_t hetero_ledger_held(const struct hetero_ledger_entry *entry);
+/* Bytes that the process in a slot holds of a device. */
+uint64_t hetero_ledger_held(const struct hetero_region *region, unsigned slot, unsigned device);
 
-/* Bytes that the slice holds of a device, those of dead processes excluded when `sweep` is set. */
-uint64_t hetero_memory_used(struct hetero_region *region, unsigned device, bool sweep);
+/* Bytes that the slice holds of a device. What dead processes held is no longer among it a few milliseconds later. */
+uint64_t hetero_memory_used(struct hetero_region *region, unsigned device);
 
 /* True when the device's time is limited. */
 bool hetero_pacer_limits(const struct hetero_region *region, unsigned device);

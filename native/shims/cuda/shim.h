@@ -7,6 +7,7 @@
 #ifndef HETERO_SHIM_CUDA_H
 #define HETERO_SHIM_CUDA_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -126,7 +126,7 @@ void slice_view(unsigned position, uint64_t *free_bytes, uint64_t *total)
 		return;
 	}
 	uint64_t limit = held->devices[position].memory_limit;
-	uint64_t used = hetero_memory_used(held, position, true);
+	uint64_t used = hetero_memory_used(held, position);
 	if (!limit)
 		return;
 	*total = least(*total, limit);

@@ -65,7 +65,6 @@ def _use(path: str, memory: int, *, pid: int = 0, busy_ns: int = 0) -> None:
     _write(region, layout.SLOT, "state", layout.TAKEN)
     _write(region, layout.SLOT, "pid", pid or os.getpid())
     _write(region, layout.SLOT, "name", b"worker")
-    _write(region, layout.ENTRY, "change", 0, 1)
     _write(region, layout.ENTRY, "after", 0, memory * MIB)
     _write(region, layout.ENTRY, "done", 1)
     _write(region, layout.SLOT, "busy_ns", busy_ns)
