@@ -2,7 +2,7 @@
 
 The native runtime owns the numbers; nothing here changes a region after it was created. Whether a process of the
 slice lives is known for certain only to the native side, by a mutex that the kernel marks. Here it is judged by
-``/proc``, which is right for processes of the own pid namespace.
+``/proc``, which is right for processes of the own pid namespace, and for those within it that can see their id there.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class ProcessUse(msgspec.Struct, frozen=True, kw_only=True):
         memory: Bytes per device, in the order of the slice.
         busy_ns: Device time per device.
         joined_ns: CLOCK_REALTIME at which it joined the slice; 0 when not known.
+        host_pid: As the machine sees it; 0 when the process cannot know.
     """
 
     pid: int
@@ -73,6 +74,7 @@ class ProcessUse(msgspec.Struct, frozen=True, kw_only=True):
     memory: tuple[int, ...]
     busy_ns: tuple[int, ...]
     joined_ns: int = 0
+    host_pid: int = 0
 
 
 class RegionState(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +131,8 @@ def read(path: Path) -> RegionState:
 
 def alive(process: ProcessUse) -> bool:
     """True when the process exists and is no later one of the same id; see the module about its limits."""
-    started = _started_ns(process.pid) if process.pid > 0 else None
+    pid = process.host_pid or process.pid
+    started = _started_ns(pid) if pid > 0 else None
     return started is not None and (not process.joined_ns or started <= process.joined_ns + _CLOCK_SLACK_NS)
 
 
@@ -253,6 +256,7 @@ def _process(data: bytes, index: int, devices: int) -> ProcessUse:
     return ProcessUse(
         pid=_get(data, layout.SLOT, "pid", index),
         joined_ns=_get(data, layout.SLOT, "start_ns", index),
+        host_pid=_get(data, layout.SLOT, "host_pid", index),
         name=_text(_get(data, layout.SLOT, "name", index)),
         memory=tuple(_held(data, index, device) for device in range(devices)),
         busy_ns=_get_all(data, layout.SLOT, "busy_ns", index)[:devices],

@@ -8,7 +8,10 @@ import subprocess
 import time
 from collections.abc import Callable
 
+import pytest
 from simulated import Machine
+
+from hetero.enforcement import region
 
 LIMIT = {"CUDA_DEVICE_MEMORY_LIMIT": "2g"}
 
@@ -80,3 +83,20 @@ def test_slices_of_their_own_do_not_meet(machine: Machine, granted: Callable[[st
     answer = machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT="1g", CUDA_DEVICE_MEMORY_SHARED_CACHE=other)
     assert granted(answer.stdout) == 1024
     kill(first)
+
+
+def test_namespaces_of_process_ids_do_not_hide_who_lives(machine: Machine, granted: Callable[[str], int]) -> None:
+    """Two processes that are both the first of their namespace: each counts while it lives, and no longer."""
+    apart = ["unshare", "--pid", "--fork", "--kill-child"]
+    allowed = subprocess.run([*apart, "true"], capture_output=True, text=True, check=False)
+    if allowed.returncode:
+        pytest.skip(f"no namespace can be made here: {allowed.stderr.strip()}")
+    first, second = (machine.start(*apart, "hold", "--mib", "512", **LIMIT) for _ in range(2))
+    assert [one.stdout and one.stdout.readline() for one in (first, second)] == ["holding\n"] * 2
+    found = region.read(machine.directory / "region").processes
+    assert [(one.pid, one.memory[0]) for one in found] == [(1, 512 << 20)] * 2
+    assert all(region.alive(one) and one.host_pid > 1 for one in found)
+    assert granted(machine.run("fill", **LIMIT).stdout) == 1024
+    kill(first)
+    assert granted(machine.run(*apart, "fill", **LIMIT).stdout) == 1536
+    kill(second)
