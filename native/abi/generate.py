@@ -21,6 +21,9 @@ RESULTS = {"cuda": ("CUresult", "CUDA_ERROR_NOT_FOUND"), "nvml": ("nvmlReturn_t"
 VERSIONS = {"11.8": 11080, "12.4": 12040, "12.9": 12090, "13.0": 13000, "13.5": 13050}
 """The driver versions whose sets of symbols are simulated."""
 
+LOADER = ("dlopen", "dlsym", "dlvsym")
+"""The dynamic loader's functions that stand before the C library's own, written by hand in resolve.c."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -171,11 +174,11 @@ def _entries(library: str, rows: list[Row]) -> str:
 
 
 def interceptions(rows: list[Row]) -> str:
-    """Name, wrapper and place of the driver's own function, sorted by name for a binary search."""
+    """Name, wrapper and place of the driver's or the C library's own function, sorted by name for a binary search."""
+    names = [(row.symbol, row.library) for row in hooked(rows)] + [(symbol, "loader") for symbol in LOADER]
     lines = [
-        f'\t{{"{row.symbol}", (void *){row.symbol}, {row.library.upper()}, '
-        f"offsetof(struct {row.library}_real, {row.symbol})}},\n"
-        for row in sorted(hooked(rows), key=lambda row: row.symbol)
+        f'\t{{"{symbol}", (void *){symbol}, {library.upper()}, offsetof(struct {library}_real, {symbol})}},\n'
+        for symbol, library in sorted(names)
     ]
     return "".join(lines)
 
@@ -249,7 +252,7 @@ def write_c(directory: Path, libraries: dict[str, list[Row]]) -> None:
         "hooks.h": hooks(rows),
         "wrappers.inc": wrappers(libraries),
         "interceptions.inc": interceptions(rows),
-        "preload.map": version_script(hooked(rows), ("dlsym", "dlvsym")),
+        "preload.map": version_script(hooked(rows), LOADER),
         "sim_names.h": SIM_NAMES_H,
         "sim_names.c": simulator_names(libraries["cuda"]),
         "sim_stubs_cuda.c": simulator_stubs(libraries["cuda"], "801"),  # CUDA_ERROR_NOT_SUPPORTED

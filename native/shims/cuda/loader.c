@@ -4,6 +4,9 @@
 
 #include "shim.h"
 
+#define CUDA_LIBRARY "libcuda.so.1"
+#define NVML_LIBRARY "libnvidia-ml.so.1"
+
 struct name {
 	const char *symbol;
 	size_t place;
@@ -17,20 +20,38 @@ static struct nvml_real nvml;
 
 static void fill(const char *library, const struct name *names, size_t count, void *table)
 {
-	void *handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
-	void *(*lookup)(void *, const char *) = libc_dlsym();
-	for (size_t i = 0; handle && lookup && i < count; i++)
-		*(void **)((char *)table + names[i].place) = lookup(handle, names[i].symbol);
+	const struct loader_real *real = loader_real();
+	void *handle = real->dlopen(library, RTLD_LAZY | RTLD_LOCAL);
+	for (size_t i = 0; handle && i < count; i++)
+		*(void **)((char *)table + names[i].place) = real->dlsym(handle, names[i].symbol);
+}
+
+static bool loaded(const char *library)
+{
+	void *handle = loader_real()->dlopen(library, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD);
+	if (handle)
+		dlclose(handle);
+	return handle != NULL;
+}
+
+bool cuda_loaded(void)
+{
+	return loaded(CUDA_LIBRARY);
+}
+
+bool nvml_loaded(void)
+{
+	return loaded(NVML_LIBRARY);
 }
 
 static void load_cuda(void)
 {
-	fill("libcuda.so.1", cuda_names, sizeof cuda_names / sizeof *cuda_names, &cuda);
+	fill(CUDA_LIBRARY, cuda_names, sizeof cuda_names / sizeof *cuda_names, &cuda);
 }
 
 static void load_nvml(void)
 {
-	fill("libnvidia-ml.so.1", nvml_names, sizeof nvml_names / sizeof *nvml_names, &nvml);
+	fill(NVML_LIBRARY, nvml_names, sizeof nvml_names / sizeof *nvml_names, &nvml);
 }
 
 const struct cuda_real *cuda_real(void)

@@ -1,33 +1,31 @@
 /*
  * How programs find the driver's functions: dlsym, dlvsym, cuGetProcAddress. Each asks the real one first, and only the pointer
  * that comes back is looked at: where it is a function that hetero intercepts, the caller gets the wrapper. So version,
- * flags, handle and errors are the driver's and the C library's own.
+ * flags, handle and errors are the driver's and the C library's own. The three functions of the loader are among those
+ * names, so that nobody gets round us by looking for dlsym itself.
+ *
+ * What remains: dlmopen gives a library a C library of its own, whose dlsym is not ours.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim.h"
+#include "objects.h"
+#include "resolve.h"
 
-enum library { CUDA, NVML };
-
-struct interception {
-	const char *symbol;
-	void *wrapper;
-	enum library library;
-	size_t place; /* of the driver's own function in its table */
-};
-
-/* Sorted by symbol. */
-static const struct interception interceptions[] = {
+const struct interception interceptions[] = {
 #include "interceptions.inc"
 };
 #define INTERCEPTIONS (sizeof interceptions / sizeof *interceptions)
+const size_t interception_count = INTERCEPTIONS;
+_Static_assert(INTERCEPTIONS <= INTERCEPTIONS_MOST, "make INTERCEPTIONS_MOST larger");
 
-static void *real_of(const struct interception *row)
+void *interception_real(const struct interception *row)
 {
-	const char *table = row->library == CUDA ? (const char *)cuda_real() : (const char *)nvml_real();
-	return *(void *const *)(table + row->place);
+	const void *const tables[] = {[CUDA] = row->library == CUDA ? cuda_real() : NULL,
+				      [NVML] = row->library == NVML ? nvml_real() : NULL,
+				      [LOADER] = loader_real()};
+	return *(void *const *)((const char *)tables[row->library] + row->place);
 }
 
 static int by_symbol(const void *symbol, const void *row)
@@ -35,7 +33,7 @@ static int by_symbol(const void *symbol, const void *row)
 	return strcmp(symbol, ((const struct interception *)row)->symbol);
 }
 
-static const struct interception *row_of(const char *symbol)
+const struct interception *interception_of(const char *symbol)
 {
 	return bsearch(symbol, interceptions, INTERCEPTIONS, sizeof *interceptions, by_symbol);
 }
@@ -54,7 +52,7 @@ static unsigned bucket_of(const void *function)
 static void fill_buckets(void)
 {
 	for (size_t i = 0; i < INTERCEPTIONS; i++) {
-		void *function = interceptions[i].library == CUDA ? real_of(&interceptions[i]) : NULL;
+		void *function = interceptions[i].library == CUDA ? interception_real(&interceptions[i]) : NULL;
 		unsigned bucket = bucket_of(function);
 		while (buckets[bucket])
 			bucket = (bucket + 1) % BUCKETS;
@@ -69,7 +67,7 @@ void *wrapper_of(void *function)
 	static pthread_once_t done = PTHREAD_ONCE_INIT;
 	pthread_once(&done, fill_buckets);
 	for (unsigned bucket = bucket_of(function); buckets[bucket]; bucket = (bucket + 1) % BUCKETS)
-		if (real_of(buckets[bucket]) == function)
+		if (interception_real(buckets[bucket]) == function)
 			return buckets[bucket]->wrapper;
 	return function;
 }
@@ -97,12 +95,13 @@ CUresult hook_get_proc_address_v2(CUresult (*real)(const char *, void **, int, c
 /* A function that some other library defines under the same name stays its own. */
 static void *intercept(const struct interception *row, void *found)
 {
-	return found && found == real_of(row) ? row->wrapper : found;
+	return found && found == interception_real(row) ? row->wrapper : found;
 }
 
 /*
- * RTLD_NEXT is answered relative to the caller, so the C library must see the caller's own return address: it is left to by a
- * jump. A compiler that can promise one does; of the others the build asks for it (CMakeLists.txt).
+ * The C library answers relative to its caller (RTLD_NEXT, and the search path of a library), so it must see the caller's own
+ * return address: it is left to by a jump. A compiler that can promise one does; of the others the build asks for it
+ * (CMakeLists.txt).
  */
 #if defined __has_attribute && __has_attribute(musttail)
 #define JUMP __attribute__((musttail)) return
@@ -110,25 +109,56 @@ static void *intercept(const struct interception *row, void *found)
 #define JUMP return
 #endif
 
-static const struct interception *interesting(void *handle, const char *symbol)
+#define CALLER __builtin_extract_return_addr(__builtin_return_address(0))
+
+/* The name's row when somebody stands before it in this process. */
+static const struct interception *interesting(const char *symbol)
 {
-	return symbol && handle != RTLD_NEXT && slice_limits() ? row_of(symbol) : NULL;
+	if (!symbol || !slice_limits())
+		return NULL;
+	deepbind_settle();
+	return interception_of(symbol);
 }
 
 EXPORT void *dlsym(void *restrict handle, const char *restrict symbol)
 {
-	void *(*real)(void *, const char *) = libc_dlsym();
-	const struct interception *row = interesting(handle, symbol);
+	void *(*real)(void *, const char *) = loader_real()->dlsym;
+	const struct interception *row = interesting(symbol);
 	if (__builtin_expect(!row, 1))
 		JUMP real(handle, symbol);
-	return intercept(row, real(handle, symbol));
+	void *found = handle == RTLD_NEXT ? next_after(CALLER, symbol) : real(handle, symbol);
+	if (!found && handle == RTLD_NEXT)
+		JUMP real(handle, symbol); /* which says what is wrong */
+	return intercept(row, found);
 }
 
 EXPORT void *dlvsym(void *restrict handle, const char *restrict symbol, const char *restrict version)
 {
-	void *(*real)(void *, const char *, const char *) = libc_dlvsym();
-	const struct interception *row = interesting(handle, symbol);
+	void *(*real)(void *, const char *, const char *) = loader_real()->dlvsym;
+	const struct interception *row = interesting(symbol);
 	if (__builtin_expect(!row, 1))
 		JUMP real(handle, symbol, version);
-	return intercept(row, real(handle, symbol, version));
+	void *found = handle == RTLD_NEXT ? next_after(CALLER, symbol) : real(handle, symbol, version);
+	if (!found && handle == RTLD_NEXT)
+		JUMP real(handle, symbol, version);
+	return intercept(row, found);
+}
+
+/* Where the library lies is not looked for when its name is a path: then it does not matter who asks for it. */
+static bool is_path(const char *file)
+{
+	return file && strchr(file, '/');
+}
+
+EXPORT void *dlopen(const char *file, int mode)
+{
+	void *(*real)(const char *, int) = loader_real()->dlopen;
+	if (__builtin_expect(!(mode & RTLD_DEEPBIND), 1) || !slice_limits())
+		JUMP real(file, mode);
+	deepbind_expect();
+	void *opened = is_path(file) ? real(file, mode) : NULL;
+	if (!opened)
+		JUMP real(file, mode); /* it is settled when one of its functions is looked for */
+	deepbind_settle();
+	return opened;
 }

@@ -23,13 +23,22 @@
 #define EXPORT __attribute__((visibility("default")))
 #define UUID_TEXT 41 /* "GPU-" and 36 characters, and the end */
 
-/* The C library's own lookups (libc.c): the names are ours in this process. */
-void *(*libc_dlsym(void))(void *, const char *);
-void *(*libc_dlvsym(void))(void *, const char *, const char *);
+/* The C library's own functions whose names are ours in this process (libc.c). */
+struct loader_real {
+	void *(*dlopen)(const char *, int);
+	void *(*dlsym)(void *, const char *);
+	void *(*dlvsym)(void *, const char *, const char *);
+};
+
+const struct loader_real *loader_real(void);
 
 /* The driver's own functions (loader.c), opened on the first call; NULL pointers where it has none. */
 const struct cuda_real *cuda_real(void);
 const struct nvml_real *nvml_real(void);
+
+/* True when this process has the library already: asking loads nothing. */
+bool cuda_loaded(void);
+bool nvml_loaded(void);
 
 /* The wrapper for a driver's function, or the function itself when it is not intercepted (resolve.c). */
 void *wrapper_of(void *function);

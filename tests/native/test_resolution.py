@@ -1,0 +1,69 @@
+"""No way of looking for a function leads round the library, and each answers as the loader would."""
+
+from __future__ import annotations
+
+import pytest
+from simulated import BUILD, Machine
+
+LOOKUPS = str(BUILD / "tests/lookups")
+LIMIT = {"CUDA_DEVICE_MEMORY_LIMIT": "1g"}
+
+
+def homes(machine: Machine, *names: str, **limits: str) -> dict[str, list[str]]:
+    """Of each name: the library that answers RTLD_NEXT, whether it does so again, and the answer with a version."""
+    answer = machine.run(LOOKUPS, "next", *names, **limits)
+    assert answer.returncode == 0, answer.stderr
+    lines = [line.split() for line in answer.stdout.splitlines()]
+    return {name: found for name, *found in lines}
+
+
+@pytest.mark.parametrize("name", ["cuMemAlloc_v2", "cuGetProcAddress_v2", "cuLaunchKernel_ptsz"])
+def test_the_next_definition_of_a_hooked_name_is_ours(machine: Machine, name: str) -> None:
+    """A library behind ours asks for what comes after it: that is the driver's, so it gets the wrapper."""
+    assert homes(machine, name, **LIMIT)[name] == ["libvgpu.so", "same", "libvgpu.so"]
+
+
+@pytest.mark.parametrize("name", ["dlopen", "dlsym", "dlvsym"])
+def test_looking_for_the_lookup_itself_gives_ours(machine: Machine, name: str) -> None:
+    """With and without a symbol version: the C library's own would lead round us."""
+    assert homes(machine, name, **LIMIT)[name] == ["libvgpu.so", "same", "libvgpu.so"]
+
+
+def test_other_names_are_answered_as_without_the_library(machine: Machine) -> None:
+    """What is not hooked comes from where it did, the same at every time, and an unknown name from nowhere."""
+    names = ("malloc", "pthread_create", "cuDeviceGetName", "cuNoSuchFunction")
+    inside = homes(machine, *names, **LIMIT)
+    assert inside == homes(machine.bare(), *names)
+    assert inside["malloc"][:2] == ["libc.so.6", "same"]
+    assert inside["cuNoSuchFunction"][0] == "none"
+
+
+def test_without_a_slice_nothing_is_ours(machine: Machine) -> None:
+    """A process in no slice gets the driver's and the C library's own functions."""
+    del machine.variables["CUDA_DEVICE_MEMORY_SHARED_CACHE"]
+    found = homes(machine, "cuMemAlloc_v2", "dlsym")
+    assert found["cuMemAlloc_v2"][0] == "libcuda.so.1"
+    assert found["dlsym"][0] == "libc.so.6"
+
+
+@pytest.mark.parametrize("binding", ["lazy", "now"])
+@pytest.mark.parametrize("mode", ["lazy", "now"])
+@pytest.mark.parametrize("function", ["granted_by_call", "granted_by_name"])
+@pytest.mark.parametrize("found", ["by path", "by the program's search path"])
+def test_a_deeply_bound_library_is_limited(
+    machine: Machine, binding: str, mode: str, function: str, found: str
+) -> None:
+    """RTLD_DEEPBIND lets a library find the driver before us: 16 times 64 MiB are granted all the same, not 64."""
+    name = f"libdeepbound_{binding}.so"
+    path = str(BUILD / "tests" / name) if found == "by path" else name
+    inside = machine.run(LOOKUPS, "deepbind", path, mode, function, **LIMIT)
+    assert (inside.stdout, inside.stderr) == ("16\n", "")
+    assert machine.bare().run(LOOKUPS, "deepbind", path, mode, function).stdout == "64\n"
+
+
+def test_a_library_that_is_not_there_is_told_as_without_us(machine: Machine) -> None:
+    """The loader's own words."""
+    inside = machine.run(LOOKUPS, "deepbind", "/nowhere/libnone.so", "now", "granted_by_call", **LIMIT)
+    assert inside.returncode == 1
+    assert "/nowhere/libnone.so" in inside.stderr
+    assert inside.stderr == machine.bare().run(LOOKUPS, "deepbind", "/nowhere/libnone.so", "now", "f").stderr
