@@ -98,7 +98,7 @@ build/native/stamp: $(NATIVE) $(STAMP)/dependencies
 	@touch $@
 
 # The library, and the simulated drivers and programs that its tests on an older C library need.
-PORTABLE := vgpu sim_cuda sim_nvml burn cardinfo fill hold race test_next
+PORTABLE := vgpu sim_cuda sim_nvml burn cardinfo fill hold race smi test_next
 build/portable/stamp: $(NATIVE) $(STAMP)/dependencies
 	@echo "building native for older machines"
 	@mkdir -p build/portable

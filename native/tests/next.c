@@ -2,8 +2,6 @@
  * RTLD_NEXT with the library preloaded: the answer is relative to the program that asks, not to the library that passes
  * the question on. Seen from the program the next dlsym is the library's own; seen from the library, the C library's.
  * Run with LD_PRELOAD=libvgpu.so.
- *
- * It has no variable of its own: QEMU 5.2 cannot load a program whose last segment is all zeros.
  */
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 """An older C library than this machine's, and another architecture, for programs to run on. No root is needed.
 
-They come from the oldest release that this machine's own Debian mirror still has, through apt-get, once: into a folder
-of the user's cache, with lists and settings of their own, so the system's are not touched. Elsewhere there are none,
-and :class:`Unavailable` says why.
+The C library comes from the oldest release that this machine's own Debian mirror still has, the emulator from its own
+release, through apt-get, once: into a folder of the user's cache, with lists and settings of their own, so the system's
+are not touched. Elsewhere there are none, and :class:`Unavailable` says why.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RELEASE = "bullseye"  # glibc 2.31, of 2020; in it libdl and libpthread are libr
 DEBIAN = {"x86_64": "amd64", "aarch64": "arm64"}
 LOADER = {"x86_64": "lib64/ld-linux-x86-64.so.2", "aarch64": "lib/ld-linux-aarch64.so.1"}
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hetero" / RELEASE
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hetero" / "older"
 
 
 class Unavailable(Exception):
@@ -49,11 +49,11 @@ def system(machine: str) -> System:
     """
     if platform.machine() not in DEBIAN:
         raise Unavailable(f"no emulator for {machine} is known on {platform.machine()}")
-    root = _package("libc6", DEBIAN[machine])
+    root = _package("libc6", DEBIAN[machine], RELEASE)
     if machine == platform.machine():
         return System(machine, root, (str(_inside(root, LOADER[machine])),))
     emulator = f"usr/bin/qemu-{machine}-static"
-    emulators = _package("qemu-user-static", DEBIAN[platform.machine()], emulator)
+    emulators = _package("qemu-user-static", DEBIAN[platform.machine()], _own_release(), emulator)
     return System(machine, root, (str(emulators / emulator), "-L", str(root)))
 
 
@@ -63,14 +63,19 @@ def _inside(root: Path, path: str) -> Path:
     return root / str(found.readlink()).lstrip("/") if found.is_symlink() else found
 
 
-def _package(name: str, architecture: str, member: str = "") -> Path:
-    """The unpacked files of a package of the older release, or one of them."""
+def _own_release() -> str:
+    """The name of this machine's release of Debian."""
+    return platform.freedesktop_os_release().get("VERSION_CODENAME", RELEASE)
+
+
+def _package(name: str, architecture: str, release: str, member: str = "") -> Path:
+    """The unpacked files of a package of a release, or one of them."""
     unpacked = CACHE / f"{name}-{architecture}"
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not unpacked.exists():
-            _unpack(_download(name, architecture), member, unpacked)
+            _unpack(_download(name, architecture, release), member, unpacked)
     return unpacked
 
 
@@ -85,11 +90,11 @@ def _unpack(archive: Path, member: str, directory: Path) -> None:
     making.rename(directory)
 
 
-def _download(name: str, architecture: str) -> Path:
+def _download(name: str, architecture: str, release: str) -> Path:
     apt = ["apt-get", "-qq", *_settings()]
     if not list((CACHE / "lists").glob("*_Packages*")):
         _run(*apt, "update")
-    _run(*apt, "download", f"{name}:{architecture}")
+    _run(*apt, "download", f"{name}:{architecture}/{release}")
     archives = list(CACHE.glob(f"{name}_*_{architecture}.deb"))
     if len(archives) != 1:
         raise Unavailable(f"apt-get downloaded {len(archives)} archives of {name}:{architecture}")
@@ -97,9 +102,10 @@ def _download(name: str, architecture: str) -> Path:
 
 
 def _settings() -> list[str]:
-    """Options for apt-get: the older release of the same mirror, and nothing of the system's."""
+    """Options for apt-get: the older release of this machine's mirror, and for the emulator its own."""
     sources, status = CACHE / "sources.list", CACHE / "status"
-    sources.write_text(f"deb {_mirror()} {RELEASE} main\n")
+    own = f"deb [arch={DEBIAN[platform.machine()]}] {_mirror()} {_own_release()} main\n"
+    sources.write_text(f"deb {_mirror()} {RELEASE} main\n{own}")
     status.touch()
     for folder in ("cache/archives/partial", "lists/partial", "state"):
         (CACHE / folder).mkdir(parents=True, exist_ok=True)

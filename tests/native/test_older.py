@@ -84,10 +84,11 @@ def test_it_loads_and_limits(bench: Bench, granted: Callable[[str], int]) -> Non
 
 
 def test_every_query_tells_the_slice(bench: Bench) -> None:
-    """The driver's two totals and the management library's."""
+    """The driver's two totals and the management library's, in a process with CUDA and in one without."""
     answer = bench.run("bin/cardinfo", **LIMIT)
     totals = re.findall(r"(cuDeviceTotalMem|cuMemGetInfo total|nvml total) +(\d+) MiB", answer.stdout)
     assert dict(totals) == dict.fromkeys(("cuDeviceTotalMem", "cuMemGetInfo total", "nvml total"), "2048"), answer
+    assert bench.run("bin/smi", **LIMIT).stdout.count("0MiB / 2048MiB") == 2
 
 
 def test_it_leaves_to_the_c_library_by_a_jump(bench: Bench) -> None:
