@@ -1,101 +1,33 @@
-/* What people write into the environment, read once and strictly: a malformed memory limit is no licence. */
-#include <errno.h>
+/* What this process is to keep to: the limits file where there is one, else what people write into the environment. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "hetero/runtime.h"
+#include "values.h"
 
-static const struct {
-	char letter;
-	unsigned shift;
-} units[] = {{'k', 10}, {'m', 20}, {'g', 30}, {'t', 40}};
+/* No program can redirect it: only who may write there limits what runs here. */
+#ifndef HETERO_LIMITS_FILE
+#define HETERO_LIMITS_FILE "/etc/hetero/limits"
+#endif
+#define ROOT 0u
 
-/* Digits with at most one point among them, as thousandths; moves past them. */
-static bool read_number(const char **text, uint64_t *thousandths)
+/* Unset and empty are the same. */
+static const char *said(const char *name)
 {
-	uint64_t value = 0;
-	int decimals = -1, digits = 0;
-	for (; (**text >= '0' && **text <= '9') || (**text == '.' && decimals < 0); ++*text) {
-		if (**text == '.') {
-			decimals = 0;
-			continue;
-		}
-		digits++;
-		if (decimals >= 3)
-			continue; /* finer than a thousandth of a unit means nothing */
-		if (value > (UINT64_MAX - 9) / 10 / 1000)
-			return false;
-		value = value * 10 + (uint64_t)(**text - '0');
-		decimals += decimals >= 0;
-	}
-	for (decimals = decimals < 0 ? 0 : decimals; decimals < 3; decimals++)
-		value *= 10;
-	*thousandths = value;
-	return digits > 0;
+	const char *value = name ? getenv(name) : NULL;
+	return value && *value ? value : NULL;
 }
 
-/* k, m, g, t with or without i and b, in any case; nothing: bytes. */
-static bool read_unit(const char *text, unsigned *shift)
-{
-	char letter = (char)(*text | 0x20);
-	*shift = 0;
-	for (size_t i = 0; *text && i < sizeof units / sizeof *units; i++)
-		if (units[i].letter == letter) {
-			*shift = units[i].shift;
-			text++;
-			if (*text == 'i' || *text == 'I')
-				text++;
-			break;
-		}
-	if (*text == 'b' || *text == 'B')
-		text++;
-	while (*text == ' ')
-		text++;
-	return !*text;
-}
-
-bool hetero_parse_size(const char *text, uint64_t *bytes)
-{
-	uint64_t thousandths;
-	unsigned shift;
-	while (*text == ' ')
-		text++;
-	if (!read_number(&text, &thousandths))
-		return false;
-	while (*text == ' ')
-		text++;
-	if (!read_unit(text, &shift) || thousandths / 1000 > (UINT64_MAX >> shift >> 1))
-		return false;
-	*bytes = ((thousandths / 1000) << shift) + ((thousandths % 1000) << shift) / 1000;
-	return true;
-}
-
-bool hetero_parse_percent(const char *text, uint32_t *percent)
-{
-	char *end;
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	unsigned long value = strtoul(text, &end, 10);
-	end += *end == '%';
-	if (errno || *end || value > 100)
-		return false;
-	*percent = (uint32_t)value;
-	return true;
-}
-
-/* The variable for one device, or the one for all; unset and empty are the same. */
+/* The variable for one device, or the one for all. */
 static const char *for_device(const char *name, unsigned device, char *spelt, size_t size)
 {
 	snprintf(spelt, size, "%s_%u", name, device);
-	const char *value = getenv(spelt);
-	if (value && *value)
+	const char *value = said(spelt);
+	if (value)
 		return value;
 	snprintf(spelt, size, "%s", name);
-	value = getenv(spelt);
-	return value && *value ? value : NULL;
+	return said(spelt);
 }
 
 /* The variable for all devices is read sixteen times but complained about once. */
@@ -104,48 +36,74 @@ static bool first_complaint(const char *name, const char *spelt, unsigned device
 	return device == 0 || strcmp(name, spelt) != 0;
 }
 
-static void read_memory(const char *name, unsigned device, struct hetero_limits *limits)
+static void read_setting(const struct hetero_setting *setting, const char *name, unsigned device,
+			 struct hetero_limits *limits)
 {
 	char spelt[128];
-	const char *text = for_device(name, device, spelt, sizeof spelt);
-	if (!text || hetero_parse_size(text, &limits->memory[device]))
+	const char *text = name ? for_device(name, device, spelt, sizeof spelt) : NULL;
+	if (!text || setting->read(text, device, limits))
 		return;
-	limits->malformed = true;
+	limits->malformed |= setting->closes;
 	if (first_complaint(name, spelt, device))
-		hetero_log(HETERO_ERROR, "%s='%s' is not a size; no memory is given until it is, such as 512m or 2g",
-			   spelt, text);
+		hetero_log(HETERO_ERROR, "%s='%s' is not %s; %s", spelt, text, setting->wanted, setting->instead);
 }
 
-static void read_cores(const char *name, unsigned device, struct hetero_limits *limits)
+/* A switch beside the percentages. */
+static void read_compute(const char *name, unsigned device, struct hetero_limits *limits)
 {
 	char spelt[128];
-	const char *text = for_device(name, device, spelt, sizeof spelt);
-	if (!text || hetero_parse_percent(text, &limits->cores[device]))
+	const char *text = name ? for_device(name, device, spelt, sizeof spelt) : NULL;
+	if (!text || strcasecmp(text, "default") == 0 || strcasecmp(text, "force") == 0)
 		return;
-	if (first_complaint(name, spelt, device))
-		hetero_log(HETERO_ERROR, "%s='%s' is not a percentage; compute is not limited; write 0 to 100", spelt,
-			   text);
+	if (strcasecmp(text, "disable") == 0)
+		limits->cores[device] = 0;
+	else if (first_complaint(name, spelt, device))
+		hetero_log(HETERO_ERROR, "%s='%s' is not default, force or disable; it is default", spelt, text);
 }
 
+static void read_log(const char *name)
+{
+	uint32_t level;
+	const char *text = said(name);
+	if (text && hetero_parse_percent(text, &level))
+		hetero_log_set_level((int)level);
+}
+
+/* Cut, it would be another slice's. */
 static void read_region(const char *name, struct hetero_limits *limits)
 {
-	const char *path = getenv(name);
-	if (path && strlen(path) < sizeof limits->region)
+	const char *path = said(name);
+	if (!path)
+		return;
+	if (strlen(path) < sizeof limits->region) {
 		strcpy(limits->region, path);
+		return;
+	}
+	limits->malformed = true;
+	hetero_log(HETERO_ERROR, "%s is longer than a path can be; no memory is given until it is not", name);
+}
+
+static void read_environment(const struct hetero_option_names *names, struct hetero_limits *limits)
+{
+	const char *const of[HETERO_SETTINGS] = {
+		[HETERO_MEMORY] = names->memory,	   [HETERO_CORES] = names->cores,
+		[HETERO_POLICY] = names->policy,	   [HETERO_PRIORITY_OF] = names->priority,
+		[HETERO_OVERSUBSCRIBE] = names->oversubscribe,
+	};
+	read_region(names->region, limits);
+	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
+		for (unsigned i = 0; i < HETERO_SETTINGS; i++)
+			read_setting(&hetero_settings[i], of[i], device, limits);
+		read_compute(names->compute, device, limits);
+	}
 }
 
 void hetero_options_read(const struct hetero_option_names *names, struct hetero_limits *limits)
 {
-	uint32_t level;
-	const char *text = getenv(names->log);
-	memset(limits, 0, sizeof *limits);
-	if (text && hetero_parse_percent(text, &level))
-		hetero_log_set_level((int)level);
-	read_region(names->region, limits);
-	limits->any = *limits->region;
-	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
-		read_memory(names->memory, device, limits);
-		read_cores(names->cores, device, limits);
-		limits->any |= limits->malformed || limits->memory[device] || limits->cores[device] % 100;
-	}
+	read_log(names->log);
+	if (hetero_limits_read(HETERO_LIMITS_FILE, ROOT, limits))
+		return;
+	hetero_limits_clear(limits);
+	read_environment(names, limits);
+	hetero_limits_finish(limits);
 }

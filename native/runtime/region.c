@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "hetero/runtime.h"
+#include "limits.h"
 
 static uint64_t realtime_ns(void)
 {
@@ -25,10 +25,9 @@ static uint64_t fingerprint(const struct hetero_limits *limits)
 {
 	uint64_t hash = 0xcbf29ce484222325u;
 	const unsigned char *bytes = (const unsigned char *)limits->memory;
-	size_t size = sizeof limits->memory + sizeof limits->cores;
-	_Static_assert(offsetof(struct hetero_limits, cores) ==
-			       offsetof(struct hetero_limits, memory) + sizeof limits->memory,
-		       "memory and cores are read as one run of bytes");
+	size_t size = sizeof *limits - offsetof(struct hetero_limits, memory);
+	_Static_assert(sizeof *limits == offsetof(struct hetero_limits, uuid) + sizeof limits->uuid,
+		       "from memory on there is one run of bytes, without a gap that may hold anything");
 	for (size_t i = 0; i < size; i++)
 		hash = (hash ^ bytes[i]) * 0x100000001b3u;
 	return hash;
@@ -117,10 +116,9 @@ static void fill(struct hetero_region *region, const struct hetero_limits *limit
 	region->device_count = HETERO_DEVICES;
 	region->slot_capacity = HETERO_SLOTS;
 	region->created_ns = realtime_ns();
-	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
-		region->devices[device].memory_limit = limits->memory[device];
-		region->devices[device].core_limit = limits->cores[device];
-	}
+	atomic_store(&region->flags, limits->from_file ? 0 : HETERO_REGION_FROM_ENVIRONMENT);
+	hetero_limits_fill(region, limits);
+	atomic_store(&region->limits_changed, 0);
 	atomic_store_explicit(&region->state, HETERO_REGION_READY, memory_order_release);
 }
 
@@ -149,8 +147,10 @@ static struct hetero_region *prepare(int file, const char *path, const struct he
 		return NULL;
 	if (unfinished(region))
 		fill(region, limits);
-	if (sound(region, path))
+	if (sound(region, path)) {
+		hetero_limits_renew(region, path, limits);
 		return region;
+	}
 	munmap(region, sizeof *region);
 	return NULL;
 }

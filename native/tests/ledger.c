@@ -1,5 +1,6 @@
 /* The ledger under threads, processes, forks and SIGKILL: never over the limit, never a leak. */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
@@ -44,6 +45,8 @@ static void race(struct hetero_region *region, unsigned seed)
 		if (!hetero_memory_reserve(region, 0, bytes))
 			continue;
 		count((int64_t)bytes);
+		if (i % 16 == 0)
+			sched_yield(); /* so that others come while this one holds something */
 		count(-(int64_t)bytes);
 		hetero_memory_release(region, 0, bytes);
 	}
@@ -78,7 +81,8 @@ static void racing_processes_never_exceed_the_limit(struct hetero_region *region
 		children[i] = start(race, region, i + 1);
 	for (unsigned i = 0; i < PROCESSES; i++)
 		end(children[i], 0);
-	CHECK(atomic_load(&tally->most) > LIMIT / 4 && atomic_load(&tally->most) <= LIMIT);
+	CHECK(atomic_load(&tally->most) > LIMIT / 4); /* they did meet */
+	CHECK(atomic_load(&tally->most) <= LIMIT);
 	CHECK(hetero_memory_used(region, 0) == 0);
 }
 

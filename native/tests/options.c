@@ -46,7 +46,16 @@ static void percentages_are_whole_and_at_most_100(void)
 	CHECK(!hetero_parse_percent("", &percent));
 }
 
-static const struct hetero_option_names names = {"T_MEMORY", "T_CORES", "T_REGION", "T_LOG"};
+static const struct hetero_option_names names = {
+	.memory = "T_MEMORY",
+	.cores = "T_CORES",
+	.policy = "T_POLICY",
+	.priority = "T_PRIORITY",
+	.oversubscribe = "T_OVERSUBSCRIBE",
+	.compute = "T_COMPUTE",
+	.region = "T_REGION",
+	.log = "T_LOG",
+};
 
 static void one_device_overrides_all(void)
 {
@@ -67,6 +76,72 @@ static void a_malformed_memory_limit_closes(void)
 	CHECK(limits.any && limits.malformed);
 }
 
+static void what_else_is_said_of_a_device_is_read(void)
+{
+	struct hetero_limits limits;
+	setenv("T_MEMORY", "1g", 1);
+	setenv("T_POLICY", "conserve", 1);
+	setenv("T_PRIORITY_2", "0", 1);
+	setenv("T_OVERSUBSCRIBE_1", "TRUE", 1);
+	hetero_options_read(&names, &limits);
+	CHECK(limits.said && !limits.from_file && !limits.malformed);
+	CHECK(limits.policy[0] == HETERO_POLICY_CONSERVE && limits.policy[15] == HETERO_POLICY_CONSERVE);
+	CHECK(limits.priority[0] == 1 && limits.priority[2] == 0);
+	CHECK(limits.flags[0] == 0 && limits.flags[1] == HETERO_DEVICE_OVERSUBSCRIBE);
+	unsetenv("T_POLICY");
+	unsetenv("T_PRIORITY_2");
+	unsetenv("T_OVERSUBSCRIBE_1");
+}
+
+/* Compute fails open, and what is unclear never widens memory. */
+static void what_is_malformed_beside_memory_is_as_if_unsaid(void)
+{
+	struct hetero_limits limits;
+	setenv("T_CORES", "30x", 1);
+	setenv("T_POLICY", "none", 1);
+	setenv("T_PRIORITY", "-1", 1);
+	setenv("T_OVERSUBSCRIBE", "perhaps", 1);
+	setenv("T_COMPUTE", "never", 1);
+	hetero_options_read(&names, &limits);
+	CHECK(limits.any && !limits.malformed);
+	CHECK(limits.cores[0] == 0 && limits.policy[0] == HETERO_POLICY_CAP && limits.priority[0] == 1 && limits.flags[0] == 0);
+	unsetenv("T_POLICY");
+	unsetenv("T_PRIORITY");
+	unsetenv("T_OVERSUBSCRIBE");
+	unsetenv("T_COMPUTE");
+}
+
+static uint32_t cores_with(const char *compute)
+{
+	struct hetero_limits limits;
+	setenv("T_CORES", "30", 1);
+	setenv("T_COMPUTE", compute, 1);
+	hetero_options_read(&names, &limits);
+	unsetenv("T_COMPUTE");
+	unsetenv("T_CORES");
+	return limits.cores[0];
+}
+
+static void compute_is_limited_unless_that_is_disabled(void)
+{
+	CHECK(cores_with("default") == 30);
+	CHECK(cores_with("force") == 30);
+	CHECK(cores_with("FORCE") == 30);
+	CHECK(cores_with("") == 30);
+	CHECK(cores_with("disable") == 0);
+}
+
+static void a_region_whose_path_is_too_long_gives_no_memory(void)
+{
+	static char path[5000];
+	struct hetero_limits limits;
+	memset(path, 'x', sizeof path - 1);
+	setenv("T_REGION", path, 1);
+	hetero_options_read(&names, &limits);
+	CHECK(limits.malformed && !*limits.region);
+	unsetenv("T_REGION");
+}
+
 static void no_limit_is_no_slice(void)
 {
 	struct hetero_limits limits;
@@ -84,6 +159,10 @@ int main(void)
 	percentages_are_whole_and_at_most_100();
 	one_device_overrides_all();
 	a_malformed_memory_limit_closes();
+	what_else_is_said_of_a_device_is_read();
+	what_is_malformed_beside_memory_is_as_if_unsaid();
+	compute_is_limited_unless_that_is_disabled();
+	a_region_whose_path_is_too_long_gives_no_memory();
 	no_limit_is_no_slice();
 	return TEST_RESULT();
 }

@@ -13,30 +13,74 @@
 
 #include "hetero/region.h"
 
-/* The names under which people set limits for one kind of device. */
+/* The names under which people set limits for one kind of device; NULL where there is none. */
 struct hetero_option_names {
-	const char *memory; /* a size for all devices; with _<i> for one */
-	const char *cores;  /* percent, likewise */
-	const char *region; /* path of the region's file */
-	const char *log;    /* 0 silent, 1 errors (default), 2 warnings, 3 information, 4 everything */
+	const char *memory;        /* a size for all devices; with _<i> for one, as all up to oversubscribe */
+	const char *cores;         /* percent */
+	const char *policy;        /* cap or conserve */
+	const char *priority;      /* a number, 0 is served first */
+	const char *oversubscribe; /* yes or no */
+	const char *compute;       /* default or force: compute is limited; disable: it is not */
+	const char *region;        /* path of the region's file */
+	const char *log;           /* 0 silent, 1 errors (default), 2 warnings, 3 information, 4 everything */
 };
+
+/* Unless somebody says otherwise: those who ask to be served first with 0 then are. */
+#define HETERO_PRIORITY 1u
 
 struct hetero_limits {
-	char region[4096]; /* empty: none given */
-	bool any;          /* a limit or a region is given: there is a slice */
-	bool malformed;    /* a memory limit cannot be read: memory fails closed */
-	uint64_t memory[HETERO_DEVICES];
-	uint32_t cores[HETERO_DEVICES];
+	char region[4096];   /* empty: none given */
+	bool any;            /* a limit or a region is given: there is a slice */
+	bool said;           /* about memory or compute something is said, be it that there is no limit */
+	bool malformed;      /* what limits memory cannot be read: memory fails closed */
+	bool from_file;      /* the limits file says it, and not the environment */
+	char slice_id[64];
+	uint64_t memory[HETERO_DEVICES];   /* bytes; 0: no limit */
+	uint32_t cores[HETERO_DEVICES];    /* percent; 0 or 100: no limit */
+	uint32_t policy[HETERO_DEVICES];   /* enum hetero_policy */
+	uint32_t priority[HETERO_DEVICES];
+	uint32_t flags[HETERO_DEVICES];    /* enum hetero_device_flags */
+	char uuid[HETERO_DEVICES][64];     /* empty: the device of this position */
 };
 
-/* Reads the environment. Malformed values are reported in one line each. */
+/*
+ * What this process is to keep to: the limits file /etc/hetero/limits where there is one, else the environment. Malformed values
+ * are reported in one line each.
+ */
 void hetero_options_read(const struct hetero_option_names *names, struct hetero_limits *limits);
+
+/*
+ * The limits file at `path`, which must be a regular file of `owner` that neither group nor others may write. False when there is
+ * none; one that is refused is `malformed`, with a line in the log.
+ */
+bool hetero_limits_read(const char *path, uint32_t owner, struct hetero_limits *limits);
 
 /* "1.5g" -> bytes. False when it is no size. 0 is a size: no limit. */
 bool hetero_parse_size(const char *text, uint64_t *bytes);
 
 /* "30" or "30%" -> percent, 0 to 100. */
 bool hetero_parse_percent(const char *text, uint32_t *percent);
+
+/* Which limits of a device to change while its slice runs, and to what. */
+enum hetero_limit_kinds {
+	HETERO_LIMIT_MEMORY = 1u,
+	HETERO_LIMIT_CORES = 2u,
+	HETERO_LIMIT_POLICY = 4u,
+	HETERO_LIMIT_PRIORITY = 8u,
+	HETERO_LIMIT_LENT = 16u,
+};
+struct hetero_new_limits {
+	unsigned kinds;         /* of enum hetero_limit_kinds, together */
+	uint64_t memory;        /* bytes; below what is held it takes nothing away, and growth is refused */
+	uint32_t cores;         /* percent */
+	uint32_t policy;        /* enum hetero_policy */
+	uint32_t priority;
+	uint32_t lent_percent;  /* on top of cores... */
+	uint64_t lent_until_ns; /* ...until this CLOCK_MONOTONIC */
+};
+
+/* False when the region's lock cannot be had or there is no such device. */
+bool hetero_limits_change(struct hetero_region *region, unsigned device, const struct hetero_new_limits *limits);
 
 enum hetero_log_level { HETERO_ERROR = 1, HETERO_WARNING = 2, HETERO_INFO = 3, HETERO_DEBUG = 4 };
 

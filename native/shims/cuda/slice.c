@@ -8,6 +8,10 @@
 static const struct hetero_option_names names = {
 	.memory = "CUDA_DEVICE_MEMORY_LIMIT",
 	.cores = "CUDA_DEVICE_SM_LIMIT",
+	.policy = "HETERO_POLICY",
+	.priority = "CUDA_TASK_PRIORITY",
+	.oversubscribe = "CUDA_OVERSUBSCRIBE",
+	.compute = "GPU_CORE_UTILIZATION_POLICY",
 	.region = "CUDA_DEVICE_MEMORY_SHARED_CACHE",
 	.log = "LIBCUDA_LOG_LEVEL",
 };
