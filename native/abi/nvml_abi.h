@@ -84,6 +84,46 @@ typedef struct {
 } nvmlProcessUtilizationSample_t;
 
 typedef struct {
+	unsigned long long timeStamp; /* microseconds */
+	unsigned int pid, smUtil, memUtil, encUtil, decUtil, jpgUtil, ofaUtil;
+} nvmlProcessUtilizationInfo_v1_t;
+
+typedef struct {
+	unsigned int version, processSamplesCount;
+	unsigned long long lastSeenTimeStamp;
+	nvmlProcessUtilizationInfo_v1_t *procUtilArray;
+} nvmlProcessesUtilizationInfo_t;
+
+#define nvmlProcessesUtilizationInfo_v1 0x01000018u /* sizeof | 1 << 24 */
+
+typedef struct {
+	unsigned int pid;
+	unsigned long long usedGpuMemory;
+	unsigned int gpuInstanceId, computeInstanceId;
+	unsigned long long usedGpuCcProtectedMemory;
+} nvmlProcessDetail_v1_t;
+
+typedef enum {
+	NVML_PROCESS_MODE_COMPUTE = 0,
+	NVML_PROCESS_MODE_GRAPHICS = 1,
+	NVML_PROCESS_MODE_MPS = 2,
+	NVML_PROCESS_MODE_ALL = 3
+} nvmlProcessMode_t;
+
+typedef struct {
+	unsigned int version, mode, numProcArrayEntries; /* mode: nvmlProcessMode_t */
+	nvmlProcessDetail_v1_t *procArray;
+} nvmlProcessDetailList_t;
+
+#define nvmlProcessDetailList_v1 0x01000018u
+
+_Static_assert(sizeof(nvmlProcessInfo_v1_t) == 16 && sizeof(nvmlProcessInfo_v2_t) == 24, "processes");
+_Static_assert(sizeof(nvmlProcessUtilizationSample_t) == 32 && sizeof(nvmlProcessUtilizationInfo_v1_t) == 40, "samples");
+_Static_assert(sizeof(nvmlProcessDetail_v1_t) == 32, "process with protected memory");
+_Static_assert(sizeof(nvmlProcessesUtilizationInfo_t) == (nvmlProcessesUtilizationInfo_v1 & 0xffffffu), "its version");
+_Static_assert(sizeof(nvmlProcessDetailList_t) == (nvmlProcessDetailList_v1 & 0xffffffu), "its version");
+
+typedef struct {
 	nvmlDevice_t device;
 	unsigned long long eventType, eventData;
 	unsigned int gpuInstanceId, computeInstanceId;

@@ -1,22 +1,10 @@
 /* NVML's memory queries, which nvidia-smi and frameworks ask: the slice's truth here too. */
 #include "shim.h"
 
-static unsigned position_of(nvmlDevice_t device)
-{
-	const struct nvml_real *real = nvml_real();
-	char uuid[96] = "";
-	unsigned int index = HETERO_DEVICES;
-	if (!real->nvmlDeviceGetUUID || real->nvmlDeviceGetUUID(device, uuid, sizeof uuid) != NVML_SUCCESS)
-		return HETERO_DEVICES;
-	if (real->nvmlDeviceGetIndex)
-		real->nvmlDeviceGetIndex(device, &index);
-	return slice_device_by_uuid(uuid, index);
-}
-
 /* NVML lists the whole machine: a card that is no part of the slice is shown as it is. */
 static bool view(nvmlDevice_t device, uint64_t *free_bytes, uint64_t *total)
 {
-	unsigned position = position_of(device);
+	unsigned position = slice_device_by_handle(device);
 	if (position >= HETERO_DEVICES)
 		return false;
 	slice_view(position, free_bytes, total);
@@ -48,6 +36,6 @@ nvmlReturn_t hook_nvml_memory_info_v2(nvmlReturn_t (*real)(nvmlDevice_t, nvmlMem
 	memory->reserved = total < memory->total ? 0 : memory->reserved;
 	memory->total = total;
 	memory->free = free_bytes;
-	memory->used = total - memory->reserved - free_bytes;
+	memory->used = total - memory->reserved > free_bytes ? total - memory->reserved - free_bytes : 0;
 	return NVML_SUCCESS;
 }

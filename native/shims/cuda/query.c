@@ -27,3 +27,35 @@ CUresult hook_device_total_mem(CUresult (*real)(size_t *, CUdevice), size_t *byt
 	*bytes = (size_t)total;
 	return CUDA_SUCCESS;
 }
+
+/*
+ * The calls of CUDA 3.1 and before count in 32 bits, and tell the most that these can where there is more. The lesser of
+ * that and the slice is the slice's, told in the same way.
+ */
+CUresult hook_mem_get_info_v1(CUresult (*real)(unsigned int *, unsigned int *), unsigned int *free_bytes,
+			      unsigned int *total)
+{
+	unsigned position;
+	unsigned int card_free = 0, card_total = 0;
+	CUresult result = real(&card_free, &card_total);
+	if (result != CUDA_SUCCESS || !slice_current_device(&position))
+		return result;
+	uint64_t seen_free = card_free, seen_total = card_total;
+	slice_view(position, &seen_free, &seen_total);
+	if (free_bytes)
+		*free_bytes = (unsigned int)seen_free;
+	if (total)
+		*total = (unsigned int)seen_total;
+	return CUDA_SUCCESS;
+}
+
+CUresult hook_device_total_mem_v1(CUresult (*real)(unsigned int *, CUdevice), unsigned int *bytes, CUdevice device)
+{
+	CUresult result = real(bytes, device);
+	if (result != CUDA_SUCCESS || !bytes)
+		return result;
+	uint64_t ignored = 0, total = *bytes;
+	slice_view(slice_device(device), &ignored, &total);
+	*bytes = (unsigned int)total;
+	return CUDA_SUCCESS;
+}

@@ -52,8 +52,17 @@ struct hetero_region *slice_region(void);
 /* Position of a device in the slice; HETERO_DEVICES when it is no part of it. */
 unsigned slice_device(CUdevice device);
 
-/* The same for a device known by its identity; `index` counts where the region has no identities. */
-unsigned slice_device_by_uuid(const char *uuid, unsigned index);
+/* True when the region says which device is which; otherwise position i is the i-th device that the program sees. */
+bool slice_has_identities(void);
+
+/* The position of a device known by its identity; HETERO_DEVICES when it is no part of the slice. */
+unsigned slice_device_by_uuid(const char *uuid);
+
+/* The same for a device as the management library knows it (visible.c). */
+unsigned slice_device_by_handle(nvmlDevice_t device);
+
+/* Spells a UUID as drivers do; `text` has room for UUID_TEXT. */
+void uuid_spell(const CUuuid *uuid, char *text);
 
 /* Position of the calling thread's device; false without a context. */
 bool slice_current_device(unsigned *position);

@@ -51,7 +51,7 @@ struct hetero_region *slice_region(void)
 	return region;
 }
 
-static void uuid_text(const CUuuid *uuid, char *text)
+void uuid_spell(const CUuuid *uuid, char *text)
 {
 	const unsigned char *byte = (const unsigned char *)uuid->bytes;
 	snprintf(text, UUID_TEXT, "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", byte[0],
@@ -59,16 +59,19 @@ static void uuid_text(const CUuuid *uuid, char *text)
 		 byte[12], byte[13], byte[14], byte[15]);
 }
 
-unsigned slice_device_by_uuid(const char *uuid, unsigned index)
+bool slice_has_identities(void)
 {
 	struct hetero_region *held = slice_region();
-	if (!held)
-		return HETERO_DEVICES;
-	for (unsigned position = 0; position < HETERO_DEVICES; position++)
+	return held && *held->devices[0].uuid;
+}
+
+unsigned slice_device_by_uuid(const char *uuid)
+{
+	struct hetero_region *held = slice_region();
+	for (unsigned position = 0; held && position < HETERO_DEVICES; position++)
 		if (*held->devices[position].uuid && strcmp(held->devices[position].uuid, uuid) == 0)
 			return position;
-	/* A region made from the environment alone has no identities: there the order counts. */
-	return *held->devices[0].uuid || index >= HETERO_DEVICES ? HETERO_DEVICES : index;
+	return HETERO_DEVICES;
 }
 
 static unsigned find_position(CUdevice device)
@@ -76,9 +79,13 @@ static unsigned find_position(CUdevice device)
 	const struct cuda_real *real = cuda_real();
 	CUuuid uuid;
 	char text[UUID_TEXT] = "";
+	if (!slice_region())
+		return HETERO_DEVICES;
+	if (!slice_has_identities())
+		return (unsigned)device;
 	if (real->cuDeviceGetUuid && real->cuDeviceGetUuid(&uuid, device) == CUDA_SUCCESS)
-		uuid_text(&uuid, text);
-	return slice_device_by_uuid(text, (unsigned)device);
+		uuid_spell(&uuid, text);
+	return slice_device_by_uuid(text);
 }
 
 unsigned slice_device(CUdevice device)
@@ -129,10 +136,13 @@ void slice_view(unsigned position, uint64_t *free_bytes, uint64_t *total)
 		*free_bytes = *total = 0; /* as the next allocation will find */
 		return;
 	}
-	uint64_t limit = held->devices[position].memory_limit;
-	uint64_t used = hetero_memory_used(held, position);
+	const struct hetero_region_device *device = &held->devices[position];
+	uint64_t limit = device->memory_limit;
 	if (!limit)
 		return;
-	*total = least(*total, limit);
-	*free_bytes = least(*free_bytes, used < *total ? *total - used : 0);
+	uint64_t used = hetero_memory_used(held, position);
+	uint64_t left = used < limit ? limit - used : 0; /* a limit may be lowered below what is held */
+	bool beyond = device->flags & HETERO_DEVICE_OVERSUBSCRIBE;
+	*total = beyond ? limit : least(*total, limit);
+	*free_bytes = beyond ? left : least(*free_bytes, used < *total ? *total - used : 0);
 }
