@@ -15,6 +15,7 @@ SLOTS = 1024
 
 READY = 1
 TAKEN = 1
+OVERSUBSCRIBE = 1
 POLICIES = ("cap", "conserve")
 """By their numbers in a device."""
 

@@ -1,24 +1,28 @@
 """The shared region of a slice, seen from Python: creating it with its limits, and reading who uses what.
 
-The native runtime owns the numbers; nothing here changes a region after it was created. Whether a process of the
-slice lives is known for certain only to the native side, by a mutex that the kernel marks. Here it is judged by
-``/proc``, which is right for processes of the own pid namespace, and for those within it that can see their id there.
+The native runtime owns the numbers; nothing here changes them after a region was created, only its limits. Whether a
+process of the slice lives is known for certain only to the native side, by a claim that the kernel marks. Here it is
+judged by ``/proc``, which is right for processes of the own pid namespace, and for those that know their id there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import fcntl
+import mmap
 import os
 import secrets
 import struct
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from hetero.enforcement import layout
-from hetero.enforcement.limits import Limits
+from hetero.enforcement.limits import DeviceLimit, Limits
 from hetero.errors import RegionError
 
 _CLOCK_SLACK_NS = 2_000_000_000
@@ -52,7 +56,7 @@ class DeviceUse(msgspec.Struct, frozen=True, kw_only=True):
     launches: int
     refused: int
     policy: str = "cap"
-    priority: int = 0
+    priority: int = 1
     lent: int = 0
     unmeasured: int = 0
 
@@ -108,6 +112,52 @@ def create(path: Path, limits: Limits) -> None:
             partial.unlink()
 
 
+class Loan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a slice may have for a while on top of its cores; ``until_ns`` is CLOCK_MONOTONIC."""
+
+    percent: int
+    until_ns: int
+
+
+def change(  # noqa: PLR0913 — each is a limit of its own, and named
+    path: Path,
+    device: int,
+    *,
+    memory: int | None = None,
+    cores: int | None = None,
+    policy: str | None = None,
+    priority: int | None = None,
+    lent: Loan | None = None,
+) -> None:
+    """Change limits of a device of a slice, whose programs go on and keep to the new ones from then on.
+
+    Memory below what is held takes nothing away: growth is refused until enough was given back.
+
+    Raises:
+        RegionError: The region cannot be read or written, or a limit does not fit into it.
+    """
+    limit = DeviceLimit(uuid="", memory=memory or 0, cores=cores or 0, policy=policy or "cap", priority=priority or 0)
+    _check_limits(path, Limits(slice_id="", devices=(limit,)))
+    if not 0 <= device < layout.DEVICES:
+        raise RegionError(str(path), f"a slice has no device {device}")
+    if lent and not (0 <= lent.percent <= 100 and 0 <= lent.until_ns < 1 << 64):
+        raise RegionError(str(path), f"{lent} is no loan")
+    values = {
+        "memory_limit": memory,
+        "core_limit": cores,
+        "policy": None if policy is None else layout.POLICIES.index(policy),
+        "priority": priority,
+        "lent_percent": lent.percent if lent else None,
+        "lent_until_ns": lent.until_ns if lent else None,
+    }
+    with _mapped(path) as memory_map:
+        for name, value in values.items():
+            if value is not None:
+                _store(memory_map, layout.DEVICE, name, value, device)
+        changed = _get(memory_map, layout.REGION, "limits_changed")
+        _store(memory_map, layout.REGION, "limits_changed", (changed + 1) % (1 << 32))
+
+
 def read(path: Path) -> RegionState:
     """Read a region as it is now, without stopping anybody.
 
@@ -161,6 +211,19 @@ def _bytes(path: Path) -> bytes:
         raise RegionError(str(path), f"cannot be read: {error.strerror}") from error
 
 
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap]:
+    """A sound region's memory, for one at a time who changes limits from here."""
+    _check(path, _bytes(path))
+    try:
+        with open(path, "r+b", opener=_open) as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)
+            with mmap.mmap(file.fileno(), layout.SIZE) as memory_map:
+                yield memory_map
+    except (OSError, ValueError) as error:
+        raise RegionError(str(path), f"cannot be changed: {error}") from error
+
+
 def _open(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
@@ -181,13 +244,20 @@ def _check_limits(path: Path, limits: Limits) -> None:
         if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text):
             raise RegionError(str(path), f"{text!r} is no text that a region can hold")
     for device in limits.devices:
-        for name, value, bits in (
-            ("memory", device.memory, 64),
-            ("physical", device.physical, 64),
-            ("cores", device.cores, 32),
-        ):
-            if not 0 <= value < 1 << bits:
-                raise RegionError(str(path), f"{name} {value} of {device.uuid} does not fit into {bits} bits")
+        _check_device(path, device)
+
+
+def _check_device(path: Path, device: DeviceLimit) -> None:
+    for name, value, bits in (
+        ("memory", device.memory, 64),
+        ("physical", device.physical, 64),
+        ("cores", device.cores, 32),
+        ("priority", device.priority, 32),
+    ):
+        if not 0 <= value < 1 << bits:
+            raise RegionError(str(path), f"{name} {value} of {device.uuid} does not fit into {bits} bits")
+    if device.policy not in layout.POLICIES:
+        raise RegionError(str(path), f"policy {device.policy!r} of {device.uuid} is none that a region knows")
 
 
 def _packed(limits: Limits) -> bytes:
@@ -209,6 +279,9 @@ def _packed(limits: Limits) -> bytes:
         _put(data, layout.DEVICE, "memory_limit", device.memory, index)
         _put(data, layout.DEVICE, "core_limit", device.cores, index)
         _put(data, layout.DEVICE, "physical_memory", device.physical, index)
+        _put(data, layout.DEVICE, "policy", layout.POLICIES.index(device.policy), index)
+        _put(data, layout.DEVICE, "priority", device.priority, index)
+        _put(data, layout.DEVICE, "flags", layout.OVERSUBSCRIBE if device.oversubscribe else 0, index)
     return bytes(data)
 
 
@@ -276,12 +349,18 @@ def _place(record: layout.Record, name: str, index: int) -> int:
     return record.start + index * record.size + record.fields[name].offset
 
 
-def _get_all(data: bytes, record: layout.Record, name: str, index: int) -> tuple[Any, ...]:
+def _get_all(data: bytes | mmap.mmap, record: layout.Record, name: str, index: int) -> tuple[Any, ...]:
     return struct.unpack_from("<" + record.fields[name].format, data, _place(record, name, index))
 
 
-def _get(data: bytes, record: layout.Record, name: str, index: int = 0) -> Any:
+def _get(data: bytes | mmap.mmap, record: layout.Record, name: str, index: int = 0) -> Any:
     return _get_all(data, record, name, index)[0]
+
+
+def _store(data: mmap.mmap, record: layout.Record, name: str, value: int, index: int = 0) -> None:
+    """In one piece, since programs read it at the same time; :mod:`struct` writes byte by byte."""
+    kind = ctypes.c_uint64 if record.fields[name].format == "Q" else ctypes.c_uint32
+    kind.from_buffer(data, _place(record, name, index)).value = value
 
 
 def _put(data: bytearray, record: layout.Record, name: str, value: object, index: int = 0) -> None:

@@ -23,6 +23,7 @@ CONSTANTS = {
     "HETERO_SLOTS": layout.SLOTS,
     "HETERO_REGION_READY": layout.READY,
     "HETERO_SLOT_TAKEN": layout.TAKEN,
+    "HETERO_DEVICE_OVERSUBSCRIBE": layout.OVERSUBSCRIBE,
     "HETERO_POLICY_CAP": layout.POLICIES.index("cap"),
     "HETERO_POLICY_CONSERVE": layout.POLICIES.index("conserve"),
 }

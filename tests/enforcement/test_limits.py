@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import subprocess
+from pathlib import Path
+
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hetero.enforcement import layout, limits
 from hetero.enforcement.limits import DeviceLimit, Limits, limits_of
+from hetero.errors import RegionError
 from hetero.model.allocation import Grant, Slice
 from hetero.model.device import Device, DeviceModel, Quantities
 from hetero.model.quantity import MIB
@@ -74,3 +81,88 @@ def test_limits_are_equal_when_they_say_the_same() -> None:
     """Records: compared by what they say, and without a limit unless one is given."""
     assert DeviceLimit(uuid="x") == DeviceLimit(uuid="x", memory=0, cores=0, physical=0)
     assert Limits(slice_id="a", devices=()) != Limits(slice_id="b", devices=())
+
+
+# The limits file
+
+SHOWLIMITS = Path(__file__).parents[2] / "build/native/tests/showlimits"
+
+TEXT = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), max_size=63).filter(
+    lambda text: text == text.strip() and len(text.encode()) < 64
+)
+SAID = st.builds(
+    DeviceLimit,
+    uuid=TEXT,
+    memory=st.integers(0, (1 << 40)),
+    cores=st.integers(0, 100),
+    policy=st.sampled_from(layout.POLICIES),
+    priority=st.integers(0, 100),
+    oversubscribe=st.booleans(),
+)
+
+
+def _shown(path: Path) -> list[str]:
+    """What the native runtime makes of a limits file of this user."""
+    answer = subprocess.run([SHOWLIMITS, path], capture_output=True, check=True, timeout=60)
+    return answer.stdout.decode().split("\n")
+
+
+def _as_shown(one: DeviceLimit) -> str:
+    policy = layout.POLICIES.index(one.policy)
+    return f"{one.memory} {one.cores} {policy} {one.priority} {int(one.oversubscribe)} {one.uuid}"
+
+
+@pytest.mark.native
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(said=st.builds(Limits, slice_id=TEXT, devices=st.lists(SAID, max_size=layout.DEVICES).map(tuple)))
+def test_what_is_written_here_is_what_the_runtime_reads(tmp_path: Path, said: Limits) -> None:
+    """Every limit of every device, whatever the names are made of; what is not said is no limit."""
+    limits.write(tmp_path / "limits", said, tmp_path / "region")
+    first, second, *devices = _shown(tmp_path / "limits")
+    assert (first, second) == (f"slice {said.slice_id}", f"region {tmp_path / 'region'}")
+    unsaid = [DeviceLimit(uuid="")] * (layout.DEVICES - len(said.devices))
+    assert devices == [*map(_as_shown, (*said.devices, *unsaid)), ""]
+
+
+def test_a_limits_file_is_for_its_owner_alone_to_write(tmp_path: Path) -> None:
+    """The runtime refuses any other; an earlier file is replaced, and nothing else is left behind."""
+    path = tmp_path / "limits"
+    before = os.umask(0)
+    try:
+        limits.write(path, Limits(slice_id="a", devices=()))
+        limits.write(path, Limits(slice_id="b", devices=()))
+    finally:
+        os.umask(before)
+    assert "slice = b" in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("said", "region", "says"),
+    [
+        (Limits(slice_id="a\nmemory = 0", devices=()), None, "is no text"),
+        (Limits(slice_id=" a", devices=()), None, "is no text"),
+        (Limits(slice_id="a" * 64, devices=()), None, "63 bytes"),
+        (Limits(slice_id="a", devices=()), Path("region"), "no absolute path"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x"),) * 17), None, "at most 16"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x\r"),)), None, "is no text"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", memory=-1),)), None, "is no size"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", cores=101),)), None, "0 to 100"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", priority=101),)), None, "0 to 100"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", policy="best"),)), None, "none of cap, conserve"),
+    ],
+)
+def test_what_the_runtime_would_read_otherwise_is_not_written(
+    tmp_path: Path, said: Limits, region: Path | None, says: str
+) -> None:
+    """A name with a line break could say a limit of its own."""
+    with pytest.raises(RegionError, match=says):
+        limits.write(tmp_path / "limits", said, region)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_limits_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """The sentence names the file and the system's reason."""
+    with pytest.raises(RegionError, match="cannot be written: No such file"):
+        limits.write(tmp_path / "missing" / "limits", Limits(slice_id="a", devices=()))

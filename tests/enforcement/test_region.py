@@ -17,7 +17,7 @@ from simulated import Machine, uuid
 
 from hetero.enforcement import layout, region
 from hetero.enforcement.limits import DeviceLimit, Limits
-from hetero.enforcement.region import ProcessUse
+from hetero.enforcement.region import Loan, ProcessUse
 from hetero.errors import RegionError
 
 GIB = 1 << 30
@@ -28,7 +28,13 @@ NAMES = st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), max_s
     lambda text: len(text.encode()) < 64
 )
 DEVICES = st.builds(
-    DeviceLimit, uuid=NAMES.filter(bool), memory=BYTES, cores=st.integers(0, (1 << 32) - 1), physical=BYTES
+    DeviceLimit,
+    uuid=NAMES.filter(bool),
+    memory=BYTES,
+    cores=st.integers(0, (1 << 32) - 1),
+    physical=BYTES,
+    policy=st.sampled_from(layout.POLICIES),
+    priority=st.integers(0, (1 << 32) - 1),
 )
 ANY_LIMITS = st.builds(Limits, slice_id=NAMES, devices=st.lists(DEVICES, max_size=layout.DEVICES).map(tuple))
 
@@ -67,8 +73,8 @@ def test_what_was_written_is_read(tmp_path: Path, limits: Limits) -> None:
     region.create(path, limits)
     state = region.read(path)
     assert state.slice_id == limits.slice_id
-    assert [(one.uuid, one.memory_limit, one.core_limit) for one in state.devices] == [
-        (one.uuid, one.memory, one.cores) for one in limits.devices
+    assert [(one.uuid, one.memory_limit, one.core_limit, one.policy, one.priority) for one in state.devices] == [
+        (one.uuid, one.memory, one.cores, one.policy, one.priority) for one in limits.devices
     ]
     assert not any(
         (one.memory_used, one.busy_ns, one.throttled_ns, one.launches, one.refused) != (0,) * 5 for one in state.devices
@@ -176,6 +182,8 @@ def test_of_many_that_create_at_once_one_wins_whole(path: Path) -> None:
         (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", memory=-1),)), "memory -1 of x"),
         (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", cores=1 << 32),)), "cores 4294967296 of x"),
         (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", physical=-1),)), "physical -1 of x"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", priority=-1),)), "priority -1 of x"),
+        (Limits(slice_id="a", devices=(DeviceLimit(uuid="x", policy="best"),)), "policy 'best' of x"),
     ],
 )
 def test_limits_that_do_not_fit_are_refused(path: Path, limits: Limits, says: str) -> None:
@@ -192,6 +200,59 @@ def test_a_place_that_cannot_be_written_is_a_region_error(tmp_path: Path, place:
     with pytest.raises(RegionError, match="cannot be written: No") as caught:
         region.create(tmp_path / place, LIMITS)
     assert caught.value.path == str(tmp_path / place)
+
+
+# Changing
+
+
+def test_only_what_is_named_is_changed(made: Path) -> None:
+    """Each limit by itself, and every change is counted, since programs look at the count alone."""
+    field = layout.REGION.fields["limits_changed"]
+    expected = {"memory_limit": GIB, "core_limit": 30, "policy": "cap", "priority": 1, "lent": 0}
+    steps: list[tuple[dict[str, object], dict[str, object]]] = [
+        ({"memory": 5}, {"memory_limit": 5}),
+        ({"cores": 60}, {"core_limit": 60}),
+        ({"policy": "conserve"}, {"policy": "conserve"}),
+        ({"priority": 0}, {"priority": 0}),
+        ({"lent": Loan(percent=20, until_ns=1 << 63)}, {"lent": 20}),
+        ({"memory": 0, "cores": 0}, {"memory_limit": 0, "core_limit": 0}),
+    ]
+    for count, (changes, comes) in enumerate(steps, start=1):
+        region.change(made, 0, **changes)  # type: ignore[arg-type]
+        expected |= comes
+        [device] = region.read(made).devices
+        assert {name: getattr(device, name) for name in expected} == expected
+        assert struct.unpack_from("<I", made.read_bytes(), field.offset) == (count,)
+
+
+@pytest.mark.parametrize(
+    ("device", "changes", "says"),
+    [
+        (16, {"memory": 1}, "no device 16"),
+        (-1, {"memory": 1}, "no device -1"),
+        (0, {"memory": -1}, "memory -1"),
+        (0, {"cores": 1 << 32}, "does not fit into 32 bits"),
+        (0, {"policy": "best"}, "policy 'best'"),
+        (0, {"lent": Loan(percent=101, until_ns=1)}, "is no loan"),
+        (0, {"lent": Loan(percent=1, until_ns=-1)}, "is no loan"),
+    ],
+)
+def test_a_change_that_does_not_fit_changes_nothing(
+    made: Path, device: int, changes: dict[str, object], says: str
+) -> None:
+    """Half a change would be a limit that nobody asked for."""
+    before = made.read_bytes()
+    with pytest.raises(RegionError, match=says):
+        region.change(made, device, **changes)  # type: ignore[arg-type]
+    assert made.read_bytes() == before
+
+
+def test_a_file_that_is_no_region_is_not_changed(path: Path) -> None:
+    """Somebody's file is left as it is."""
+    path.write_bytes(b"x" * layout.SIZE)
+    with pytest.raises(RegionError, match="is no region"):
+        region.change(path, 0, memory=1)
+    assert path.read_bytes() == b"x" * layout.SIZE
 
 
 # Reading what cannot be trusted
@@ -436,6 +497,22 @@ def test_the_runtime_keeps_to_a_region_made_here(machine: Machine) -> None:
     assert "granted 2048 MiB in 32 steps, then CUDA_ERROR_OUT_OF_MEMORY" in machine.run("fill").stdout
     [device] = region.read(path).devices
     assert (device.memory_limit, device.memory_used, device.refused) == (2 * GIB, 0, 1)
+
+
+@pytest.mark.native
+def test_a_change_holds_for_programs_that_run(machine: Machine) -> None:
+    """One holds 512 MiB; the limit is raised, and another gets the difference; lowered, nobody gets anything more."""
+    path = machine.directory / "region"
+    region.create(path, Limits(slice_id="slice-1", devices=(DeviceLimit(uuid=uuid(0), memory=GIB),)))
+    with machine.start("hold", "--mib", "512") as process:
+        assert process.stdout
+        assert process.stdout.readline() == "holding\n"
+        region.change(path, 0, memory=2 * GIB)
+        assert "granted 1536 MiB" in machine.run("fill").stdout
+        region.change(path, 0, memory=GIB // 4)
+        assert "granted 0 MiB" in machine.run("fill").stdout
+        assert region.read(path).devices[0].memory_used == 512 << 20
+        process.kill()
 
 
 @pytest.mark.native
