@@ -111,15 +111,41 @@ typedef enum {
 	CU_STREAM_CAPTURE_STATUS_INVALIDATED = 2
 } CUstreamCaptureStatus;
 
+enum {
+	CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION = 6,
+	CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT = 7
+};
+
+/* Only the number of an attribute is looked at. Source: cuda.h since 11.8, "CUlaunchAttribute_st". */
+typedef struct CUlaunchAttribute_st {
+	int id;
+	char pad[4];
+	char value[64];
+} CUlaunchAttribute;
+
+_Static_assert(sizeof(CUlaunchAttribute) == 72, "CUlaunchAttribute");
+
 /* The attributes are handed on as they are. Source: cuda.h since 11.8, "CUlaunchConfig_st". */
 typedef struct CUlaunchConfig_st {
 	unsigned int gridDimX, gridDimY, gridDimZ;
 	unsigned int blockDimX, blockDimY, blockDimZ;
 	unsigned int sharedMemBytes;
 	CUstream hStream;
-	struct CUlaunchAttribute_st *attrs;
+	CUlaunchAttribute *attrs;
 	unsigned int numAttrs;
 } CUlaunchConfig;
+
+/* One device's part of a launch on several. Source: cuda.h since 11.8, "CUDA_LAUNCH_PARAMS_st". */
+typedef struct CUDA_LAUNCH_PARAMS_st {
+	CUfunction function;
+	unsigned int gridDimX, gridDimY, gridDimZ;
+	unsigned int blockDimX, blockDimY, blockDimZ;
+	unsigned int sharedMemBytes;
+	CUstream hStream;
+	void **kernelParams;
+} CUDA_LAUNCH_PARAMS;
+
+_Static_assert(sizeof(CUDA_LAUNCH_PARAMS) == 56, "CUDA_LAUNCH_PARAMS");
 
 typedef enum {
 	CU_STREAM_CAPTURE_MODE_GLOBAL = 0,

@@ -1,19 +1,38 @@
 /*
- * The compute budget: device time in ns, one account for each device of the slice, shared by all its processes. It fills at the
- * limit's rate with the clock, up to a burst, and a launch takes its time from it, in advance or afterwards. Who finds
- * it overdrawn waits for as long as the refill of the deficit takes. There is no tick and no thread.
+ * The compute budget: device time in ns, one account for each device of the slice, shared by all its processes. It fills
+ * at the limit's rate with the clock, up to a burst. A process draws some of it at once and takes its launches from
+ * what it has drawn, so that a launch costs one subtraction in memory that is its own; who finds nothing drawn and the
+ * account overdrawn waits for as long as the refill of the deficit takes. There is no tick and no thread.
+ *
+ * What is drawn counts as busy time. What a process has not used when it ends goes back, by itself or by whoever finds
+ * it dead.
  */
+#include <limits.h>
+#include <pthread.h>
 #include <time.h>
 
 #include "hetero/runtime.h"
 
-/* How much an idle slice may save up, as time of a whole device. Shorter, and pauses between launches are lost; longer,
- * and the share is only right over seconds. */
-#define BURST_NS 40000000
+/* How much a slice may save up, as time of a whole device. Shorter, and a slice whose neighbours keep the device from it for a
+ * while loses what it was owed; longer, and the share is only right over seconds. */
+#define BURST_NS 100000000
+/* What a new account starts with, likewise: enough for the first launches to be measured. */
+#define START_NS 10000000
 /* A refill that is worth a store. */
 #define REFILL_NS 50000
+/* What is drawn at once, as time of a whole device, and the least of it. */
+#define GRANT_NS 5000000
+#define LEAST_GRANT_NS 1000000
+/* A debt is forgiven beyond what this time pays. */
+#define LONGEST_DEBT_NS 4000000000
 /* A limit that is changed meanwhile is noticed within this time. */
 #define LONGEST_SLEEP_NS 100000000
+
+#define RATE_ONE 1000
+
+static _Atomic uint32_t rates[HETERO_DEVICES];            /* 0: not set, as RATE_ONE */
+static _Atomic int64_t without_slot[HETERO_DEVICES];      /* drawn by a process that found no slot */
+static _Atomic int64_t granted[HETERO_DEVICES];           /* drawn by this process since it started */
 
 uint64_t hetero_monotonic_ns(void)
 {
@@ -22,16 +41,29 @@ uint64_t hetero_monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static uint32_t lent(const struct hetero_region_device *device, uint64_t now)
+{
+	if (atomic_load_explicit(&device->policy, memory_order_relaxed) != HETERO_POLICY_CONSERVE)
+		return 0;
+	uint64_t until = atomic_load_explicit(&device->lent_until_ns, memory_order_relaxed);
+	uint32_t percent = atomic_load_explicit(&device->lent_percent, memory_order_relaxed);
+	return until > now && percent < 100 ? percent : until > now ? 100 : 0;
+}
+
 /* Percent, 0 for no limit. It may change at any time: whoever counts with it reads it once. */
-static uint32_t limit_of(const struct hetero_region_device *device)
+static uint32_t limit_of(const struct hetero_region_device *device, uint64_t now)
 {
 	uint32_t limit = atomic_load_explicit(&device->core_limit, memory_order_relaxed);
-	return limit < 100 ? limit : 0;
+	if (!limit || limit >= 100)
+		return 0;
+	limit += lent(device, now);
+	return limit < 100 ? limit : 100;
 }
 
 bool hetero_pacer_limits(const struct hetero_region *region, unsigned device)
 {
-	return limit_of(&region->devices[device]) > 0;
+	uint32_t limit = atomic_load_explicit(&region->devices[device].core_limit, memory_order_relaxed);
+	return limit > 0 && limit < 100;
 }
 
 static int64_t least(int64_t one, int64_t other)
@@ -39,23 +71,45 @@ static int64_t least(int64_t one, int64_t other)
 	return one < other ? one : other;
 }
 
-static void add_up_to(_Atomic int64_t *budget, int64_t amount, int64_t most)
+static int64_t greatest(int64_t one, int64_t other)
 {
-	int64_t before = atomic_load_explicit(budget, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak(budget, &before, least(before + amount, most)))
-		;
+	return one > other ? one : other;
+}
+
+/* The device time that `ns` of predictions came to, as far as it is known. */
+static int64_t real_time(unsigned device, int64_t ns)
+{
+	uint32_t rate = atomic_load_explicit(&rates[device], memory_order_relaxed);
+	return rate ? ns / RATE_ONE * rate + ns % RATE_ONE * rate / RATE_ONE : ns;
+}
+
+void hetero_pacer_rate(unsigned device, double rate)
+{
+	rate = rate < 0.1 ? 0.1 : rate > 4 ? 4 : rate;
+	atomic_store_explicit(&rates[device], (uint32_t)(rate * RATE_ONE + 0.5), memory_order_relaxed);
+}
+
+static void add_within(_Atomic int64_t *budget, int64_t amount, int64_t lowest, int64_t highest)
+{
+	int64_t before = atomic_load_explicit(budget, memory_order_relaxed), after;
+	do
+		after = greatest(least(before + amount, highest), lowest);
+	while (!atomic_compare_exchange_weak(budget, &before, after));
+}
+
+static int64_t burst(uint32_t limit)
+{
+	return (int64_t)BURST_NS * limit / 100;
 }
 
 /* Whoever moves the clock of the account forward pays in for the time between: nobody pays twice. */
-static void refill(struct hetero_region_device *device, uint32_t limit)
+static void refill(struct hetero_region_device *device, uint32_t limit, uint64_t now)
 {
-	uint64_t now = hetero_monotonic_ns();
 	uint64_t last = atomic_load_explicit(&device->refilled_ns, memory_order_relaxed);
-	int64_t most = (int64_t)BURST_NS * limit / 100;
 	if (now < last + REFILL_NS || !atomic_compare_exchange_strong(&device->refilled_ns, &last, now))
 		return;
-	uint64_t passed = last && now - last < 60000000000u ? now - last : 60000000000u;
-	add_up_to(&device->budget_ns, (int64_t)(passed * limit / 100), most);
+	uint64_t passed = !last ? START_NS : now - last < 60000000000u ? now - last : 60000000000u;
+	add_within(&device->budget_ns, (int64_t)(passed * limit / 100), INT64_MIN, burst(limit));
 }
 
 static void rest(uint64_t ns)
@@ -64,30 +118,76 @@ static void rest(uint64_t ns)
 	nanosleep(&time, NULL); /* cut short by a signal: the caller's loop looks again */
 }
 
-void hetero_pacer_wait(struct hetero_region *region, unsigned device)
+/* Until the account is not overdrawn. Returns the limit that held then; 0 when it was lifted. */
+static uint32_t await_budget(struct hetero_region_device *place, int64_t patience_ns)
 {
-	struct hetero_region_device *place = &region->devices[device];
-	uint64_t start = 0;
+	uint64_t start = hetero_monotonic_ns(), now = start;
 	uint32_t limit;
-	while ((limit = limit_of(place)) > 0) {
-		refill(place, limit);
+	while ((limit = limit_of(place, now)) > 0) {
+		refill(place, limit, now);
 		int64_t budget = atomic_load_explicit(&place->budget_ns, memory_order_relaxed);
-		if (budget >= 0)
+		int64_t left = patience_ns - (int64_t)(now - start);
+		if (budget >= 0 || left <= 0)
 			break;
-		start = start ? start : hetero_monotonic_ns();
-		rest((uint64_t)least(-budget * 100 / limit, LONGEST_SLEEP_NS));
+		rest((uint64_t)least(least(-budget * 100 / limit + 1, left), LONGEST_SLEEP_NS));
+		now = hetero_monotonic_ns();
 	}
-	if (start)
-		atomic_fetch_add_explicit(&place->throttled_ns, hetero_monotonic_ns() - start, memory_order_relaxed);
+	if (now != start)
+		atomic_fetch_add_explicit(&place->throttled_ns, now - start, memory_order_relaxed);
+	atomic_store_explicit(&place->wanted_ns, now, memory_order_relaxed);
+	return limit;
 }
 
-void hetero_pacer_charge(struct hetero_region *region, unsigned device, int64_t ns)
+_Atomic int64_t *hetero_pacer_drawn(struct hetero_region *region, unsigned device)
+{
+	struct hetero_region_slot *slot = hetero_slot_join(region);
+	return slot ? &slot->drawn_ns[device] : &without_slot[device];
+}
+
+void hetero_pacer_count(struct hetero_region *region, unsigned device, int64_t busy_ns, uint64_t launches)
 {
 	struct hetero_region_device *place = &region->devices[device];
 	struct hetero_region_slot *slot = hetero_slot_join(region);
-	if (hetero_pacer_limits(region, device))
-		atomic_fetch_sub_explicit(&place->budget_ns, ns, memory_order_relaxed);
-	atomic_fetch_add_explicit(&place->busy_ns, (uint64_t)ns, memory_order_relaxed);
-	if (slot)
-		atomic_fetch_add_explicit(&slot->busy_ns[device], (uint64_t)ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&place->busy_ns, (uint64_t)busy_ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&place->launches, launches, memory_order_relaxed);
+	if (!slot)
+		return;
+	atomic_fetch_add_explicit(&slot->busy_ns[device], (uint64_t)busy_ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&slot->launches[device], launches, memory_order_relaxed);
+}
+
+/* Moves time from the account to what this process has drawn; negative: back. */
+static void transfer(struct hetero_region *region, unsigned device, int64_t ns, uint32_t limit)
+{
+	int64_t real_ns = real_time(device, ns);
+	int64_t lowest = -(int64_t)(LONGEST_DEBT_NS * limit / 100);
+	add_within(&region->devices[device].budget_ns, -real_ns, lowest, burst(limit));
+	hetero_pacer_count(region, device, real_ns, 0);
+	atomic_fetch_add_explicit(&granted[device], ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(hetero_pacer_drawn(region, device), ns, memory_order_relaxed);
+}
+
+void hetero_pacer_draw(struct hetero_region *region, unsigned device, int64_t need_ns, int64_t patience_ns)
+{
+	uint32_t limit = await_budget(&region->devices[device], patience_ns);
+	int64_t grant = greatest((int64_t)GRANT_NS * limit / 100, LEAST_GRANT_NS);
+	int64_t lack = need_ns - atomic_load_explicit(hetero_pacer_drawn(region, device), memory_order_relaxed);
+	if (limit && lack > 0) /* another thread may have drawn meanwhile */
+		transfer(region, device, greatest(lack, grant), limit);
+	else if (limit && lack < -2 * grant) /* what was predicted too high came back */
+		transfer(region, device, lack + grant, limit);
+}
+
+int64_t hetero_pacer_used(struct hetero_region *region, unsigned device)
+{
+	return atomic_load_explicit(&granted[device], memory_order_relaxed) -
+	       atomic_load_explicit(hetero_pacer_drawn(region, device), memory_order_relaxed);
+}
+
+void hetero_pacer_leave(struct hetero_region *region, unsigned device)
+{
+	uint32_t limit = limit_of(&region->devices[device], hetero_monotonic_ns());
+	int64_t left = atomic_load_explicit(hetero_pacer_drawn(region, device), memory_order_relaxed);
+	if (limit && left)
+		transfer(region, device, -left, limit);
 }

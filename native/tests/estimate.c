@@ -1,4 +1,4 @@
-/* What a kernel is predicted to take, from what was measured: the least of the last ones, without being fooled by neighbours. */
+/* What a kernel is predicted to take, from what was measured: the truth of a device of one's own, and no fool of its neighbours. */
 #include "estimate.h"
 
 #include "testhelper.h"
@@ -6,75 +6,188 @@
 #define MS 1000000
 
 /* Each test has kinds of its own. */
-static struct estimate *fresh(void)
+static uint64_t fresh_key(void)
 {
-	static uint64_t key = 1;
-	return estimate_of(key += 1000);
+	static unsigned int kinds;
+	return estimate_key(0x7000, ++kinds, 1, 1, 32, 1, 1);
 }
 
-static struct estimate *measured(int64_t ns)
+static struct estimate *fresh(void)
+{
+	return estimate_of(fresh_key());
+}
+
+static int64_t learn(struct estimate *estimate, int64_t ns, bool alone)
+{
+	const struct measurement measurement = {.ns = ns, .charged = estimate->ns, .alone = alone, .exact = true};
+	return estimate_learn(estimate, &measurement);
+}
+
+static struct estimate *measured(int64_t ns, bool alone)
 {
 	struct estimate *estimate = fresh();
-	estimate_learn(estimate, ns);
+	learn(estimate, ns, alone);
 	return estimate;
 }
 
 static void an_unknown_kind_is_charged_when_it_has_been_measured(void)
 {
 	struct estimate *estimate = fresh();
+	const struct measurement late = {.ns = 2 * MS, .charged = 0, .exact = true};
 	for (int i = 0; i < 5; i++)
 		CHECK(estimate_charge(estimate) == 0);
-	CHECK(estimate_learn(estimate, 2 * MS) == 5 * 2 * MS);
+	CHECK(estimate_learn(estimate, &late) == 5 * 2 * MS);
 	CHECK(estimate_charge(estimate) == 2 * MS);
-	CHECK(estimate_learn(estimate, 2 * MS) == 0);
+	CHECK(estimate_learn(estimate, &late) == 0); /* the second of the five: it is paid for */
+	CHECK(learn(estimate, 2 * MS, false) == 0);
 }
 
 static void the_first_launches_of_a_kind_are_measured(void)
 {
 	struct estimate *estimate = fresh();
 	for (int i = 0; i < 4; i++) {
-		CHECK(estimate_wants_sample(estimate));
-		estimate_learn(estimate, 2 * MS);
-		estimate_charge(estimate);
+		CHECK(estimate_turn(estimate, 1));
+		learn(estimate, MS / 100, true);
 	}
-	CHECK(!estimate_wants_sample(estimate));
+	CHECK(estimate_turn(estimate, 1)); /* then it is counted */
+	CHECK(!estimate_turn(estimate, 1));
 }
 
-static void then_one_in_some_is(void)
+/* As many as are launched in about 2 ms of device time, so that measuring costs in proportion to what it is for. */
+static void a_short_kind_is_measured_now_and_then(void)
 {
 	struct estimate *estimate = fresh();
-	int wanted = 0;
+	int turns = 0;
 	for (int i = 0; i < 4; i++)
-		estimate_learn(estimate, 2 * MS);
-	for (int i = 0; i < 1600; i++) {
-		wanted += estimate_wants_sample(estimate);
-		estimate_charge(estimate);
+		learn(estimate, MS / 10, true);
+	for (int i = 0; i < 2000; i++)
+		turns += estimate_turn(estimate, 1);
+	CHECK(turns > 80 && turns < 130);
+}
+
+static void a_kind_that_is_launched_seldom_is_measured_again(void)
+{
+	struct estimate *estimate = fresh();
+	for (int i = 0; i < 4; i++)
+		learn(estimate, MS / 100, true);
+	CHECK(estimate_turn(estimate, MS) && !estimate_turn(estimate, 2 * MS));
+	CHECK(estimate_turn(estimate, 50 * MS) && !estimate_turn(estimate, 51 * MS));
+}
+
+static void a_long_kind_is_measured_each_time(void)
+{
+	struct estimate *estimate = measured(MS, true);
+	for (int i = 0; i < 50; i++) {
+		CHECK(estimate_turn(estimate, 1));
+		learn(estimate, MS, true);
 	}
-	CHECK(wanted == 100);
+}
+
+/* The fast path counts down by itself; none of its launches is counted twice or not at all. */
+static void launches_of_the_fast_path_are_counted(void)
+{
+	struct estimate *estimate = fresh();
+	unsigned launches = 0, counted = 0;
+	for (int i = 0; i < 4; i++)
+		learn(estimate, MS / 100, true);
+	for (int i = 0; i < 3000; i++, launches++)
+		if (i % 7 && estimate->until > 1) {
+			estimate->until--;
+		} else {
+			counted += 1 + estimate_passed(estimate);
+			estimate_turn(estimate, 1);
+		}
+	CHECK(counted + estimate_passed(estimate) == launches);
+}
+
+/* A kernel whose time differs from launch to launch: what is charged in all is what it took in all. */
+static void alone_the_mean_is_charged(void)
+{
+	const int64_t times[] = {MS / 2, 3 * MS / 2, MS, 3 * MS / 4, 5 * MS / 4};
+	struct estimate *estimate = measured(MS, true);
+	int64_t took = 0, charged = 0;
+	for (int i = 0; i < 1000; i++) {
+		int64_t ns = times[i * 7 % 5];
+		took += ns;
+		charged += estimate_charge(estimate);
+		if (i % 3 == 0)
+			charged += learn(estimate, ns, true);
+	}
+	CHECK(charged > took * 98 / 100 && charged < took * 102 / 100);
+	CHECK(estimate->ns > MS * 9 / 10 && estimate->ns < MS * 11 / 10);
+}
+
+/* A collective kernel that its peer, held back, kept waiting for a second. */
+static void what_waited_for_a_peer_is_charged_a_bounded_multiple(void)
+{
+	struct estimate *estimate = measured(MS, true);
+	for (int i = 0; i < 8; i++)
+		learn(estimate, MS, true);
+	CHECK(learn(estimate, 1000 * MS, true) <= 5 * MS);
+	CHECK(estimate->ns <= 2 * MS);
 }
 
 static void a_neighbour_does_not_change_the_prediction(void)
 {
-	struct estimate *estimate = measured(2 * MS);
+	struct estimate *estimate = measured(2 * MS, true);
 	for (int i = 0; i < 7; i++)
-		CHECK(estimate_learn(estimate, 9 * MS) == MS); /* its own excess, half as much again at most */
+		CHECK(learn(estimate, 9 * MS, false) == MS); /* its own excess, half as much again at most */
 	CHECK(estimate->ns == 2 * MS);
-	CHECK(estimate_wants_sample(estimate));
 }
 
-static void a_kernel_that_became_longer_is_believed_after_eight(void)
+static void with_a_neighbour_one_of_the_shorter_is_charged(void)
 {
-	struct estimate *estimate = measured(2 * MS);
-	for (int i = 0; i < ESTIMATE_WINDOW; i++)
-		estimate_learn(estimate, 9 * MS);
-	CHECK(estimate->ns == 9 * MS);
+	struct estimate *estimate = fresh();
+	for (int i = 0; i < 64; i++)
+		learn(estimate, (i % 4 ? 9 : 2) * MS, false);
+	CHECK(estimate->ns == 2 * MS);
 }
 
-static void a_kernel_that_became_shorter_is_believed_at_once(void)
+static void what_a_neighbour_spoiled_is_forgotten_when_he_is_gone(void)
 {
-	struct estimate *estimate = measured(2 * MS);
-	CHECK(estimate_learn(estimate, MS) == -MS);
-	CHECK(estimate->ns == MS);
+	struct estimate *estimate = fresh();
+	for (int i = 0; i < 32; i++)
+		learn(estimate, 9 * MS, false);
+	learn(estimate, 2 * MS, true);
+	CHECK(estimate->ns == 2 * MS);
+	CHECK(estimate_turn(estimate, 1));
+}
+
+static void a_kernel_that_became_longer_is_believed(void)
+{
+	struct estimate *estimate = measured(2 * MS, true), *other = measured(2 * MS, false);
+	for (int i = 0; i < 2 * ESTIMATE_WINDOW; i++) {
+		learn(estimate, 9 * MS, true);
+		learn(other, 9 * MS, false);
+	}
+	CHECK(estimate->ns == 9 * MS && other->ns == 9 * MS);
+}
+
+/* The same call, with more to do each time: what is charged follows at once. */
+static void alone_a_kernel_that_grows_is_charged_as_it_grows(void)
+{
+	struct estimate *estimate = measured(MS / 20, true);
+	int64_t took = 0, charged = 0;
+	for (int64_t ns = MS / 20; ns <= 2 * MS; ns += ns)
+		for (int i = 0; i < 9; i++, took += ns) {
+			charged += estimate_charge(estimate);
+			if (i % 3 == 0)
+				charged += learn(estimate, ns, true);
+		}
+	CHECK(charged > took / 2 && charged < took * 12 / 10);
+}
+
+static void a_sample_on_an_idle_stream_counts_only_where_there_is_no_better(void)
+{
+	struct measurement idle = {.ns = MS / 20, .alone = true};
+	struct estimate *estimate = fresh();
+	estimate_learn(estimate, &idle);
+	CHECK(estimate->ns == MS / 20);
+	learn(estimate, MS / 100, true);
+	CHECK(estimate->ns == MS / 100);
+	idle.charged = estimate->ns;
+	CHECK(estimate_learn(estimate, &idle) == 0);
+	CHECK(estimate->ns == MS / 100);
 }
 
 static void an_unknown_kind_gets_so_many_ahead_while_one_is_awaited(void)
@@ -89,37 +202,58 @@ static void an_unknown_kind_gets_so_many_ahead_while_one_is_awaited(void)
 	estimate->awaited = 0; /* nothing will ever be known: launch all the same */
 	CHECK(estimate_suffices(estimate, 8));
 	estimate->awaited = 1;
-	estimate_learn(estimate, MS);
+	learn(estimate, MS, false);
 	CHECK(estimate_suffices(estimate, 8));
+}
+
+static void a_kind_that_is_forgotten_is_unknown(void)
+{
+	uint64_t key = fresh_key();
+	learn(estimate_of(key), MS, true);
+	CHECK(estimate_peek(key)->ns == MS);
+	estimate_forget(key);
+	CHECK(estimate_of(key)->ns == 0 && estimate_turn(estimate_of(key), 1));
 }
 
 static void kinds_are_told_apart(void)
 {
-	struct estimate *one = estimate_of(77), *other = estimate_of(77 + 4096);
-	estimate_learn(one, MS);
-	estimate_learn(other, 2 * MS);
-	CHECK(one != other && estimate_of(77) == one && estimate_of(77)->ns == MS && estimate_of(77 + 4096)->ns == 2 * MS);
-	CHECK(estimate_of(0) != one);
+	const uint64_t keys[] = {estimate_key(1, 2, 1, 1, 1, 1, 1), estimate_key(1, 1, 2, 1, 1, 1, 1),
+				 estimate_key(1, 1, 1, 2, 1, 1, 1), estimate_key(1, 1, 1, 1, 2, 1, 1),
+				 estimate_key(1, 1, 1, 1, 1, 2, 1), estimate_key(1, 1, 1, 1, 1, 1, 2),
+				 estimate_key(2, 1, 1, 1, 1, 1, 1)};
+	for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++)
+		learn(estimate_of(keys[i]), i + 1, true);
+	for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++)
+		CHECK(estimate_of(keys[i])->ns == i + 1);
 }
 
 static void a_full_table_gives_a_row_to_a_new_kind(void)
 {
-	for (uint64_t key = 1; key <= 20000; key++)
-		estimate_learn(estimate_of(key), (int64_t)key);
-	struct estimate *newest = estimate_of(50000);
+	for (uint64_t kind = 1; kind <= 20000; kind++)
+		learn(estimate_of(kind * 0x9E3779B97F4A7C15u), (int64_t)kind, true);
+	struct estimate *newest = estimate_of(fresh_key());
 	CHECK(newest->ns == 0 && newest->samples == 0);
-	CHECK(estimate_learn(newest, MS) == 0 && estimate_of(50000)->ns == MS);
+	CHECK(learn(newest, MS, true) == MS && newest->ns == MS);
 }
 
 int main(void)
 {
 	an_unknown_kind_is_charged_when_it_has_been_measured();
 	the_first_launches_of_a_kind_are_measured();
-	then_one_in_some_is();
+	a_short_kind_is_measured_now_and_then();
+	a_kind_that_is_launched_seldom_is_measured_again();
+	a_long_kind_is_measured_each_time();
+	launches_of_the_fast_path_are_counted();
+	alone_the_mean_is_charged();
+	what_waited_for_a_peer_is_charged_a_bounded_multiple();
 	a_neighbour_does_not_change_the_prediction();
-	a_kernel_that_became_longer_is_believed_after_eight();
-	a_kernel_that_became_shorter_is_believed_at_once();
+	with_a_neighbour_one_of_the_shorter_is_charged();
+	what_a_neighbour_spoiled_is_forgotten_when_he_is_gone();
+	a_kernel_that_became_longer_is_believed();
+	alone_a_kernel_that_grows_is_charged_as_it_grows();
+	a_sample_on_an_idle_stream_counts_only_where_there_is_no_better();
 	an_unknown_kind_gets_so_many_ahead_while_one_is_awaited();
+	a_kind_that_is_forgotten_is_unknown();
 	kinds_are_told_apart();
 	a_full_table_gives_a_row_to_a_new_kind();
 	return TEST_RESULT();

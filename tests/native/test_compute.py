@@ -61,7 +61,8 @@ def test_no_limit_holds_nobody_back(machine: Machine, limit: str) -> None:
 
 def test_two_slices_share_a_card(machine: Machine) -> None:
     """30 and 60 percent at once: each gets its own, whatever the other does."""
-    commands = {percent: ["burn", "--seconds", "3"] for percent in (30, 60)}
+    known = ["--iterations", "2000", "--kernel-ns", "2000000"]
+    commands = {percent: ["burn", "--seconds", "3", *known] for percent in (30, 60)}
     running = {
         percent: machine.start(
             *command,

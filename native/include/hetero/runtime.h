@@ -124,11 +124,29 @@ uint64_t hetero_memory_used(struct hetero_region *region, unsigned device);
 /* True when the device's time is limited. */
 bool hetero_pacer_limits(const struct hetero_region *region, unsigned device);
 
-/* Waits until the budget is not overdrawn. Never call it with a lock held or while a stream is captured. */
-void hetero_pacer_wait(struct hetero_region *region, unsigned device);
+/*
+ * Device time in ns that this process has drawn from the slice's budget and not used. A launch's time is taken from it; below 0
+ * is owed. The place is the process' own: a forked child asks again.
+ */
+_Atomic int64_t *hetero_pacer_drawn(struct hetero_region *region, unsigned device);
 
-/* Takes device time from the budget; negative gives back what was taken too much. */
-void hetero_pacer_charge(struct hetero_region *region, unsigned device, int64_t ns);
+/*
+ * Draws until `need_ns` are there. Waits while the budget is overdrawn, `patience_ns` at most; then what is drawn becomes
+ * debt. Never call it with a lock held or while a stream is captured.
+ */
+void hetero_pacer_draw(struct hetero_region *region, unsigned device, int64_t need_ns, int64_t patience_ns);
+
+/* Device time, as predicted, that this process' launches were charged since it started. */
+int64_t hetero_pacer_used(struct hetero_region *region, unsigned device);
+
+/* When the process ends in order: what it did not use goes back, what it owes is paid. */
+void hetero_pacer_leave(struct hetero_region *region, unsigned device);
+
+/* Counts what ran without being drawn: device time, and launches. */
+void hetero_pacer_count(struct hetero_region *region, unsigned device, int64_t busy_ns, uint64_t launches);
+
+/* What this process' predictions come to: ns of device time for each ns predicted, 0.1 to 4; 1 until it is set. */
+void hetero_pacer_rate(unsigned device, double rate);
 
 uint64_t hetero_monotonic_ns(void);
 

@@ -5,6 +5,7 @@
  */
 #include <unistd.h>
 
+#include "current.h"
 #include "samples.h"
 #include "shim.h"
 
@@ -112,6 +113,7 @@ CUresult hook_primary_ctx_release(CUresult (*real)(CUdevice), CUdevice device)
 {
 	samples_forget();
 	CUresult result = real(device);
+	current_forget();
 	if (result == CUDA_SUCCESS && !primary_active(device))
 		discharge(primary_key(device));
 	return result;
@@ -119,6 +121,7 @@ CUresult hook_primary_ctx_release(CUresult (*real)(CUdevice), CUdevice device)
 
 static CUresult created(CUresult result, const CUcontext *context, CUdevice device, struct use before)
 {
+	current_forget(); /* a new context is current at once */
 	if (result != CUDA_SUCCESS || charge((uint64_t)(uintptr_t)*context, device, before))
 		return result;
 	cuda_real()->cuCtxDestroy_v2(*context);
@@ -151,6 +154,7 @@ CUresult hook_ctx_destroy(CUresult (*real)(CUcontext), CUcontext context)
 {
 	samples_forget();
 	CUresult result = real(context);
+	current_forget();
 	if (result == CUDA_SUCCESS)
 		discharge((uint64_t)(uintptr_t)context);
 	return result;

@@ -1,53 +1,95 @@
 /*
- * The prediction is the least of the last eight measurements. Contention between tenants only lengthens a measurement, so the least
- * is nearest to what the kernel costs; a kernel that really became longer is believed after eight samples, and until
- * then each sample pays for its own excess, up to half as much again.
+ * A measurement is the truth while nobody else is on the device: then the mean of the last ones is charged, and each
+ * sample pays for what it shows. Only what took many times as long as most is not believed whole: it waited for a peer.
  *
- * What this cannot tell is a kernel whose time differs from launch to launch with the same geometry, since a neighbour
- * looks just like it: such a one is charged up to half more than its shortest run, and may get more than its share.
+ * With a neighbour, what was measured contains the time in which the neighbour ran. So one of the shorter of the last ones is
+ * charged, and a longer sample pays for half as much again at most. What is still wrong then, as of kernels longer
+ * than a time slice, which are always stretched, the rate of what is charged to what the device says corrects (contention.c).
+ *
+ * A kernel on an idle stream measures the host's delay too, which only matters for short ones: such a sample counts
+ * only where there is none that ran behind other work.
  */
 #include <string.h>
 
 #include "estimate.h"
 
-#define ROWS 4096
 #define PROBES 16
 #define FIRST_SAMPLES 4
-#define SAMPLE_EVERY 16
+/* About one sample for so much device time of a kind; at least one launch in so many. */
+#define SAMPLE_NS 2000000
+#define SAMPLE_ALL_NS 1000000
+#define SAMPLE_LEAST 256
+/* A kind that is launched seldom is measured again after so long: it may do something else by then. */
+#define SAMPLE_AGE_NS 20000000
+/* A sample is believed up to so many times what most of the last few took, and always up to this. */
+#define WAITED 4
+#define WAITED_NS 5000000
+#define FEW 8
 
-static struct estimate rows[ROWS];
+struct estimate estimates[ESTIMATE_ROWS];
 
 struct estimate *estimate_of(uint64_t key)
 {
 	struct estimate *row = NULL;
 	key = key ? key : 1;
 	for (unsigned i = 0; i < PROBES; i++) {
-		row = &rows[(key + i) % ROWS];
+		row = &estimates[(key >> 52) ^ i];
 		if (row->key == key)
 			return row;
 		if (!row->key)
 			break;
 	}
+	atomic_store_explicit(&row->ns, 0, memory_order_relaxed); /* until the new key is there, nobody finds the row */
 	memset(row, 0, sizeof *row);
 	row->key = key;
 	return row;
 }
 
-/* Longer than predicted: a neighbour, or a kernel that has more to do now. The next launches tell which. */
-static bool suspicious(const struct estimate *estimate)
+void estimate_forget(uint64_t key)
 {
-	int64_t last = estimate->recent[(estimate->samples - 1) % ESTIMATE_WINDOW];
-	return last > estimate->ns + estimate->ns / 4;
+	struct estimate *row = estimate_of(key);
+	uint32_t awaited = row->awaited;
+	memset(row, 0, sizeof *row);
+	row->key = key ? key : 1;
+	row->awaited = awaited;
 }
 
-bool estimate_wants_sample(const struct estimate *estimate)
+/* A spread of a quarter around it, so that the turns keep no step with a program's own rhythm. */
+static uint32_t spread(uint32_t every)
 {
-	return estimate->samples < FIRST_SAMPLES || suspicious(estimate) || estimate->launches % SAMPLE_EVERY == 0;
+	static uint32_t state = 1;
+	state = state * 1664525u + 1013904223u;
+	return every - every / 4 + (uint32_t)((uint64_t)state * (every / 2 + 1) >> 32);
+}
+
+static uint32_t interval(const struct estimate *estimate)
+{
+	int64_t ns = estimate->ns, every;
+	if (estimate->samples < FIRST_SAMPLES || ns >= SAMPLE_ALL_NS)
+		return 1;
+	every = SAMPLE_NS / ns;
+	return spread(every < 2 ? 2 : every > SAMPLE_LEAST ? SAMPLE_LEAST : (uint32_t)every);
+}
+
+uint32_t estimate_passed(const struct estimate *estimate)
+{
+	uint32_t until = estimate->until;
+	return until < estimate->every ? estimate->every - until : 0;
+}
+
+bool estimate_turn(struct estimate *estimate, uint64_t now)
+{
+	uint32_t until = estimate->until;
+	bool turn = until <= 1 || now - estimate->turned_ns > SAMPLE_AGE_NS;
+	if (turn)
+		estimate->turned_ns = now;
+	estimate->every = turn ? interval(estimate) : until - 1;
+	estimate->until = estimate->every;
+	return turn;
 }
 
 int64_t estimate_charge(struct estimate *estimate)
 {
-	estimate->launches++;
 	estimate->unsettled += !estimate->ns;
 	return estimate->ns;
 }
@@ -57,25 +99,100 @@ bool estimate_suffices(const struct estimate *estimate, uint32_t ahead)
 	return estimate->ns || estimate->unsettled < ahead || !estimate->awaited;
 }
 
-static int64_t least_recent(const struct estimate *estimate)
+static void sort(int64_t *values, uint32_t count)
 {
-	uint32_t count = estimate->samples < ESTIMATE_WINDOW ? estimate->samples : ESTIMATE_WINDOW;
-	int64_t least = estimate->recent[0];
-	for (uint32_t i = 1; i < count; i++)
-		least = estimate->recent[i] < least ? estimate->recent[i] : least;
-	return least;
+	for (uint32_t i = 1; i < count; i++) {
+		int64_t value = values[i];
+		uint32_t at = i;
+		for (; at > 0 && values[at - 1] > value; at--)
+			values[at] = values[at - 1];
+		values[at] = value;
+	}
 }
 
-int64_t estimate_learn(struct estimate *estimate, int64_t measured_ns)
+static int64_t least(int64_t one, int64_t other)
+{
+	return one < other ? one : other;
+}
+
+/* What most launches take and more, where one that takes longer is taken to have waited for something. */
+struct belief {
+	int64_t ns, most;
+};
+
+/* The last ones, shortest first. */
+static uint32_t sort_last(const struct estimate *estimate, uint32_t count, int64_t *sorted)
+{
+	count = estimate->held < count ? estimate->held : count;
+	for (uint32_t i = 0; i < count; i++)
+		sorted[i] = estimate->recent[(estimate->samples - 1 - i) % ESTIMATE_WINDOW];
+	sort(sorted, count);
+	return count;
+}
+
+static struct belief shorter(const struct estimate *estimate)
+{
+	int64_t sorted[ESTIMATE_WINDOW];
+	uint32_t count = sort_last(estimate, ESTIMATE_WINDOW, sorted);
+	int64_t ns = sorted[(count - 1) / 8];
+	return (struct belief){ns, ns * 3 / 2};
+}
+
+static int64_t mean_of_last(const struct estimate *estimate, uint32_t count, int64_t most)
+{
+	int64_t sum = 0;
+	count = estimate->held < count ? estimate->held : count;
+	for (uint32_t i = 0; i < count; i++)
+		sum += least(estimate->recent[(estimate->samples - 1 - i) % ESTIMATE_WINDOW], most);
+	return sum / count;
+}
+
+/* When the last few are unlike those before, they alone count: the kind has something else to do now. */
+static struct belief mean(struct estimate *estimate)
+{
+	int64_t sorted[FEW];
+	uint32_t count = sort_last(estimate, FEW, sorted);
+	int64_t most = WAITED * sorted[(count - 1) / 4];
+	most = most > WAITED_NS ? most : WAITED_NS;
+	int64_t all = mean_of_last(estimate, ESTIMATE_WINDOW, most), few = mean_of_last(estimate, FEW, most);
+	if (few > all + all / 4 || few < all - all / 4) {
+		estimate->held = count;
+		all = few;
+	}
+	return (struct belief){all, most};
+}
+
+/* What was learned under other circumstances counts no more. */
+static void note(struct estimate *estimate, const struct measurement *measurement)
+{
+	bool better = (measurement->alone && !estimate->alone) || (measurement->exact && !estimate->exact);
+	if (better)
+		estimate->held = estimate->samples = 0;
+	if (!estimate->held || !measurement->alone)
+		estimate->alone = measurement->alone;
+	estimate->exact = estimate->held ? estimate->exact : measurement->exact;
+	estimate->recent[estimate->samples++ % ESTIMATE_WINDOW] = measurement->ns;
+	estimate->held += estimate->held < ESTIMATE_WINDOW;
+}
+
+/* Those that were launched before anything was known are settled together, by the first measurement. */
+static int64_t settle(struct estimate *estimate, const struct measurement *measurement)
+{
+	int64_t others = (int64_t)estimate->unsettled - !measurement->charged;
+	estimate->unsettled = 0;
+	return others > 0 ? others * estimate->ns : 0;
+}
+
+int64_t estimate_learn(struct estimate *estimate, const struct measurement *measurement)
 {
 	int64_t before = estimate->ns;
-	estimate->recent[estimate->samples++ % ESTIMATE_WINDOW] = measured_ns;
-	estimate->ns = least_recent(estimate);
-	if (!before) {
-		int64_t owed = estimate->ns * estimate->unsettled;
-		estimate->unsettled = 0;
-		return owed;
-	}
-	int64_t believed = measured_ns < before + before / 2 ? measured_ns : before + before / 2;
-	return believed - before;
+	if (before && estimate->exact && !measurement->exact)
+		return 0;
+	note(estimate, measurement);
+	struct belief belief = estimate->alone && estimate->exact ? mean(estimate) : shorter(estimate);
+	estimate->ns = belief.ns;
+	int64_t believed = least(measurement->ns, belief.most);
+	if (!before)
+		return believed - measurement->charged + settle(estimate, measurement);
+	return believed - (measurement->charged ? measurement->charged : before);
 }

@@ -1,36 +1,91 @@
-/* How long a kernel takes: predicted from what was measured of its kind (estimate.c). */
+/*
+ * How long a kernel takes: predicted from what was measured of its kind (estimate.c).
+ *
+ * A kind is a function with its geometry, or a graph. The first three fields of its row are read and written on the
+ * way of every launch, without a lock; all others keep to the lock of the samples.
+ */
 #ifndef HETERO_SHIM_ESTIMATE_H
 #define HETERO_SHIM_ESTIMATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-/* The least of the last runs: a run that waited for another tenant measures longer, never shorter. */
-#define ESTIMATE_WINDOW 8
+#define ESTIMATE_WINDOW 32
+#define ESTIMATE_ROWS 4096u /* a power of two */
 
 struct estimate {
-	uint64_t key;       /* function and geometry; 0 is an empty row */
-	int64_t ns;         /* predicted; 0 until measured */
+	_Alignas(64) _Atomic uint64_t key; /* 0 is an empty row */
+	_Atomic int64_t ns;                /* predicted; 0 until measured */
+	_Atomic uint32_t until;            /* launches until the next one that is measured; 0 and 1: that is this one */
+	uint32_t every;                    /* what `until` was last set to */
+	uint64_t turned_ns;                /* CLOCK_MONOTONIC of the last one that was to be measured */
+	uint32_t samples;                  /* measured so far */
+	uint32_t unsettled;                /* launched before the first measurement, charged nothing */
+	uint32_t awaited;                  /* samples whose end has not been seen */
+	uint32_t held;                     /* of `recent`, up to the window */
+	unsigned position;                 /* of the device in the slice on which it last ran */
+	bool alone;                        /* `recent` was measured while nobody else was on the device */
+	bool exact;                        /* ...behind other work, so that the start is the kernel's own */
 	int64_t recent[ESTIMATE_WINDOW];
-	uint32_t samples;   /* measured so far */
-	uint32_t launches;  /* seen so far */
-	uint32_t unsettled; /* launched before the first measurement, charged nothing */
-	uint32_t awaited;   /* samples whose end has not been seen */
 };
 
-/* Row of a kind of kernel; a full table reuses the row of another kind. */
+extern struct estimate estimates[ESTIMATE_ROWS];
+
+/* A measurement, and what else is known of it. */
+struct measurement {
+	int64_t ns;      /* > 0 */
+	int64_t charged; /* for this launch, in advance */
+	bool alone;      /* nobody else was on the device */
+	bool exact;      /* it ran behind other work, or for so long that its start does not matter */
+};
+
+static inline uint64_t estimate_key(uint64_t function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
+				    unsigned int block_x, unsigned int block_y, unsigned int block_z)
+{
+	/* Four products that do not wait for each other; the upper bits of their sum are the row. */
+	uint64_t key = function * 0x9E3779B97F4A7C15u;
+	key += ((uint64_t)grid_x << 32 | grid_y) * 0xC2B2AE3D27D4EB4Fu;
+	key += ((uint64_t)block_x << 32 | block_y) * 0x165667B19E3779F9u;
+	return key + ((uint64_t)grid_z << 32 | block_z) * 0xD6E8FEB86659FD93u;
+}
+
+static inline struct estimate *estimate_first(uint64_t key)
+{
+	return &estimates[key >> 52];
+}
+
+/* The row of a kind where it is found at once; NULL means no more than that. */
+static inline struct estimate *estimate_peek(uint64_t key)
+{
+	struct estimate *row = estimate_first(key);
+	if (atomic_load_explicit(&row->key, memory_order_relaxed) == key)
+		return row;
+	row = &estimates[(key >> 52) ^ 1];
+	return atomic_load_explicit(&row->key, memory_order_relaxed) == key ? row : NULL;
+}
+
+/* Row of a kind of kernel, made where there is none; a full table reuses the row of another kind. */
 struct estimate *estimate_of(uint64_t key);
 
-/* True for the first launches of a kind, for one in some after them, and for those after one that was unlike the prediction. */
-bool estimate_wants_sample(const struct estimate *estimate);
+/* Nothing is known any more: a graph was changed, or is gone. */
+void estimate_forget(uint64_t key);
 
-/* Counts a launch; returns what to charge for it, 0 while nothing is known. */
+/* Counts a launch. True for the first ones of a kind, every one of a long kernel, one in some of a short one, and
+ * one that comes long after the last. */
+bool estimate_turn(struct estimate *estimate, uint64_t now);
+
+/* Launches counted by the fast path since the last turn. */
+uint32_t estimate_passed(const struct estimate *estimate);
+
+/* Returns what to charge for a launch, 0 while nothing is known. */
 int64_t estimate_charge(struct estimate *estimate);
 
 /* False while `ahead` launches are queued, none has been measured, and one is about to be. */
 bool estimate_suffices(const struct estimate *estimate, uint32_t ahead);
 
-/* Takes a measurement (> 0) in; returns the device time still owed for launches charged too little (or, negative, too much). */
-int64_t estimate_learn(struct estimate *estimate, int64_t measured_ns);
+/* Takes a measurement in; returns the device time still owed for launches charged too little (or, negative, too much). */
+int64_t estimate_learn(struct estimate *estimate, const struct measurement *measurement);
 
 #endif

@@ -1,100 +1,137 @@
-/* The calls that launch a kernel, each in its form for either default stream. Around all of them stands pace.c. */
+/*
+ * The calls that launch something, each in its form for either default stream. A call that has nothing to wait for ends in a
+ * jump to the driver, with its arguments where they were; the others go round by pace.c.
+ */
 #include "pace.h"
 #include "shim.h"
 
-static struct stream_calls legacy(void)
+/*
+ * direct_<symbol>, which the table of wrappers leads to, and the long way beside it. `key` tells the kind of what is
+ * launched, `stream` where it runs, `sparing` whether events around it would be in its way.
+ */
+#define LAUNCH(symbol, per_thread, key, stream, sparing, parameters, arguments)             \
+	static __attribute__((noinline, cold)) CUresult paced_##symbol parameters           \
+	{                                                                                   \
+		struct paced paced = pace_before(key, stream, per_thread, sparing);         \
+		return pace_after(&paced, cuda_table.symbol arguments);                    \
+	}                                                                                   \
+                                                                                            \
+	CUresult direct_##symbol parameters                                                 \
+	{                                                                                   \
+		if (__builtin_expect(current_holds() && (pace_free() || pace_paid(key)), 1)) \
+			return cuda_table.symbol arguments;                                \
+		return paced_##symbol arguments;                                            \
+	}
+
+#define SIZE_PARAMETERS                                                                                        \
+	unsigned int grid_x, unsigned int grid_y, unsigned int grid_z, unsigned int block_x, unsigned int block_y, \
+		unsigned int block_z
+#define SIZE grid_x, grid_y, grid_z, block_x, block_y, block_z
+#define KERNEL estimate_key((uint64_t)(uintptr_t)function, SIZE)
+
+#define PLAIN_PARAMETERS                                                                                      \
+	(CUfunction function, SIZE_PARAMETERS, unsigned int shared_bytes, CUstream stream, void **parameters, \
+	 void **extra)
+#define PLAIN_ARGUMENTS (function, SIZE, shared_bytes, stream, parameters, extra)
+
+LAUNCH(cuLaunchKernel, false, KERNEL, stream, false, PLAIN_PARAMETERS, PLAIN_ARGUMENTS)
+LAUNCH(cuLaunchKernel_ptsz, true, KERNEL, stream, false, PLAIN_PARAMETERS, PLAIN_ARGUMENTS)
+
+#define COOPERATIVE_PARAMETERS \
+	(CUfunction function, SIZE_PARAMETERS, unsigned int shared_bytes, CUstream stream, void **parameters)
+#define COOPERATIVE_ARGUMENTS (function, SIZE, shared_bytes, stream, parameters)
+
+LAUNCH(cuLaunchCooperativeKernel, false, KERNEL, stream, false, COOPERATIVE_PARAMETERS, COOPERATIVE_ARGUMENTS)
+LAUNCH(cuLaunchCooperativeKernel_ptsz, true, KERNEL, stream, false, COOPERATIVE_PARAMETERS, COOPERATIVE_ARGUMENTS)
+
+/* Without a configuration the driver says what is wrong. */
+static inline uint64_t extended_key(const CUlaunchConfig *config, CUfunction function)
 {
-	return (struct stream_calls){cuda_real()->cuEventRecord, cuda_real()->cuStreamIsCapturing};
+	return config ? estimate_key((uint64_t)(uintptr_t)function, config->gridDimX, config->gridDimY, config->gridDimZ,
+				     config->blockDimX, config->blockDimY, config->blockDimZ)
+		      : 0;
 }
 
-static struct stream_calls per_thread(void)
+/* Kernels that begin before the one before them has ended: events between them would keep them apart. */
+static bool overlaps(const CUlaunchConfig *config)
 {
-	return (struct stream_calls){cuda_real()->cuEventRecord_ptsz, cuda_real()->cuStreamIsCapturing_ptsz};
+	for (unsigned int i = 0; config && config->attrs && i < config->numAttrs; i++)
+		if (config->attrs[i].id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION ||
+		    config->attrs[i].id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT)
+			return true;
+	return false;
 }
 
-typedef CUresult plain_call(CUfunction, unsigned int, unsigned int, unsigned int, unsigned int, unsigned int,
-			    unsigned int, unsigned int, CUstream, void **, void **);
+#define EXTENDED_PARAMETERS (const CUlaunchConfig *config, CUfunction function, void **parameters, void **extra)
+#define EXTENDED_ARGUMENTS (config, function, parameters, extra)
+#define EXTENDED_STREAM (config ? config->hStream : NULL)
 
-static CUresult plain(const struct stream_calls *calls, plain_call *real, CUfunction function,
-		      const unsigned int size[6], unsigned int shared_bytes, CUstream stream, void **parameters,
-		      void **extra)
+LAUNCH(cuLaunchKernelEx, false, extended_key(config, function), EXTENDED_STREAM, overlaps(config), EXTENDED_PARAMETERS,
+       EXTENDED_ARGUMENTS)
+LAUNCH(cuLaunchKernelEx_ptsz, true, extended_key(config, function), EXTENDED_STREAM, overlaps(config),
+       EXTENDED_PARAMETERS, EXTENDED_ARGUMENTS)
+
+/* The oldest forms: the blocks' shape is the function's own, and the stream the legacy one where there is none. */
+#define GRID (uint64_t)(uintptr_t)function, (unsigned int)width, (unsigned int)height, 1, 0, 0, 0
+
+LAUNCH(cuLaunch, false, estimate_key((uint64_t)(uintptr_t)function, 1, 1, 1, 0, 0, 0), NULL, false,
+       (CUfunction function), (function))
+LAUNCH(cuLaunchGrid, false, estimate_key(GRID), NULL, false, (CUfunction function, int width, int height),
+       (function, width, height))
+LAUNCH(cuLaunchGridAsync, false, estimate_key(GRID), stream, false,
+       (CUfunction function, int width, int height, CUstream stream), (function, width, height, stream))
+
+#define GRAPH_KEY estimate_key((uint64_t)(uintptr_t)exec, 0, 0, 0, 0, 0, 0)
+
+LAUNCH(cuGraphLaunch, false, GRAPH_KEY, stream, false, (CUgraphExec exec, CUstream stream), (exec, stream))
+LAUNCH(cuGraphLaunch_ptsz, true, GRAPH_KEY, stream, false, (CUgraphExec exec, CUstream stream), (exec, stream))
+
+/* Each device pays for its part: the one that its stream belongs to, which the calling thread's context need not be. */
+static bool enter(const CUDA_LAUNCH_PARAMS *launch)
 {
-	struct paced paced = pace_before(calls, function, size, stream);
-	return pace_after(&paced, real(function, size[0], size[1], size[2], size[3], size[4], size[5], shared_bytes,
-				       stream, parameters, extra));
+	CUcontext context;
+	bool entered = cuda_table.cuStreamGetCtx(launch->hStream, &context) == CUDA_SUCCESS &&
+		       cuda_table.cuCtxPushCurrent_v2(context) == CUDA_SUCCESS;
+	current_forget();
+	return entered;
 }
 
-CUresult hook_launch_kernel(plain_call *real, CUfunction function, unsigned int grid_x, unsigned int grid_y,
-			    unsigned int grid_z, unsigned int block_x, unsigned int block_y, unsigned int block_z,
-			    unsigned int shared_bytes, CUstream stream, void **parameters, void **extra)
+static void leave(void)
 {
-	const struct stream_calls calls = legacy();
-	const unsigned int size[6] = {grid_x, grid_y, grid_z, block_x, block_y, block_z};
-	return plain(&calls, real, function, size, shared_bytes, stream, parameters, extra);
+	CUcontext context;
+	cuda_table.cuCtxPopCurrent_v2(&context);
+	current_forget();
 }
 
-CUresult hook_launch_kernel_ptsz(plain_call *real, CUfunction function, unsigned int grid_x, unsigned int grid_y,
-				 unsigned int grid_z, unsigned int block_x, unsigned int block_y, unsigned int block_z,
-				 unsigned int shared_bytes, CUstream stream, void **parameters, void **extra)
+static struct paced pace_part(const CUDA_LAUNCH_PARAMS *launch)
 {
-	const struct stream_calls calls = per_thread();
-	const unsigned int size[6] = {grid_x, grid_y, grid_z, block_x, block_y, block_z};
-	return plain(&calls, real, function, size, shared_bytes, stream, parameters, extra);
+	struct paced paced = {.stream = launch->hStream};
+	if (!enter(launch))
+		return paced;
+	paced = pace_before(estimate_key((uint64_t)(uintptr_t)launch->function, launch->gridDimX, launch->gridDimY,
+					 launch->gridDimZ, launch->blockDimX, launch->blockDimY, launch->blockDimZ),
+			    launch->hStream, false, false);
+	leave();
+	return paced;
 }
 
-typedef CUresult extended_call(const CUlaunchConfig *, CUfunction, void **, void **);
-
-static CUresult extended(const struct stream_calls *calls, extended_call *real, const CUlaunchConfig *config,
-			 CUfunction function, void **parameters, void **extra)
+static void settle_part(const CUDA_LAUNCH_PARAMS *launch, const struct paced *paced, CUresult result)
 {
-	if (!config)
-		return real(config, function, parameters, extra); /* the driver says what is wrong */
-	const unsigned int size[6] = {config->gridDimX,  config->gridDimY,  config->gridDimZ,
-				      config->blockDimX, config->blockDimY, config->blockDimZ};
-	struct paced paced = pace_before(calls, function, size, config->hStream);
-	return pace_after(&paced, real(config, function, parameters, extra));
+	bool entered = enter(launch);
+	pace_after(paced, result);
+	if (entered)
+		leave();
 }
 
-CUresult hook_launch_extended(extended_call *real, const CUlaunchConfig *config, CUfunction function,
-			      void **parameters, void **extra)
+CUresult direct_cuLaunchCooperativeKernelMultiDevice(CUDA_LAUNCH_PARAMS *launches, unsigned int count,
+						     unsigned int flags)
 {
-	const struct stream_calls calls = legacy();
-	return extended(&calls, real, config, function, parameters, extra);
-}
-
-CUresult hook_launch_extended_ptsz(extended_call *real, const CUlaunchConfig *config, CUfunction function,
-				   void **parameters, void **extra)
-{
-	const struct stream_calls calls = per_thread();
-	return extended(&calls, real, config, function, parameters, extra);
-}
-
-typedef CUresult cooperative_call(CUfunction, unsigned int, unsigned int, unsigned int, unsigned int, unsigned int,
-				  unsigned int, unsigned int, CUstream, void **);
-
-static CUresult cooperative(const struct stream_calls *calls, cooperative_call *real, CUfunction function,
-			    const unsigned int size[6], unsigned int shared_bytes, CUstream stream, void **parameters)
-{
-	struct paced paced = pace_before(calls, function, size, stream);
-	return pace_after(&paced, real(function, size[0], size[1], size[2], size[3], size[4], size[5], shared_bytes,
-				       stream, parameters));
-}
-
-CUresult hook_launch_cooperative(cooperative_call *real, CUfunction function, unsigned int grid_x,
-				 unsigned int grid_y, unsigned int grid_z, unsigned int block_x, unsigned int block_y,
-				 unsigned int block_z, unsigned int shared_bytes, CUstream stream, void **parameters)
-{
-	const struct stream_calls calls = legacy();
-	const unsigned int size[6] = {grid_x, grid_y, grid_z, block_x, block_y, block_z};
-	return cooperative(&calls, real, function, size, shared_bytes, stream, parameters);
-}
-
-CUresult hook_launch_cooperative_ptsz(cooperative_call *real, CUfunction function, unsigned int grid_x,
-				      unsigned int grid_y, unsigned int grid_z, unsigned int block_x,
-				      unsigned int block_y, unsigned int block_z, unsigned int shared_bytes,
-				      CUstream stream, void **parameters)
-{
-	const struct stream_calls calls = per_thread();
-	const unsigned int size[6] = {grid_x, grid_y, grid_z, block_x, block_y, block_z};
-	return cooperative(&calls, real, function, size, shared_bytes, stream, parameters);
+	struct paced paced[HETERO_DEVICES];
+	unsigned int parts = !launches ? 0 : count < HETERO_DEVICES ? count : HETERO_DEVICES;
+	for (unsigned int i = 0; i < parts; i++)
+		paced[i] = pace_part(&launches[i]);
+	CUresult result = cuda_table.cuLaunchCooperativeKernelMultiDevice(launches, count, flags);
+	for (unsigned int i = 0; i < parts; i++)
+		settle_part(&launches[i], &paced[i], result);
+	return result;
 }

@@ -15,7 +15,7 @@ struct name {
 static const struct name cuda_names[] = {CUDA_REAL_NAMES};
 static const struct name nvml_names[] = {NVML_REAL_NAMES};
 
-static struct cuda_real cuda;
+struct cuda_real cuda_table;
 static struct nvml_real nvml;
 
 static void fill(const char *library, const struct name *names, size_t count, void *table)
@@ -46,7 +46,7 @@ bool nvml_loaded(void)
 
 static void load_cuda(void)
 {
-	fill(CUDA_LIBRARY, cuda_names, sizeof cuda_names / sizeof *cuda_names, &cuda);
+	fill(CUDA_LIBRARY, cuda_names, sizeof cuda_names / sizeof *cuda_names, &cuda_table);
 }
 
 static void load_nvml(void)
@@ -58,7 +58,7 @@ const struct cuda_real *cuda_real(void)
 {
 	static pthread_once_t done = PTHREAD_ONCE_INIT;
 	pthread_once(&done, load_cuda);
-	return &cuda;
+	return &cuda_table;
 }
 
 const struct nvml_real *nvml_real(void)

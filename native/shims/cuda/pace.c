@@ -1,122 +1,140 @@
 /*
  * Pacing: a launch waits while the slice's time is overdrawn, is charged what its kernel is predicted to take, and now and then measured,
- * so that the predictions are right. Compute fails open: what cannot be measured is launched all the same.
+ * so that the predictions are right. Compute fails open: what cannot be measured is launched all the same, and counted.
  *
  * Work in flight is bounded, since time is charged before a launch and not when it is over: a slice is never further
  * ahead than its burst, one launch of each thread, and UNKNOWN_AHEAD launches of a kind that was never measured.
+ *
+ * Nothing waits without end: a launch may be the one that a running kernel of another process waits for, so it goes after
+ * some time, and what it takes stays owed.
  */
 #include "pace.h"
 
+#include <pthread.h>
 #include <time.h>
 
-#include "estimate.h"
-#include "shim.h"
+#include "contention.h"
 
 /* Launches of an unknown kind that may be queued before one of them has ended... */
-#define UNKNOWN_AHEAD 8
-/* ...and for how long a further one is held at most: a kernel may be waiting for the very one that is held. */
+#define UNKNOWN_AHEAD 4
+/* ...and for how long a further one is held at most. */
 #define PATIENCE_NS 100000000
 #define LOOK_NS 500000
+/* A long kernel at a small share is held longer, for what so many of its kind take, but never longer than this. */
+#define PATIENCE_KERNELS 4
+#define LONGEST_PATIENCE_NS 2000000000
+/* Measurements that a kind must have before it is spared. */
+#define NEEDED 4
 
-static uint64_t key_of(CUfunction function, const unsigned int geometry[6])
+static struct hetero_region *paced_region; /* of which this process may have drawn something */
+
+/* A forked child has drawn nothing, and has nothing to settle at its end. */
+static void forget_in_child(void)
 {
-	uint64_t key = (uint64_t)(uintptr_t)function;
-	for (int i = 0; i < 6; i++)
-		key = (key ^ geometry[i]) * 0x9E3779B97F4A7C15u;
-	return key ^ key >> 29;
+	paced_region = NULL;
 }
 
-static void count_launches(struct hetero_region *region, unsigned position, unsigned launches)
+static void prepare(void)
 {
-	atomic_fetch_add_explicit(&region->devices[position].launches, launches, memory_order_relaxed);
+	pthread_atfork(NULL, NULL, forget_in_child);
 }
 
-/* Charges the prediction for one launch and says whether it is to be measured. False, and nothing is done, when too many of
- * an unknown kind are queued already. */
-static bool account(struct hetero_region *region, uint64_t key, bool patient, struct paced *paced)
+static int64_t patience(const struct hetero_region_device *device, int64_t need_ns)
+{
+	uint32_t limit = atomic_load_explicit(&device->core_limit, memory_order_relaxed);
+	int64_t ns = limit ? need_ns * PATIENCE_KERNELS * 100 / limit : 0;
+	return ns < PATIENCE_NS ? PATIENCE_NS : ns < LONGEST_PATIENCE_NS ? ns : LONGEST_PATIENCE_NS;
+}
+
+/* What the launch is going to be charged, by all that is known now. */
+static int64_t expected(struct hetero_region *region, uint64_t key)
 {
 	samples_lock();
-	samples_collect(region);
-	struct estimate *estimate = estimate_of(key);
-	bool accounted = !patient || estimate_suffices(estimate, UNKNOWN_AHEAD);
-	if (accounted && estimate_wants_sample(estimate))
-		paced->sample = samples_begin(key, paced->position, 0);
-	if (accounted)
-		paced->charged = estimate_charge(estimate);
+	if (!capture_any())
+		samples_collect(region);
+	int64_t ns = estimate_of(key)->ns;
 	samples_unlock();
+	return ns;
+}
+
+static void measure(struct hetero_region *region, struct estimate *row, bool sparing, struct paced *paced)
+{
+	if (!capture_any() && !(sparing && row->samples >= NEEDED))
+		paced->sample = samples_begin(row->key, paced->position, 0);
+	if (!paced->sample && !row->ns && !row->awaited)
+		atomic_fetch_add_explicit(&region->devices[paced->position].unmeasured, 1, memory_order_relaxed);
+}
+
+/* Charges the prediction for one launch, and has it measured if it is its turn. False, and nothing is done, when too many of
+ * an unknown kind are queued already. */
+static bool account(struct hetero_region *region, uint64_t key, bool patient, bool sparing, struct paced *paced)
+{
+	samples_lock();
+	if (!capture_any())
+		samples_collect(region);
+	struct estimate *row = estimate_of(key);
+	bool accounted = !patient || estimate_suffices(row, UNKNOWN_AHEAD);
+	uint32_t launches = 1 + estimate_passed(row);
+	if (accounted) {
+		row->position = paced->position;
+		if (estimate_turn(row, hetero_monotonic_ns()))
+			measure(region, row, sparing, paced);
+		paced->charged = estimate_charge(row);
+		if (paced->sample)
+			paced->sample->charged = paced->charged;
+	}
+	samples_unlock();
+	if (accounted)
+		hetero_pacer_count(region, paced->position, 0, launches);
 	return accounted;
 }
 
-static void admit(struct hetero_region *region, uint64_t key, struct paced *paced)
+static void admit(struct hetero_region *region, uint64_t key, bool sparing, struct paced *paced)
 {
 	const struct timespec moment = {.tv_nsec = LOOK_NS};
-	hetero_pacer_wait(region, paced->position);
-	for (int looks = PATIENCE_NS / LOOK_NS; !account(region, key, looks > 0, paced); looks--)
+	contention_look(region, paced->position);
+	int64_t need = expected(region, key);
+	if (atomic_load_explicit(current.drawn, memory_order_relaxed) < need)
+		hetero_pacer_draw(region, paced->position, need,
+				  patience(&region->devices[paced->position], need));
+	for (int looks = PATIENCE_NS / LOOK_NS; !account(region, key, looks > 0, sparing, paced); looks--)
 		nanosleep(&moment, NULL);
-	count_launches(region, paced->position, 1);
-	hetero_pacer_charge(region, paced->position, paced->charged);
+	atomic_fetch_sub_explicit(current.drawn, paced->charged, memory_order_relaxed);
 }
 
 /* The same where there is no limit: one measurement stands for many launches. */
 static void observe(struct hetero_region *region, uint64_t key, struct paced *paced)
 {
 	unsigned every = samples_observe_every();
-	samples_lock();
-	samples_collect(region);
-	paced->sample = samples_begin(key, paced->position, every);
-	samples_unlock();
-	count_launches(region, paced->position, every);
+	if (!capture_any()) {
+		samples_lock();
+		samples_collect(region);
+		paced->sample = samples_begin(key, paced->position, every);
+		samples_unlock();
+	}
+	hetero_pacer_count(region, paced->position, 0, every);
+	current.left = every;
 }
 
-static bool any_limited(const struct hetero_region *region)
+struct paced pace_before(uint64_t key, CUstream stream, bool per_thread, bool sparing)
 {
-	for (unsigned position = 0; position < HETERO_DEVICES; position++)
-		if (hetero_pacer_limits(region, position))
-			return true;
-	return false;
-}
-
-static bool observers_turn(void)
-{
-	static _Thread_local unsigned passed;
-	if (++passed < samples_observe_every())
-		return false;
-	passed = 0;
-	return true;
-}
-
-/* False when this launch goes without a look at the slice. The device is asked for only when it matters. */
-static bool concerns(const struct hetero_region *region, unsigned *position)
-{
-	bool turn = !any_limited(region);
-	if (turn && !observers_turn())
-		return false;
-	if (!slice_current_device(position) || *position >= HETERO_DEVICES)
-		return false;
-	return turn || hetero_pacer_limits(region, *position) || observers_turn();
-}
-
-/* A stream that is being captured runs nothing: neither wait nor events belong there. One that must not even be asked is not
- * to be touched either. */
-static bool captured(const struct stream_calls *calls, CUstream stream)
-{
-	CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
-	return calls->capturing &&
-	       (calls->capturing(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE);
-}
-
-struct paced pace_before(const struct stream_calls *calls, CUfunction function, const unsigned int geometry[6],
-			 CUstream stream)
-{
+	static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 	struct hetero_region *region = slice_region();
-	struct paced paced = {.calls = calls, .stream = stream};
-	if (!region || !concerns(region, &paced.position) || captured(calls, stream))
+	struct paced paced = {.stream = stream, .per_thread = per_thread};
+	if (!region || capture_of(stream, per_thread))
+		return paced; /* what is captured does not run now */
+	bool looked_up = current_holds();
+	if (!current_look_up(region) || (!looked_up && (pace_free() || pace_paid(key))))
 		return paced;
-	if (hetero_pacer_limits(region, paced.position))
-		admit(region, key_of(function, geometry), &paced);
+	pthread_once(&prepared, prepare);
+	paced_region = region;
+	paced.position = current.position;
+	if (current.drawn)
+		admit(region, key, sparing, &paced);
 	else
-		observe(region, key_of(function, geometry), &paced);
-	paced.started = paced.sample && calls->record(paced.sample->start, stream) == CUDA_SUCCESS;
+		observe(region, key, &paced);
+	if (paced.sample)
+		sample_start(paced.sample, stream, per_thread);
 	return paced;
 }
 
@@ -124,13 +142,33 @@ struct paced pace_before(const struct stream_calls *calls, CUfunction function, 
 CUresult pace_after(const struct paced *paced, CUresult result)
 {
 	if (paced->sample) {
-		bool recorded = paced->started && result == CUDA_SUCCESS &&
-				paced->calls->record(paced->sample->end, paced->stream) == CUDA_SUCCESS;
+		bool recorded = sample_stop(paced->sample, paced->stream, paced->per_thread) && result == CUDA_SUCCESS;
 		samples_lock();
 		samples_end(paced->sample, recorded);
 		samples_unlock();
 	}
 	if (result != CUDA_SUCCESS && paced->charged)
-		hetero_pacer_charge(slice_region(), paced->position, -paced->charged);
+		atomic_fetch_add_explicit(hetero_pacer_drawn(paced_region, paced->position), paced->charged,
+					  memory_order_relaxed);
 	return result;
+}
+
+static void count_passed(struct hetero_region *region)
+{
+	for (unsigned i = 0; i < ESTIMATE_ROWS; i++) {
+		uint32_t passed = estimate_passed(&estimates[i]);
+		if (passed)
+			hetero_pacer_count(region, estimates[i].position, 0, passed);
+	}
+}
+
+/* The end of a program that ends in order. */
+__attribute__((destructor)) static void leave(void)
+{
+	if (!paced_region)
+		return;
+	count_passed(paced_region);
+	for (unsigned position = 0; position < HETERO_DEVICES; position++)
+		if (hetero_pacer_limits(paced_region, position))
+			hetero_pacer_leave(paced_region, position);
 }

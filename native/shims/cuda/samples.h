@@ -1,4 +1,4 @@
-/* Launches that are being measured, each with a pair of events in its own stream (samples.c). */
+/* Launches that are being measured, each with events in its own stream (samples.c). */
 #ifndef HETERO_SHIM_SAMPLES_H
 #define HETERO_SHIM_SAMPLES_H
 
@@ -10,15 +10,19 @@
 enum sample_state {
 	SAMPLE_FREE = 0,
 	SAMPLE_LENT,     /* with the launching thread: nobody else touches it */
-	SAMPLE_RECORDED, /* both events are in the stream: its end may be asked for */
+	SAMPLE_RECORDED, /* its events are in the stream: its end may be asked for */
 };
 
 struct sample {
 	enum sample_state state;
-	CUevent start, end;
-	uint64_t key;      /* the kind of kernel, for the estimates */
-	unsigned position; /* of the device in the slice */
-	unsigned weight;   /* launches that it stands for where there is no limit; else 0 */
+	CUevent before, start, end; /* `before` right before `start`, in a few samples: what a pair measures of itself */
+	uint64_t key;               /* the kind of kernel, for the estimates */
+	int64_t charged;            /* ns, in advance */
+	uint64_t launched_ns;       /* CLOCK_MONOTONIC after the start was recorded; then how long the launch took */
+	unsigned position;          /* of the device in the slice */
+	unsigned weight;            /* launches that it stands for where there is no limit; else 0 */
+	bool behind;                /* other work was queued before it */
+	bool started;
 };
 
 /*
@@ -31,7 +35,11 @@ void samples_unlock(void);
 /* With the lock held: a sample to record around a launch, or NULL when there is no place or no event. */
 struct sample *samples_begin(uint64_t key, unsigned position, unsigned weight);
 
-/* With the lock held: both events are recorded, or the launch failed and there is nothing to measure. */
+/* Without the lock: right before and right after the launch, by the thread that it is lent to. */
+void sample_start(struct sample *sample, CUstream stream, bool per_thread);
+bool sample_stop(struct sample *sample, CUstream stream, bool per_thread);
+
+/* With the lock held: its events are recorded, or the launch failed and there is nothing to measure. */
 void samples_end(struct sample *sample, bool recorded);
 
 /* With the lock held: charges what the samples that ended meanwhile tell. */

@@ -40,6 +40,9 @@ const struct nvml_real *nvml_real(void);
 bool cuda_loaded(void);
 bool nvml_loaded(void);
 
+/* The same without a look whether it is opened: for what is only called through a wrapper that was called before. */
+extern struct cuda_real cuda_table;
+
 /* The wrapper for a driver's function, or the function itself when it is not intercepted (resolve.c). */
 void *wrapper_of(void *function);
 
