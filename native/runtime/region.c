@@ -37,10 +37,14 @@ static uint64_t fingerprint(const struct hetero_limits *limits)
 static bool own_directory(const char *path)
 {
 	struct stat found;
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+		hetero_log(HETERO_ERROR, "%s cannot be made: %s", path, strerror(errno));
 		return false;
-	return lstat(path, &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid == geteuid() &&
-	       !(found.st_mode & 0077);
+	}
+	if (lstat(path, &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid == geteuid() && !(found.st_mode & 0077))
+		return true;
+	hetero_log(HETERO_ERROR, "%s must be a directory of this user with mode 0700; remove it", path);
+	return false;
 }
 
 static bool default_path(const struct hetero_limits *limits, char *path, size_t size)
@@ -48,10 +52,7 @@ static bool default_path(const struct hetero_limits *limits, char *path, size_t 
 	char directory[64];
 	snprintf(directory, sizeof directory, "/tmp/hetero-%u", (unsigned)geteuid());
 	snprintf(path, size, "%s/%016llx.region", directory, (unsigned long long)fingerprint(limits));
-	if (own_directory(directory))
-		return true;
-	hetero_log(HETERO_ERROR, "%s must be a directory of this user with mode 0700; remove it", directory);
-	return false;
+	return own_directory(directory);
 }
 
 static int open_locked(const char *path)

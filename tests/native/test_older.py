@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,6 +96,25 @@ def test_it_leaves_to_the_c_library_by_a_jump(bench: Bench) -> None:
     """RTLD_NEXT is answered relative to the program."""
     answer = bench.run("tests/test_next")
     assert answer.returncode == 0, answer
+
+
+def test_on_a_root_file_system_of_its_own(native: Bench, granted: Callable[[str], int], tmp_path: Path) -> None:
+    """An image of the older C library and a program alone. Without /tmp no memory is given, and it is said."""
+    root = tmp_path / "root"
+    shutil.copytree(native.system.root, root, symlinks=True)
+    for file in ("libvgpu.so", "bin/fill", "sim/libcuda.so.1"):
+        shutil.copy(native.build / file, root)
+    shutil.copy(native.machine.directory / "cards.conf", root)
+    loader = f"/{older.LOADER[native.system.machine]}"
+    command = ["unshare", "--map-root-user", "chroot", str(root), loader, "--library-path", "/", "--preload"]
+    if Machine(root, {"PATH": os.environ["PATH"]}).run(*command[:3], "/", "true").returncode:
+        pytest.skip("a process may not change its root here, not even in a user namespace of its own")
+    inside = Machine(root, {"PATH": os.environ["PATH"], "HETERO_SIM_DIR": "/"})
+    refused = inside.run(*command, "/libvgpu.so", "/fill", **LIMIT)
+    assert "hetero: /tmp/hetero-0 cannot be made: No such file or directory\n" in refused.stderr
+    assert "CUDA_ERROR_OUT_OF_MEMORY" in refused.stderr
+    (root / "tmp").mkdir()
+    assert granted(inside.run(*command, "/libvgpu.so", "/fill", **LIMIT).stdout) == 2048
 
 
 def test_a_killed_process_gives_back(native: Bench, granted: Callable[[str], int]) -> None:
