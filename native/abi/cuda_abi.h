@@ -61,8 +61,12 @@ typedef struct {
 	char bytes[16];
 } CUuuid;
 
-typedef enum { CU_MEM_ALLOCATION_TYPE_PINNED = 1 } CUmemAllocationType;
-typedef enum { CU_MEM_LOCATION_TYPE_DEVICE = 1 } CUmemLocationType;
+typedef enum { CU_MEM_ALLOCATION_TYPE_PINNED = 1, CU_MEM_ALLOCATION_TYPE_MANAGED = 2 } CUmemAllocationType;
+typedef enum {
+	CU_MEM_LOCATION_TYPE_DEVICE = 1,
+	CU_MEM_LOCATION_TYPE_HOST = 2,
+	CU_MEM_LOCATION_TYPE_HOST_NUMA = 3
+} CUmemLocationType;
 typedef enum {
 	CU_MEM_ALLOC_GRANULARITY_MINIMUM = 0,
 	CU_MEM_ALLOC_GRANULARITY_RECOMMENDED = 1
@@ -198,6 +202,7 @@ typedef enum {
 #define CU_LAUNCH_PARAM_BUFFER_POINTER ((void *)0x01)
 
 #include "cuda_graph_abi.h"
+#include "cuda_memory_abi.h"
 
 #include "cuda_prototypes.h"
 

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "shim.h"
+#include "memory.h"
 
 #define SHARDS 32
 #define FIRST_SIZE 64
@@ -30,10 +30,16 @@ static void make_locks(void)
 	}
 }
 
+static void in_child(void)
+{
+	make_locks();
+	memory_in_child();
+}
+
 static void prepare(void)
 {
 	make_locks();
-	pthread_atfork(NULL, NULL, make_locks);
+	pthread_atfork(NULL, NULL, in_child);
 }
 
 static uint64_t mix(uint64_t key)
@@ -81,6 +87,31 @@ static bool add(struct shard *shard, const struct charge *charge)
 	return true;
 }
 
+static unsigned join(enum charge_kind kind, const struct charge *charge, bool may_be_first)
+{
+	struct shard *shard = shard_of(kind, charge->key);
+	pthread_mutex_lock(&shard->lock);
+	struct charge *row = shard->size ? place_of(shard->rows, shard->size, charge->key) : NULL;
+	unsigned count = 0;
+	if (row && row->key)
+		count = ++row->count;
+	else if (may_be_first && add(shard, charge))
+		count = place_of(shard->rows, shard->size, charge->key)->count = 1;
+	pthread_mutex_unlock(&shard->lock);
+	return count;
+}
+
+unsigned charges_join(enum charge_kind kind, const struct charge *charge)
+{
+	return join(kind, charge, true);
+}
+
+bool charges_join_others(enum charge_kind kind, uint64_t key)
+{
+	struct charge charge = {.key = key};
+	return join(kind, &charge, false) > 0;
+}
+
 bool charges_add(enum charge_kind kind, const struct charge *charge)
 {
 	struct shard *shard = shard_of(kind, charge->key);
@@ -126,4 +157,32 @@ bool charges_take(enum charge_kind kind, uint64_t key, struct charge *charge)
 	bool taken = take(shard, key, charge);
 	pthread_mutex_unlock(&shard->lock);
 	return taken;
+}
+
+bool charges_leave(enum charge_kind kind, uint64_t key, struct charge *charge)
+{
+	struct shard *shard = shard_of(kind, key);
+	pthread_mutex_lock(&shard->lock);
+	struct charge *row = shard->size && key ? place_of(shard->rows, shard->size, key) : NULL;
+	bool found = row && row->key;
+	if (found) {
+		row->count--;
+		*charge = *row;
+		if (!row->count)
+			take(shard, key, charge);
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return found;
+}
+
+bool charges_find(enum charge_kind kind, uint64_t key, struct charge *charge)
+{
+	struct shard *shard = shard_of(kind, key);
+	pthread_mutex_lock(&shard->lock);
+	const struct charge *row = shard->size && key ? place_of(shard->rows, shard->size, key) : NULL;
+	bool found = row && row->key;
+	if (found)
+		*charge = *row;
+	pthread_mutex_unlock(&shard->lock);
+	return found;
 }

@@ -1,138 +1,297 @@
 /*
- * The allocating calls and their counterparts. Room is reserved in the slice before the driver is asked, so that no mix of threads
- * and processes exceeds the limit, and given back when the driver refuses or frees.
+ * Plain, managed and pitched memory, and freeing of any. Room is reserved in the slice before the driver is asked, so that no mix
+ * of threads and processes exceeds the limit, and given back when the driver refuses or frees.
  *
- * Memory that was never charged (the program had it before, or got it by a call that is not covered yet) is freed by
- * the driver as if nobody stood between.
+ * Memory that was never charged (the program had it before, or imported it) is freed by the driver as if nobody stood
+ * between. Managed memory is charged when it is allocated, although the device takes it when it is touched.
  */
-#include "shim.h"
+#include "memory.h"
 
-/* Remembers a charge under the address that the driver gave; a charge that cannot be remembered is not kept. */
-static void remember(enum charge_kind kind, uint64_t key, unsigned position, uint64_t bytes)
+#include <pthread.h>
+
+#include "blocks.h"
+#include "capture.h"
+
+static pthread_mutex_t squeezing = PTHREAD_MUTEX_INITIALIZER;
+
+void memory_in_child(void)
 {
-	struct charge charge = {.key = key, .bytes = bytes, .position = position};
-	if (!charges_add(kind, &charge))
-		slice_release(position, bytes);
+	pthread_mutex_init(&squeezing, NULL);
+	arrays_in_child();
+	pools_in_child();
+	virtual_in_child();
 }
 
-/* After the driver's answer: keep the charge or give it back. */
-static CUresult settle(CUresult result, const CUdeviceptr *pointer, unsigned position, uint64_t bytes)
+bool memory_settle(unsigned position)
 {
+	bool pools = pools_settle(position), exported = virtual_settle(position);
+	return pools || exported;
+}
+
+bool room_reserve(unsigned position, uint64_t bytes)
+{
+	return slice_reserve(position, bytes) || (memory_settle(position) && slice_reserve(position, bytes));
+}
+
+/* The charge of a block when one more lives in it: the first keeps what was reserved, the others need none. */
+static bool join_block(CUdeviceptr pointer, unsigned position)
+{
+	struct charge block = {.key = pointer / BLOCK_BYTES, .bytes = BLOCK_BYTES, .position = position};
+	unsigned count = charges_join(CHARGE_BLOCK, &block);
+	if (count > 1)
+		slice_release(position, BLOCK_BYTES);
+	return count > 0;
+}
+
+/* Remembers what the driver has given for what was reserved. */
+static bool remember(CUdeviceptr pointer, uint64_t bytes, unsigned position)
+{
+	struct charge charge = {.key = pointer, .bytes = block_room(bytes), .position = position};
+	return block_is_shared(bytes) ? join_block(pointer, position) : charges_add(CHARGE_POINTER, &charge);
+}
+
+/* After the driver's answer: keep the charge or give it back. Memory that cannot be remembered is not given. */
+static CUresult settle(CUresult result, const CUdeviceptr *pointer, uint64_t bytes, unsigned position)
+{
+	if (result == CUDA_SUCCESS && remember(*pointer, bytes, position))
+		return result;
 	if (result == CUDA_SUCCESS)
-		remember(CHARGE_POINTER, *pointer, position, bytes);
-	else
-		slice_release(position, bytes);
+		cuda_real()->cuMemFree_v2(*pointer);
+	slice_release(position, block_room(bytes));
+	return result == CUDA_SUCCESS ? CUDA_ERROR_OUT_OF_MEMORY : result;
+}
+
+/* A call for device memory with its arguments, whichever it is. */
+struct request {
+	CUresult (*call)(const struct request *, CUdeviceptr *);
+	void *real;
+	uint64_t bytes;
+	size_t *pitch, width, height;
+	unsigned int element, flags;
+};
+
+/*
+ * The slice has no room for another block, but a small allocation may fit into one that this process has. Only the driver
+ * knows: it is asked, one thread at a time, and what it took of the device for it is given back.
+ */
+static CUresult squeeze(const struct request *request, CUdeviceptr *pointer)
+{
+	CUdeviceptr given = 0;
+	if (!block_is_shared(request->bytes) || pthread_mutex_lock(&squeezing) != 0)
+		return CUDA_ERROR_OUT_OF_MEMORY;
+	CUresult result = request->call(request, &given);
+	if (result == CUDA_SUCCESS && charges_join_others(CHARGE_BLOCK, given / BLOCK_BYTES)) {
+		*pointer = given;
+	} else if (result == CUDA_SUCCESS) {
+		cuda_real()->cuMemFree_v2(given);
+		result = CUDA_ERROR_OUT_OF_MEMORY;
+	}
+	pthread_mutex_unlock(&squeezing);
 	return result;
+}
+
+/* Beyond the card's own memory, where the slice's owner wants that: the driver moves pages to and fro. */
+static CUresult beyond_the_card(const struct request *request, CUdeviceptr *pointer, unsigned position)
+{
+	const struct hetero_region *region = slice_region();
+	if (!(region->devices[position].flags & HETERO_DEVICE_OVERSUBSCRIBE) || !cuda_real()->cuMemAllocManaged)
+		return CUDA_ERROR_OUT_OF_MEMORY;
+	if (request->pitch)
+		*request->pitch = request->bytes / request->height;
+	return cuda_real()->cuMemAllocManaged(pointer, request->bytes, CU_MEM_ATTACH_GLOBAL);
+}
+
+static CUresult allocate(const struct request *request, CUdeviceptr *pointer)
+{
+	unsigned position;
+	if (!pointer || !request->bytes || !slice_current_device(&position))
+		return request->call(request, pointer); /* the driver says what is wrong */
+	if (!room_reserve(position, block_room(request->bytes)))
+		return squeeze(request, pointer);
+	CUresult result = request->call(request, pointer);
+	if (result == CUDA_ERROR_OUT_OF_MEMORY)
+		result = beyond_the_card(request, pointer, position);
+	return settle(result, pointer, request->bytes, position);
+}
+
+static CUresult call_plain(const struct request *request, CUdeviceptr *pointer)
+{
+	CUresult (*real)(CUdeviceptr *, size_t) = request->real;
+	return real(pointer, request->bytes);
 }
 
 CUresult hook_mem_alloc(CUresult (*real)(CUdeviceptr *, size_t), CUdeviceptr *pointer, size_t bytes)
 {
-	unsigned position;
-	if (!slice_current_device(&position))
-		return real(pointer, bytes); /* the driver says what is wrong */
-	if (!slice_reserve(position, bytes))
-		return CUDA_ERROR_OUT_OF_MEMORY;
-	return settle(real(pointer, bytes), pointer, position, bytes);
+	struct request request = {.call = call_plain, .real = (void *)real, .bytes = bytes};
+	return allocate(&request, pointer);
+}
+
+static CUresult call_managed(const struct request *request, CUdeviceptr *pointer)
+{
+	CUresult (*real)(CUdeviceptr *, size_t, unsigned int) = request->real;
+	return real(pointer, request->bytes, request->flags);
 }
 
 CUresult hook_mem_alloc_managed(CUresult (*real)(CUdeviceptr *, size_t, unsigned int), CUdeviceptr *pointer,
 				size_t bytes, unsigned int flags)
 {
-	unsigned position;
-	if (!slice_current_device(&position))
-		return real(pointer, bytes, flags);
-	if (!slice_reserve(position, bytes))
-		return CUDA_ERROR_OUT_OF_MEMORY;
-	return settle(real(pointer, bytes, flags), pointer, position, bytes);
+	struct request request = {.call = call_managed, .real = (void *)real, .bytes = bytes, .flags = flags};
+	return allocate(&request, pointer);
 }
 
-CUresult hook_mem_alloc_async(CUresult (*real)(CUdeviceptr *, size_t, CUstream), CUdeviceptr *pointer, size_t bytes,
-			      CUstream stream)
+/* The driver chooses the pitch, which is known only afterwards: where it is not what was reserved for, all is undone. */
+static CUresult call_pitch(const struct request *request, CUdeviceptr *pointer)
 {
-	unsigned position;
-	if (!slice_current_device(&position))
-		return real(pointer, bytes, stream);
-	if (!slice_reserve(position, bytes))
-		return CUDA_ERROR_OUT_OF_MEMORY;
-	return settle(real(pointer, bytes, stream), pointer, position, bytes);
-}
-
-/* The driver chooses the pitch: what it made of the width is known only afterwards. */
-static CUresult correct_pitch(CUdeviceptr pointer, unsigned position, uint64_t reserved, uint64_t granted)
-{
-	if (granted > reserved && !slice_reserve(position, granted - reserved)) {
-		cuda_real()->cuMemFree_v2(pointer);
-		slice_release(position, reserved);
+	CUresult (*real)(CUdeviceptr *, size_t *, size_t, size_t, unsigned int) = request->real;
+	size_t pitch = 0;
+	CUresult result = real(pointer, &pitch, request->width, request->height, request->element);
+	if (result != CUDA_SUCCESS)
+		return result;
+	uint64_t granted = (uint64_t)pitch * request->height;
+	if (block_room(granted) > block_room(request->bytes) ||
+	    block_is_shared(granted) != block_is_shared(request->bytes)) {
+		cuda_real()->cuMemFree_v2(*pointer);
+		hetero_log(HETERO_ERROR, "a pitch of %zu for a width of %zu is not expected", pitch, request->width);
 		return CUDA_ERROR_OUT_OF_MEMORY;
 	}
-	if (granted < reserved)
-		slice_release(position, reserved - granted);
-	remember(CHARGE_POINTER, pointer, position, granted);
-	return CUDA_SUCCESS;
+	*request->pitch = pitch;
+	return result;
 }
 
 CUresult hook_mem_alloc_pitch(CUresult (*real)(CUdeviceptr *, size_t *, size_t, size_t, unsigned int),
 			      CUdeviceptr *pointer, size_t *pitch, size_t width, size_t height, unsigned int element)
 {
-	unsigned position;
-	size_t bytes;
-	if (__builtin_mul_overflow(width, height, &bytes) || !slice_current_device(&position))
+	uint64_t row = block_round(width, BLOCK_PLACE), bytes;
+	if (!pitch || __builtin_mul_overflow(row, height, &bytes))
 		return real(pointer, pitch, width, height, element);
-	if (!slice_reserve(position, bytes))
-		return CUDA_ERROR_OUT_OF_MEMORY;
-	CUresult result = real(pointer, pitch, width, height, element);
-	if (result == CUDA_SUCCESS)
-		return correct_pitch(*pointer, position, bytes, (uint64_t)*pitch * height);
-	slice_release(position, bytes);
-	return result;
+	struct request request = {.call = call_pitch, .real = (void *)real, .bytes = bytes, .pitch = pitch,
+				  .width = width, .height = height, .element = element};
+	return allocate(&request, pointer);
 }
 
-/* The device is the one in the properties, whatever context is current; host memory is not the slice's. */
-CUresult hook_mem_create(CUresult (*real)(CUmemGenericAllocationHandle *, size_t, const CUmemAllocationProp *,
-					  unsigned long long),
-			 CUmemGenericAllocationHandle *handle, size_t bytes, const CUmemAllocationProp *properties,
-			 unsigned long long flags)
+/* Forgets an address. It is taken out first: once the driver has freed it, another thread may be given it. */
+struct freed {
+	enum charge_kind kind;
+	bool charged;
+	struct charge charge;
+};
+
+static bool forget_own(CUdeviceptr pointer, struct freed *freed)
 {
-	if (!properties || properties->location.type != CU_MEM_LOCATION_TYPE_DEVICE)
-		return real(handle, bytes, properties, flags);
-	unsigned position = slice_device(properties->location.id);
-	if (!slice_reserve(position, bytes))
-		return CUDA_ERROR_OUT_OF_MEMORY;
-	CUresult result = real(handle, bytes, properties, flags);
-	if (result == CUDA_SUCCESS)
-		remember(CHARGE_HANDLE, *handle, position, bytes);
-	else
-		slice_release(position, bytes);
-	return result;
+	freed->kind = CHARGE_POINTER;
+	return charges_take(CHARGE_POINTER, pointer, &freed->charge);
 }
 
-/* The charge is taken out first: once the driver has freed an address, another thread may be given it. */
-static CUresult give_back(CUresult result, enum charge_kind kind, bool charged, const struct charge *charge)
+static bool forget_shared(CUdeviceptr pointer, struct freed *freed)
 {
-	if (charged && result == CUDA_SUCCESS)
+	freed->kind = CHARGE_BLOCK;
+	return charges_leave(CHARGE_BLOCK, pointer / BLOCK_BYTES, &freed->charge);
+}
+
+/* Which is tried first only saves time: large allocations begin where a block may. */
+static struct freed forget(CUdeviceptr pointer)
+{
+	struct freed freed;
+	bool may_be_own = pointer % BLOCK_BYTES == 0;
+	freed.charged = may_be_own ? forget_own(pointer, &freed) || forget_shared(pointer, &freed)
+				   : forget_shared(pointer, &freed) || forget_own(pointer, &freed);
+	return freed;
+}
+
+static void give_back(const struct charge *charge)
+{
+	if (charge->object)
+		pool_pointer_freed(charge->object, charge->bytes);
+	else if (!charge->count)
 		slice_release(charge->position, charge->bytes);
-	else if (charged)
-		charges_add(kind, charge);
+}
+
+/* The driver refused: the address is still what it was. Meanwhile another may have come into the block, with its charge. */
+static void restore(const struct freed *freed)
+{
+	unsigned count = 1;
+	if (freed->kind == CHARGE_POINTER)
+		charges_add(CHARGE_POINTER, &freed->charge);
+	else
+		count = charges_join(CHARGE_BLOCK, &freed->charge);
+	if (freed->kind == CHARGE_BLOCK && !freed->charge.count && count > 1)
+		slice_release(freed->charge.position, freed->charge.bytes);
+}
+
+static CUresult freed(CUresult result, const struct freed *freed)
+{
+	if (freed->charged && result == CUDA_SUCCESS)
+		give_back(&freed->charge);
+	else if (freed->charged)
+		restore(freed);
 	return result;
 }
 
 CUresult hook_mem_free(CUresult (*real)(CUdeviceptr), CUdeviceptr pointer)
 {
-	struct charge charge;
-	bool charged = charges_take(CHARGE_POINTER, pointer, &charge);
-	return give_back(real(pointer), CHARGE_POINTER, charged, &charge);
+	struct freed forgotten = forget(pointer);
+	return freed(real(pointer), &forgotten);
+}
+
+static CUresult free_async(CUresult (*real)(CUdeviceptr, CUstream), CUdeviceptr pointer, CUstream stream, bool per_thread)
+{
+	if (capture_of(stream, per_thread))
+		return real(pointer, stream); /* a node of a graph: nothing is freed now */
+	struct freed forgotten = forget(pointer);
+	return freed(real(pointer, stream), &forgotten);
 }
 
 CUresult hook_mem_free_async(CUresult (*real)(CUdeviceptr, CUstream), CUdeviceptr pointer, CUstream stream)
 {
-	struct charge charge;
-	bool charged = charges_take(CHARGE_POINTER, pointer, &charge);
-	return give_back(real(pointer, stream), CHARGE_POINTER, charged, &charge);
+	return free_async(real, pointer, stream, false);
 }
 
-CUresult hook_mem_release(CUresult (*real)(CUmemGenericAllocationHandle), CUmemGenericAllocationHandle handle)
+CUresult hook_mem_free_async_ptsz(CUresult (*real)(CUdeviceptr, CUstream), CUdeviceptr pointer, CUstream stream)
 {
-	struct charge charge;
-	bool charged = charges_take(CHARGE_HANDLE, handle, &charge);
-	return give_back(real(handle), CHARGE_HANDLE, charged, &charge);
+	return free_async(real, pointer, stream, true);
+}
+
+/* The calls of before CUDA 3.2: addresses of 32 bits, of which nothing is known but that each may lie in blocks of its own. */
+static CUresult settle_old(CUresult result, const CUdeviceptr_v1 *pointer, uint64_t bytes, unsigned position)
+{
+	struct charge charge = {.bytes = block_room(bytes), .position = position};
+	if (result == CUDA_SUCCESS) {
+		charge.key = *pointer;
+		if (charges_add(CHARGE_POINTER, &charge))
+			return result;
+		cuda_real()->cuMemFree(*pointer);
+		result = CUDA_ERROR_OUT_OF_MEMORY;
+	}
+	slice_release(position, charge.bytes);
+	return result;
+}
+
+CUresult hook_mem_alloc_v1(CUresult (*real)(CUdeviceptr_v1 *, unsigned int), CUdeviceptr_v1 *pointer, unsigned int bytes)
+{
+	unsigned position;
+	if (!pointer || !bytes || !slice_current_device(&position))
+		return real(pointer, bytes);
+	if (!room_reserve(position, block_room(bytes)))
+		return CUDA_ERROR_OUT_OF_MEMORY;
+	return settle_old(real(pointer, bytes), pointer, bytes, position);
+}
+
+CUresult hook_mem_alloc_pitch_v1(CUresult (*real)(CUdeviceptr_v1 *, unsigned int *, unsigned int, unsigned int,
+						  unsigned int),
+				 CUdeviceptr_v1 *pointer, unsigned int *pitch, unsigned int width, unsigned int height,
+				 unsigned int element)
+{
+	unsigned position;
+	uint64_t bytes = block_round(width, BLOCK_PLACE) * height;
+	if (!pointer || !bytes || !slice_current_device(&position))
+		return real(pointer, pitch, width, height, element);
+	if (!room_reserve(position, block_room(bytes)))
+		return CUDA_ERROR_OUT_OF_MEMORY;
+	return settle_old(real(pointer, pitch, width, height, element), pointer, bytes, position);
+}
+
+CUresult hook_mem_free_v1(CUresult (*real)(CUdeviceptr_v1), CUdeviceptr_v1 pointer)
+{
+	struct freed forgotten = forget(pointer);
+	return freed(real(pointer), &forgotten);
 }

@@ -77,19 +77,6 @@ void slice_release(unsigned position, uint64_t bytes);
 /* What a program may know of a device's memory: the lesser of slice and card. */
 void slice_view(unsigned position, uint64_t *free_bytes, uint64_t *total);
 
-/* What was charged for an address or a handle (charges.c). */
-struct charge {
-	uint64_t key;   /* address or handle; 0 is none */
-	uint64_t bytes;
-	unsigned position;
-};
-
-enum charge_kind { CHARGE_POINTER, CHARGE_HANDLE, CHARGE_CONTEXT, CHARGE_KINDS };
-
-/* False when there is no memory to remember it. */
-bool charges_add(enum charge_kind kind, const struct charge *charge);
-
-/* Forgets and returns a charge; false when there is none. */
-bool charges_take(enum charge_kind kind, uint64_t key, struct charge *charge);
+#include "charges.h"
 
 #endif

@@ -302,5 +302,6 @@ SIM_EXPORT CUresult cuCtxSynchronize(void)
 {
 	NEED_CONTEXT(context);
 	sim_sleep_until(context->tail_ns);
+	memory_synchronized(context);
 	return CUDA_SUCCESS;
 }

@@ -15,7 +15,7 @@
 #define SIM_EXPORT __attribute__((visibility("default")))
 
 enum kind { CONTEXT = 0x43545853, STREAM = 0x5354524d, EVENT = 0x45564e54, MODULE = 0x4d4f4455, FUNCTION = 0x46554e43,
-	    POOL = 0x504f4f4c };
+	    POOL = 0x504f4f4c, ARRAY = 0x41525259 };
 
 /*
  * First member of all that a handle points to.  Objects are never returned to
@@ -127,6 +127,9 @@ CUresult ready_device(CUdevice device);
 void memory_forget_context(CUcontext context);
 void modules_forget_context(CUcontext context);
 void streams_forget_context(CUcontext context);
+
+/* The host has waited for the card: what pools need no more goes back. */
+void memory_synchronized(CUcontext context);
 
 /* True when the whole range lies in one live allocation or mapping. */
 bool memory_covers(CUdeviceptr address, size_t bytes);

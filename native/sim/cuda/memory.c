@@ -1,14 +1,10 @@
 /*
  * Device memory.  An allocation is an address range and a charge on the card;
  * there is nothing behind it, except for managed memory, which the host may
- * touch.
+ * touch.  What it costs the card is in blocks.c.
  *
- * Simplifications, each on the safe side of what the tests ask: memory is
- * charged to the byte (rounded up to 512, the alignment of an address), while a
- * card hands out larger blocks; managed memory is charged to the card when it is
- * allocated, while a card takes pages as they are touched; memory freed in
- * stream order returns to the card at once, while a pool keeps it until the
- * stream is waited for.
+ * A simplification: managed memory is charged to the card when it is allocated,
+ * as far as there is room, while a card takes pages as they are touched.
  */
 #include "memory.h"
 
@@ -16,12 +12,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define ALIGNMENT 512ull
 /* Above all addresses of a process, so that no device address is ever a host address too. */
 #define FIRST_ADDRESS (1ull << 48)
 
 static void *tree;
 static CUdeviceptr next_address = FIRST_ADDRESS;
+static struct blocks plain[SIM_CARDS], managed[SIM_CARDS];
 
 /* Ranges that overlap count as equal: so a look-up with one byte finds the range around it. */
 static int compare_ranges(const void *left, const void *right)
@@ -48,27 +44,40 @@ bool memory_covers(CUdeviceptr address, size_t bytes)
 	return covers;
 }
 
-static uint64_t round_up(uint64_t value, uint64_t alignment)
-{
-	return (value + alignment - 1) / alignment * alignment;
-}
-
 CUdeviceptr memory_reserve_addresses(uint64_t bytes, uint64_t alignment)
 {
 	CUdeviceptr address = round_up(next_address, alignment);
-	next_address = address + round_up(bytes, ALIGNMENT);
+	next_address = address + round_up(bytes, PLACE);
 	return address;
 }
 
-static CUdeviceptr find_address(uint64_t bytes, enum memory_kind kind)
+/* Memory that the host can touch, at a multiple of BLOCK. */
+static CUdeviceptr map_managed(uint64_t bytes)
 {
-	if (kind != MANAGED)
-		return memory_reserve_addresses(bytes, ALIGNMENT);
-	void *host = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	return host == MAP_FAILED ? 0 : (CUdeviceptr)(uintptr_t)host;
+	char *host = mmap(NULL, bytes + BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (host == MAP_FAILED)
+		return 0;
+	uint64_t before = round_up((uintptr_t)host, BLOCK) - (uintptr_t)host;
+	if (before)
+		munmap(host, before);
+	if (before < BLOCK)
+		munmap(host + before + bytes, BLOCK - before);
+	return (CUdeviceptr)(uintptr_t)host + before;
 }
 
-static bool enter(const struct allocation *filled)
+static CUdeviceptr new_addresses(enum memory_kind kind, uint64_t bytes)
+{
+	return kind == MANAGED ? map_managed(bytes) : memory_reserve_addresses(bytes, BLOCK);
+}
+
+static void drop_addresses(enum memory_kind kind, CUdeviceptr address, uint64_t bytes)
+{
+	memory_forget_old(address, bytes);
+	if (kind == MANAGED)
+		munmap((void *)(uintptr_t)address, bytes);
+}
+
+bool memory_enter(const struct allocation *filled)
 {
 	struct allocation *allocation = malloc(sizeof *allocation);
 	if (!allocation)
@@ -79,6 +88,9 @@ static bool enter(const struct allocation *filled)
 		return false;
 	}
 	CUcontext context = allocation->context;
+	allocation->link = NULL;
+	if (!context)
+		return true;
 	allocation->next = context->allocations;
 	allocation->link = &context->allocations;
 	if (allocation->next)
@@ -87,23 +99,149 @@ static bool enter(const struct allocation *filled)
 	return true;
 }
 
-static void discard(struct allocation *allocation)
+static bool take(uint32_t card, uint64_t bytes)
+{
+	return sim_memory_take(&driver.machine, driver.process, card, bytes);
+}
+
+static void give(uint32_t card, uint64_t bytes)
+{
+	sim_memory_give(&driver.machine, driver.process, card, bytes);
+}
+
+static struct block *new_block(struct blocks *blocks, uint32_t card, enum memory_kind kind)
+{
+	if (!take(card, BLOCK))
+		return NULL;
+	CUdeviceptr address = new_addresses(kind, BLOCK);
+	struct block *block = address ? blocks_add(blocks, address) : NULL;
+	if (!block)
+		give(card, BLOCK);
+	return block;
+}
+
+/* A place in a shared block, an old one if any has room. */
+static struct block *take_place(struct blocks *blocks, uint32_t card, enum memory_kind kind, uint64_t bytes,
+				uint64_t *address)
+{
+	struct block *block = blocks_find(blocks, bytes, address);
+	if (!block) {
+		block = new_block(blocks, card, kind);
+		if (!block)
+			return NULL;
+		*address = block->address;
+	}
+	block_take(block, *address, bytes);
+	return block;
+}
+
+static void give_place(struct block *block, uint32_t card, enum memory_kind kind, CUdeviceptr address, uint64_t bytes)
+{
+	if (!block_give(block, address, bytes))
+		return;
+	drop_addresses(kind, block->address, BLOCK);
+	blocks_remove(block);
+	give(card, BLOCK);
+}
+
+bool memory_take_piece(struct blocks *shared, uint32_t card, uint64_t bytes, struct block **block, uint64_t *place)
+{
+	*block = NULL;
+	if (bytes > BLOCK_SHARED)
+		return take(card, round_up(bytes, BLOCK));
+	*block = take_place(shared, card, PLAIN, bytes, place);
+	return *block != NULL;
+}
+
+void memory_give_piece(struct block *block, uint64_t place, uint32_t card, uint64_t bytes)
+{
+	if (block)
+		give_place(block, card, PLAIN, place, bytes);
+	else
+		give(card, round_up(bytes, BLOCK));
+}
+
+static bool take_whole(struct allocation *filled)
+{
+	filled->charged = round_up(filled->bytes, BLOCK);
+	if (!take(filled->card, filled->charged))
+		return false;
+	filled->address = new_addresses(filled->kind, filled->charged);
+	if (!filled->address)
+		give(filled->card, filled->charged);
+	return filled->address != 0;
+}
+
+static void give_back(const struct allocation *allocation)
+{
+	if (allocation->kind == ASYNC) {
+		pool_free(allocation);
+	} else if (allocation->block) {
+		give_place(allocation->block, allocation->card, allocation->kind, allocation->address, allocation->bytes);
+	} else if (allocation->kind == MANAGED && !allocation->charged) {
+		drop_addresses(MANAGED, allocation->address, round_up(allocation->bytes, BLOCK));
+	} else if (allocation->charged) {
+		drop_addresses(allocation->kind, allocation->address, allocation->charged);
+		give(allocation->card, allocation->charged);
+	} else if (allocation->kind == HOST) {
+		munmap((void *)(uintptr_t)allocation->address, allocation->bytes);
+	}
+}
+
+void memory_discard(struct allocation *allocation)
 {
 	tdelete(allocation, &tree, compare_ranges);
-	*allocation->link = allocation->next;
-	if (allocation->next)
-		allocation->next->link = allocation->link;
-	if (allocation->kind == MANAGED)
-		munmap((void *)(uintptr_t)allocation->address, allocation->bytes);
-	if (allocation->charged)
-		sim_memory_give(&driver.machine, driver.process, allocation->card, allocation->charged);
+	if (allocation->link) {
+		*allocation->link = allocation->next;
+		if (allocation->next)
+			allocation->next->link = allocation->link;
+	}
+	give_back(allocation);
 	free(allocation);
 }
 
 void memory_forget_context(CUcontext context)
 {
 	while (context->allocations)
-		discard(context->allocations);
+		memory_discard(context->allocations);
+	arrays_forget_context(context);
+	pools_synchronized(context->device);
+}
+
+void memory_synchronized(CUcontext context)
+{
+	driver_lock();
+	pools_synchronized(context->device);
+	driver_unlock();
+}
+
+static bool take_shared(struct allocation *filled)
+{
+	struct blocks *blocks = filled->kind == MANAGED ? managed : plain;
+	uint64_t address;
+	filled->block = take_place(&blocks[filled->card], filled->card, filled->kind, filled->bytes, &address);
+	filled->address = address;
+	return filled->block != NULL;
+}
+
+/* Managed memory that the card has no room for stays with the host. */
+static bool take_none(struct allocation *filled)
+{
+	filled->charged = 0;
+	filled->address = filled->kind == MANAGED ? map_managed(round_up(filled->bytes, BLOCK)) : 0;
+	return filled->address != 0;
+}
+
+/* With the driver's lock held. */
+static CUresult allocate(struct allocation *filled)
+{
+	bool taken = filled->bytes > BLOCK_SHARED ? take_whole(filled) : take_shared(filled);
+	if (!taken && !take_none(filled))
+		return CUDA_ERROR_OUT_OF_MEMORY;
+	if (memory_enter(filled))
+		return CUDA_SUCCESS;
+	give_back(filled);
+	return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 CUresult memory_allocate(CUcontext context, uint64_t bytes, enum memory_kind kind, CUdeviceptr *out)
@@ -114,91 +252,26 @@ CUresult memory_allocate(CUcontext context, uint64_t bytes, enum memory_kind kin
 		return CUDA_ERROR_INVALID_VALUE;
 	if (bytes > UINT64_MAX / 2)
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	filled.charged = round_up(bytes, ALIGNMENT);
-	if (!sim_memory_take(&driver.machine, driver.process, filled.card, filled.charged))
-		return CUDA_ERROR_OUT_OF_MEMORY;
 	driver_lock();
-	filled.address = find_address(bytes, kind);
-	bool entered = filled.address && enter(&filled);
+	CUresult result = allocate(&filled);
 	driver_unlock();
-	if (!entered) {
-		sim_memory_give(&driver.machine, driver.process, filled.card, filled.charged);
-		return CUDA_ERROR_OUT_OF_MEMORY;
-	}
-	*out = filled.address;
-	return CUDA_SUCCESS;
+	if (result == CUDA_SUCCESS)
+		*out = filled.address;
+	return result;
+}
+
+static bool can_be_freed(const struct allocation *found, CUdeviceptr address)
+{
+	return found && found->address == address && (found->kind == PLAIN || found->kind == MANAGED || found->kind == ASYNC);
 }
 
 CUresult memory_free(CUdeviceptr address)
 {
 	driver_lock();
 	struct allocation *found = memory_find(address);
-	bool freeable = found && found->address == address;
+	bool freeable = can_be_freed(found, address);
 	if (freeable)
-		discard(found);
+		memory_discard(found);
 	driver_unlock();
 	return freeable ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-}
-
-SIM_EXPORT CUresult cuMemAlloc_v2(CUdeviceptr *out, size_t bytes)
-{
-	NEED_CONTEXT(context);
-	return memory_allocate(context, bytes, PLAIN, out);
-}
-
-SIM_EXPORT CUresult cuMemAllocManaged(CUdeviceptr *out, size_t bytes, unsigned int flags)
-{
-	NEED_CONTEXT(context);
-	if (flags != CU_MEM_ATTACH_GLOBAL && flags != CU_MEM_ATTACH_HOST)
-		return CUDA_ERROR_INVALID_VALUE;
-	return memory_allocate(context, bytes, MANAGED, out);
-}
-
-SIM_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr *out, size_t *pitch, size_t width, size_t height,
-				       unsigned int element)
-{
-	NEED_CONTEXT(context);
-	if (!pitch || !width || !height || (element != 4 && element != 8 && element != 16))
-		return CUDA_ERROR_INVALID_VALUE;
-	size_t wide = round_up(width, ALIGNMENT);
-	if (wide < width || height > UINT64_MAX / 2 / wide)
-		return CUDA_ERROR_OUT_OF_MEMORY;
-	CUresult result = memory_allocate(context, wide * height, PLAIN, out);
-	if (result == CUDA_SUCCESS)
-		*pitch = wide;
-	return result;
-}
-
-/* Waits for all work of the context first, as the driver does. */
-SIM_EXPORT CUresult cuMemFree_v2(CUdeviceptr address)
-{
-	NEED_CONTEXT(context);
-	if (!address)
-		return CUDA_SUCCESS;
-	sim_sleep_until(context->tail_ns);
-	return memory_free(address);
-}
-
-SIM_EXPORT CUresult cuMemGetInfo_v2(size_t *free_bytes, size_t *total)
-{
-	NEED_CONTEXT(context);
-	if (free_bytes)
-		*free_bytes = sim_memory_free(&driver.machine, driver.card_of[context->device]);
-	if (total)
-		*total = device_card(context->device)->memory_bytes;
-	return CUDA_SUCCESS;
-}
-
-SIM_EXPORT CUresult cuMemGetAddressRange_v2(CUdeviceptr *base, size_t *bytes, CUdeviceptr address)
-{
-	NEED_CONTEXT(context);
-	(void)context;
-	driver_lock();
-	const struct allocation *found = memory_find(address);
-	if (found && base)
-		*base = found->address;
-	if (found && bytes)
-		*bytes = found->bytes;
-	driver_unlock();
-	return found ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
 }

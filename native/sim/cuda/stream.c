@@ -124,8 +124,10 @@ static CUresult synchronize(CUstream stream, bool per_thread)
 	CUcontext context;
 	uint64_t tail;
 	CUresult result = stream_tail(stream, per_thread, &context, &tail);
-	if (result == CUDA_SUCCESS)
+	if (result == CUDA_SUCCESS) {
 		sim_sleep_until(tail);
+		memory_synchronized(context);
+	}
 	return result;
 }
 
