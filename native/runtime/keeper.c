@@ -1,14 +1,15 @@
 /*
- * A thread that lives exactly as long as its process, so that its robust futex tells when that has ended. It is made by the kernel's
- * call and not by the C library: a library counts its threads, and a program whose main thread leaves by pthread_exit is over
- * when the last one that was counted ends. It takes no signal, needs no stack and no library, and runs only the few instructions
- * below: says to the kernel where its list of robust futexes is, wakes whoever waits for that, and sleeps.
+ * A thread that lives exactly as long as its process, so that its robust futex tells when that has ended. It is made
+ * by the kernel's call and not by the C library: a library counts its threads, and a program whose main thread leaves
+ * by pthread_exit is over when the last one that was counted ends. It takes no signal, needs no stack and no library,
+ * and runs only the few instructions below: says to the kernel where its list of robust futexes is, wakes whoever
+ * waits for that, and sleeps.
  *
- * The list lies in a page of shared memory: when the kernel kills a process for want of memory, it may take the pages of its
- * own before it looks at the list.
+ * The list lies in a page of shared memory: when the kernel kills a process for want of memory, it may take the pages
+ * of its own before it looks at the list.
  *
- * What remains: the process has a thread more, which keeps its credentials when others change theirs, and with which calls that want
- * a single thread (unshare of a user namespace) fail.
+ * What remains: the process has a thread more, which keeps its credentials when others change theirs, and with which
+ * calls that want a single thread (unshare of a user namespace) fail.
  */
 #include "keeper.h"
 
@@ -107,7 +108,8 @@ static long start(void *stack, struct robust_list_head *list, _Atomic uint32_t *
 		     "b 2b\n"
 		     "1:"
 		     : "+r"(answer)
-		     : "r"(top), "r"(parent), "r"(storage), "r"(child), "r"(number), [list] "r"(list), [ready] "r"(ready)
+		     : "r"(top), "r"(parent), "r"(storage), "r"(child), "r"(number), [list] "r"(list),
+		       [ready] "r"(ready)
 		     : "memory", "cc");
 	return answer;
 }

@@ -1,6 +1,6 @@
 /*
- * The ledger: what each slot holds of a device, and the sum that is compared with the limit. Both change as one, without a lock,
- * also when the process is killed between any two instructions.
+ * The ledger: what each slot holds of a device, and the sum that is compared with the limit. Both change as one,
+ * without a lock, also when the process is killed between any two instructions.
  *
  * The sum stands in 16 bytes that are exchanged as one: the bytes, and in `last` who changed them last, as slot and
  * number of the change within the slot. A change with the number n goes like this:
@@ -10,18 +10,21 @@
  *   exchange   sum and `last` become (sum + difference, slot and n), if they are still what was read; else again.
  *   settle     done = n.
  *
- * The exchange is the one moment at which a change takes effect, for the sum and for the slot. So the number of a slot's last
- * effective change is the greater of `done` and of what `last` names, if it names this slot: as long as `last` says n,
- * that is seen there; and nobody puts something else there without having noted n before. A change that is refused, or whose
- * process dies before the exchange, has left nothing but an announcement that nobody reads, and its number is used again.
- * Therefore the sum is at any moment what the slots hold together, and there is nothing to add up after a crash.
+ * The exchange is the one moment at which a change takes effect, for the sum and for the slot. So the number of a
+ * slot's last effective change is the greater of `done` and of what `last` names, if it names this slot: as long as
+ * `last` says n, that is seen there; and nobody puts something else there without having noted n before. A change
+ * that is refused, or whose process dies before the exchange, has left nothing but an announcement that nobody reads,
+ * and its number is used again. Therefore the sum is at any moment what the slots hold together, and there is nothing
+ * to add up after a crash.
  *
- * The numbers never return (2^48 of them last for 89 years at 100,000 changes a second), so an exchange cannot mistake an old
- * sum for the present one. Whoever sweeps a dead slot makes a change of that slot, and dies in it no differently.
+ * The numbers never return (2^48 of them last for 89 years at 100,000 changes a second), so an exchange cannot
+ * mistake an old sum for the present one. Whoever sweeps a dead slot makes a change of that slot, and dies in it no
+ * differently.
  *
- * One caller at a time changes a slot: threads of its process take turns, and a sweeper comes when the process is dead. The kernel
- * says so a moment before the last thread of a killed process has stopped. What such a thread still does is harmless:
- * it knows the number of its own last change, and when the slot has gone beyond that, it exchanges nothing any more.
+ * One caller at a time changes a slot: threads of its process take turns, and a sweeper comes when the process is
+ * dead. The kernel says so a moment before the last thread of a killed process has stopped. What such a thread still
+ * does is harmless: it knows the number of its own last change, and when the slot has gone beyond that, it exchanges
+ * nothing any more.
  */
 #include "ledger.h"
 
@@ -60,6 +63,8 @@ static struct reading look(struct hetero_ledger_sum *sum)
 	return seen;
 }
 
+/* ThreadSanitizer would do it under a lock of the process' own, which is nothing to other processes. */
+__attribute__((no_sanitize("thread")))
 static bool exchange(struct hetero_ledger_sum *sum, struct reading seen, uint64_t bytes, uint64_t last)
 {
 	both_halves before = (both_halves)seen.last << 64 | seen.bytes, after = (both_halves)last << 64 | bytes;

@@ -1,7 +1,8 @@
 /*
- * The limits that stand in a region, and who may change them. A region that `hetero run` or the node's agent made is obeyed.
- * One that the first process made from its environment belongs to the environment: a container that is started anew with another
- * limit gets it, as long as nobody lives who relies on the old one. The limits file wins over both.
+ * The limits that stand in a region, and who may change them. A region that `hetero run` or the node's agent made is
+ * obeyed. One that the first process made from its environment belongs to the environment: a container that is
+ * started anew with another limit gets it, as long as nobody lives who relies on the old one. The limits file wins
+ * over both.
  */
 #include "limits.h"
 
@@ -61,7 +62,7 @@ void hetero_limits_renew(struct hetero_region *region, const char *path, const s
 	if ((!wins && !(limits->said && from_environment)) || all_same(region, limits))
 		return;
 	if (!wins && anybody_lives(region)) {
-		hetero_log(HETERO_WARNING, "%s keeps its limits, since processes live in it; the environment says others",
+		hetero_log(HETERO_WARNING, "%s keeps its limits, since processes live in it; the environment has others",
 			   path);
 		return;
 	}

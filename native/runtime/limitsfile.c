@@ -1,7 +1,7 @@
 /*
- * The limits file: what the node's owner says about a slice, out of the program's reach. Lines of `key = value`, empty ones, and
- * comments that begin with #. Nothing in it is passed over: what cannot be read gives no memory, since whoever wrote it
- * meant to limit something.
+ * The limits file: what the node's owner says about a slice, out of the program's reach. Lines of `key = value`,
+ * empty ones, and comments that begin with #. Nothing in it is passed over: what cannot be read gives no memory,
+ * since whoever wrote it meant to limit something.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
- * The region's lock: a robust futex of our own, for joining, sweeping and changes of limits; no allocation takes it. While a
- * thread holds it, the kernel knows by the thread's list of robust futexes, and frees it when the thread dies. It needs no
- * preparation, fits any C library, and damage in a region's file cannot make it hang for ever.
+ * The region's lock: a robust futex of our own, for joining, sweeping and changes of limits; no allocation takes it.
+ * While a thread holds it, the kernel knows by the thread's list of robust futexes, and frees it when the thread
+ * dies. It needs no preparation, fits any C library, and damage in a region's file cannot make it hang for ever.
  */
 #include <errno.h>
 #include <limits.h>
@@ -12,8 +12,8 @@
 
 #include "slots.h"
 
-/* Nobody holds it for more than moments. Who waits as long as this is in a region that somebody has damaged, or beside a
- * process that was stopped at the wrong moment. */
+/* Nobody holds it for more than moments. Who waits as long as this is in a region that somebody has damaged, or
+ * beside a process that was stopped at the wrong moment. */
 #define WAIT_MS 50
 #ifndef HETERO_LOCK_WAITS
 #define HETERO_LOCK_WAITS 200

@@ -1,6 +1,6 @@
 /*
- * Asking for memory and giving it back: the limit holds for all processes of the slice together, and what the dead held is there
- * again before anybody is refused.
+ * Asking for memory and giving it back: the limit holds for all processes of the slice together, and what the dead
+ * held is there again before anybody is refused.
  */
 #include <pthread.h>
 #include <time.h>

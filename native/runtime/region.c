@@ -78,8 +78,8 @@ static void close_unlocked(int file)
 
 static void refuse_version(const char *path, uint32_t version)
 {
-	hetero_log(HETERO_ERROR, "%s is a region of version %u, this library reads version %u; remove it", path, version,
-		   HETERO_REGION_VERSION);
+	hetero_log(HETERO_ERROR, "%s is a region of version %u, this library reads version %u; remove it", path,
+		   version, HETERO_REGION_VERSION);
 }
 
 /* A file that is not as large as a region: one of another version, or somebody's. */
@@ -128,7 +128,8 @@ static bool unfinished(const struct hetero_region *region)
 {
 	if (atomic_load_explicit(&region->state, memory_order_acquire) == HETERO_REGION_READY)
 		return false;
-	return !region->magic || (region->magic == HETERO_REGION_MAGIC && region->layout_version <= HETERO_REGION_VERSION);
+	return !region->magic ||
+	       (region->magic == HETERO_REGION_MAGIC && region->layout_version <= HETERO_REGION_VERSION);
 }
 
 static bool sound(const struct hetero_region *region, const char *path)

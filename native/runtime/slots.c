@@ -1,6 +1,6 @@
 /*
- * Which processes of the slice live. Each takes a slot, and a thread of its own claims it for life: the kernel marks the claim when
- * the process ends, however it ends. No process id is compared, so namespaces and reuse do not matter.
+ * Which processes of the slice live. Each takes a slot, and a thread of its own claims it for life: the kernel marks
+ * the claim when the process ends, however it ends. No process id is compared, so namespaces and reuse do not matter.
  */
 #include "slots.h"
 
@@ -164,7 +164,8 @@ static void return_drawn(struct hetero_region_device *device, _Atomic int64_t *d
 static void return_held(struct hetero_region *region, unsigned slot, unsigned device)
 {
 	bool returned = false;
-	for (int tries = 8; !returned && tries; tries--) { /* the last thread of a killed process may just have been ahead */
+	/* The last thread of a killed process may just have been ahead. */
+	for (int tries = 8; !returned && tries; tries--) {
 		uint64_t number = hetero_ledger_number(region, slot, device);
 		returned = hetero_ledger_shrink(region, slot, device, UINT64_MAX, &number);
 	}

@@ -1,7 +1,7 @@
 /*
- * Death at every named point of the ledger's protocol: in reserving, in giving back, in joining, and in sweeping up after
- * another that is dead. Whatever the moment, the sum is what the slots hold together, before anybody has looked for the
- * dead as well as after, and a newcomer can have all the rest at once.
+ * Death at every named point of the ledger's protocol: in reserving, in giving back, in joining, and in sweeping up
+ * after another that is dead. Whatever the moment, the sum is what the slots hold together, before anybody has looked
+ * for the dead as well as after, and a newcomer can have all the rest at once.
  */
 #include <signal.h>
 #include <string.h>

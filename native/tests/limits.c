@@ -59,10 +59,12 @@ static void what_cannot_be_read_gives_no_memory(void)
 {
 	const char *const texts[] = {
 		"memory = 2x\n", "memory = -1\n", "memory =\n", "memory\n", "= 2g\n", "memory: 2g\n", "cores = 101\n",
-		"cores = 3.5\n", "memori = 2g\n", "memory_16 = 2g\n", "memory_ = 2g\n", "memory_01 = 2g\n", "memory_x = 1\n",
-		"memory_-1 = 1\n", "memory = 1g\nmemory = 2g\n", "uuid_0 = a\nuuid_0 = a\n", "uuid = GPU-1\n", "uuid_0 =\n",
+		"cores = 3.5\n", "memori = 2g\n", "memory_16 = 2g\n", "memory_ = 2g\n", "memory_01 = 2g\n",
+		"memory_x = 1\n", "memory_-1 = 1\n", "memory = 1g\nmemory = 2g\n", "uuid_0 = a\nuuid_0 = a\n",
+		"uuid = GPU-1\n", "uuid_0 =\n",
 		"policy = best\n", "priority = high\n", "priority = 3%\n", "oversubscribe = maybe\n", "region = here\n",
-		"slice = a\nslice = b\n", "memory = 2g # so much\n", "memory_99999999999999999999 = 1\n", "memory 0 = 1\n",
+		"slice = a\nslice = b\n", "memory = 2g # so much\n", "memory 0 = 1\n",
+		"memory_99999999999999999999 = 1\n",
 		"uuid_0 = 0123456789012345678901234567890123456789012345678901234567890123\n",
 	};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -175,8 +177,8 @@ static void a_lower_limit_takes_nothing_away_and_refuses_growth(struct hetero_re
 static void only_what_is_named_is_changed(struct hetero_region *region)
 {
 	struct hetero_region_device *device = &region->devices[3];
-	struct hetero_new_limits some = {.kinds = HETERO_LIMIT_CORES | HETERO_LIMIT_LENT, .cores = 40, .lent_percent = 5,
-					 .lent_until_ns = 9, .memory = 7, .priority = 7, .policy = 1};
+	struct hetero_new_limits some = {.kinds = HETERO_LIMIT_CORES | HETERO_LIMIT_LENT, .memory = 7, .cores = 40,
+					 .policy = 1, .priority = 7, .lent_percent = 5, .lent_until_ns = 9};
 	CHECK(hetero_limits_change(region, 3, &some));
 	CHECK(atomic_load(&device->core_limit) == 40 && atomic_load(&device->lent_percent) == 5);
 	CHECK(atomic_load(&device->lent_until_ns) == 9 && atomic_load(&device->memory_limit) == 0);

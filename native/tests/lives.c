@@ -11,7 +11,11 @@
 #include "testhelper.h"
 
 #define LIMIT 4096u
+#ifdef HETERO_SANITIZED
+#define MANY 40 /* each takes many times the memory */
+#else
 #define MANY 1000
+#endif
 
 static char path[64];
 static int told[2]; /* from children to the test */
@@ -116,6 +120,10 @@ static void *end_later(void *unused)
 /* The C library ends a process when the last thread that it knows of ends. */
 static void a_process_whose_threads_have_all_ended_is_over(void)
 {
+#ifdef __SANITIZE_THREAD__
+	puts("left out: ThreadSanitizer has a thread of its own, for which the process lives on");
+	return;
+#endif
 	struct hetero_region *region = new_region();
 	pid_t child = fork();
 	if (child == 0) {

@@ -98,7 +98,10 @@ static void a_full_slice_gives_no_memory_until_somebody_dies(struct hetero_regio
 static int takes_the_dead_ones_slot(struct hetero_region *region)
 {
 	const struct hetero_region_slot *slot = hetero_slot_join(region);
-	return slot && atomic_load(&slot->busy_ns[0]) == 0 && hetero_ledger_held(region, (unsigned)(slot - region->slots), 0) == 0 ? 0 : 1;
+	if (!slot)
+		return 1;
+	uint64_t held = hetero_ledger_held(region, (unsigned)(slot - region->slots), 0);
+	return atomic_load(&slot->busy_ns[0]) == 0 && held == 0 ? 0 : 1;
 }
 
 static void a_slot_that_is_taken_again_starts_from_nothing(struct hetero_region *region)

@@ -22,8 +22,8 @@
 
 enum hetero_region_state { HETERO_REGION_CREATING = 0, HETERO_REGION_READY = 1 };
 enum hetero_region_flags {
-	HETERO_REGION_FROM_ENVIRONMENT = 2u, /* the limits are those of the first process' environment: when nobody lives
-					      * any more, the next one's take their place */
+	HETERO_REGION_FROM_ENVIRONMENT = 2u, /* the limits are those of the first process' environment: when nobody
+					      * lives any more, the next one's take their place */
 };
 enum hetero_slot_state { HETERO_SLOT_FREE = 0, HETERO_SLOT_TAKEN = 1 };
 enum hetero_device_flags { HETERO_DEVICE_OVERSUBSCRIBE = 1u }; /* memory beyond the card's goes to the host */
@@ -33,8 +33,9 @@ enum hetero_policy {
 };
 
 /*
- * A thread's claim to something, as the kernel's robust futexes have it: the thread's id, and two flags. The kernel sets one of
- * them when the thread ends, however it ends. All zero is free; no C library's own types stand in a region.
+ * A thread's claim to something, as the kernel's robust futexes have it: the thread's id, and two flags. The kernel
+ * sets one of them when the thread ends, however it ends. All zero is free; no C library's own types stand in a
+ * region.
  */
 struct hetero_claim {
 	_Atomic uint32_t word; /* see linux/futex.h: FUTEX_TID_MASK, FUTEX_OWNER_DIED, FUTEX_WAITERS */
@@ -42,8 +43,8 @@ struct hetero_claim {
 };
 
 /*
- * Bytes of a device that the slice holds, and who changed them last: 16 bytes that are exchanged as one. How the two keep
- * the sum right when a process dies at any instruction is told in runtime/ledger.c.
+ * Bytes of a device that the slice holds, and who changed them last: 16 bytes that are exchanged as one. How the two
+ * keep the sum right when a process dies at any instruction is told in runtime/ledger.c.
  */
 struct hetero_ledger_sum {
 	_Alignas(16) _Atomic uint64_t bytes;
@@ -53,7 +54,7 @@ struct hetero_ledger_sum {
 /* What one process holds of a device: bytes after its last change and after the one before or to come. */
 struct hetero_ledger_entry {
 	uint8_t space0[16];
-	_Atomic uint64_t after[2]; /* bytes held after the change n, once it has taken effect, at n % 2; n counts from 1 on */
+	_Atomic uint64_t after[2]; /* bytes held after the change n, once it has taken effect, at n % 2; n begins with 1 */
 	_Atomic uint64_t done;     /* the highest n that has certainly taken effect; see also hetero_ledger_sum.last */
 	uint8_t space1[24];
 };
@@ -78,7 +79,7 @@ struct hetero_region_device {
 	_Atomic uint64_t throttled_ns;    /* time that programs were held back */
 	_Atomic uint64_t launches;
 	_Atomic uint64_t unmeasured;      /* launches let through although their time could not be measured */
-	_Atomic uint64_t wanted_ns;       /* CLOCK_MONOTONIC of the last launch that was held back or ran: the slice is not idle */
+	_Atomic uint64_t wanted_ns;       /* CLOCK_MONOTONIC of the last launch, held back or not: the slice is not idle */
 	uint8_t space3[24];
 	_Atomic uint64_t lent_until_ns;   /* offset 384: CLOCK_MONOTONIC until which lent_percent holds */
 	_Atomic uint32_t lent_percent;    /* on top of core_limit, by whoever sees all slices of the device */
@@ -96,7 +97,7 @@ struct hetero_region_slot {
 	uint8_t space0[12];
 	struct hetero_ledger_entry memory[HETERO_DEVICES]; /* offset 128 */
 	_Atomic uint64_t busy_ns[HETERO_DEVICES];          /* offset 1152 */
-	_Atomic int64_t drawn_ns[HETERO_DEVICES];          /* drawn from budget_ns and not used yet; goes back at death */
+	_Atomic int64_t drawn_ns[HETERO_DEVICES];          /* drawn from budget_ns, not used yet; goes back at death */
 	_Atomic uint64_t launches[HETERO_DEVICES];
 	uint8_t space1[512];
 };
@@ -115,7 +116,7 @@ struct hetero_region {
 	_Atomic uint32_t slots_used;      /* no slot from here on was ever taken */
 	uint8_t space0[8];
 	char slice_id[64];
-	struct hetero_claim lock;         /* offset 128: guards the taking and freeing of slots, and changes of limits */
+	struct hetero_claim lock;         /* offset 128: for the taking and freeing of slots, and changes of limits */
 	uint8_t space1[3904];
 	struct hetero_region_device devices[HETERO_DEVICES];
 	struct hetero_region_slot slots[HETERO_SLOTS];

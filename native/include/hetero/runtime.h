@@ -44,14 +44,14 @@ struct hetero_limits {
 };
 
 /*
- * What this process is to keep to: the limits file /etc/hetero/limits where there is one, else the environment. Malformed values
- * are reported in one line each.
+ * What this process is to keep to: the limits file /etc/hetero/limits where there is one, else the environment.
+ * Malformed values are reported in one line each.
  */
 void hetero_options_read(const struct hetero_option_names *names, struct hetero_limits *limits);
 
 /*
- * The limits file at `path`, which must be a regular file of `owner` that neither group nor others may write. False when there is
- * none; one that is refused is `malformed`, with a line in the log.
+ * The limits file at `path`, which must be a regular file of `owner` that neither group nor others may write. False
+ * when there is none; one that is refused is `malformed`, with a line in the log.
  */
 bool hetero_limits_read(const char *path, uint32_t owner, struct hetero_limits *limits);
 
@@ -94,8 +94,8 @@ void hetero_log(enum hetero_log_level level, const char *format, ...) __attribut
 struct hetero_region *hetero_region_open(const char *path, const struct hetero_limits *limits);
 
 /*
- * The region's lock. It frees itself when its holder dies, and what that left half done is done by the next sweep. False,
- * after 10 s and with a line in the log, when it cannot be had.
+ * The region's lock. It frees itself when its holder dies, and what that left half done is done by the next sweep.
+ * False, after 10 s and with a line in the log, when it cannot be had.
  */
 bool hetero_region_lock(struct hetero_region *region);
 void hetero_region_unlock(struct hetero_region *region);
