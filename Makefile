@@ -21,6 +21,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
 TOY     := tests/plugins/hetero-toy
+SANITIZED := build/sanitize-address build/sanitize-thread
 NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
 PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
 
@@ -36,8 +37,8 @@ portable: build/portable/stamp ## build libvgpu.so for glibc 2.17 and newer, x86
 test: build portable ## run the tests (no GPU, no cluster, no root)
 	@$(BIN)/python -m pytest -n auto -q
 
-test-native: build ## run the C tests of the native runtime and the simulated drivers
-	@$(BIN)/ctest --test-dir build/native --output-on-failure
+test-native: build $(SANITIZED:=/stamp) ## run the C tests of the native runtime, with sanitizers too, and of the simulated drivers
+	@for made in build/native $(SANITIZED); do $(BIN)/ctest --test-dir $$made --output-on-failure -j2; done
 
 test-gpu: build ## tests and figures on a real card, with a page in docs/measurements; skipped where there is none
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/build/native/bin:$$PATH" $(BIN)/python -m tests.gpu
@@ -108,4 +109,11 @@ build/portable/stamp: $(NATIVE) $(STAMP)/dependencies
 	        -Wno-unused-cli >build/portable/$$arch.log && \
 	    $(CMAKE) --build build/portable/$$arch --target $(PORTABLE) -- --quiet || exit 1; \
 	done
+	@touch $@
+
+build/sanitize-%/stamp: $(NATIVE) $(STAMP)/dependencies
+	@echo "building the native runtime's tests with -fsanitize=$*"
+	@mkdir -p $(@D)
+	@export PATH="$(CURDIR)/$(BIN):$$PATH"; cmake -S native -B $(@D) -G Ninja -DHETERO_SANITIZE=$* >$(@D)/log \
+	    && cmake --build $(@D) >>$(@D)/log || { cat $(@D)/log; exit 1; }
 	@touch $@
