@@ -111,7 +111,10 @@ typedef struct {
 		CUDA_MEMCPY_NODE_PARAMS memcpy;
 		CUDA_MEMSET_NODE_PARAMS_v2 memset;
 		CUDA_HOST_NODE_PARAMS_v1 host;
-		CUgraph graph;       /* of a child graph, which is cloned */
+		struct {
+			CUgraph graph;
+			int ownership; /* 0: cloned; 1, since CUDA 12.8: the parent takes it, with its memory nodes */
+		} child;
 		CUevent event;       /* to record or to wait for */
 		CUDA_MEM_ALLOC_NODE_PARAMS_v1 alloc;
 		CUdeviceptr free;

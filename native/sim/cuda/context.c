@@ -2,6 +2,7 @@
  * Contexts: the primary one of each device with its count of users, contexts
  * made by hand, and the stack of current contexts that each thread has.
  */
+#include "capture.h"
 #include "driver.h"
 
 #include <stdlib.h>
@@ -53,6 +54,7 @@ static void close_context(CUcontext context)
 	while (*link != context)
 		link = &(*link)->next;
 	*link = context->next;
+	graph_memory_forget_context(context);
 	memory_forget_context(context);
 	streams_forget_context(context);
 	modules_forget_context(context);
@@ -301,6 +303,7 @@ SIM_EXPORT CUresult cuCtxGetApiVersion(CUcontext context, unsigned int *version)
 SIM_EXPORT CUresult cuCtxSynchronize(void)
 {
 	NEED_CONTEXT(context);
+	NEED_NO_CAPTURE();
 	sim_sleep_until(context->tail_ns);
 	memory_synchronized(context);
 	return CUDA_SUCCESS;

@@ -1,5 +1,6 @@
 /* cuInit, the visible devices, the objects behind handles. */
 #include "driver.h"
+#include "graph.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,8 @@ void driver_unlock(void)
 }
 
 /* All objects have the size of the largest, so that any freed one serves any kind. */
-#define OBJECT_SIZE sizeof(union { struct CUctx_st c; struct CUstream_st s; struct CUevent_st e; struct CUfunc_st f; struct CUmod_st m; })
+#define OBJECT_SIZE sizeof(union { struct CUctx_st c; struct CUstream_st s; struct CUevent_st e; struct CUfunc_st f; struct CUmod_st m; \
+				  struct CUgraph_st g; struct CUgraphNode_st n; struct CUgraphExec_st x; })
 
 void *object_new(enum kind kind, size_t size)
 {

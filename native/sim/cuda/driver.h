@@ -15,7 +15,8 @@
 #define SIM_EXPORT __attribute__((visibility("default")))
 
 enum kind { CONTEXT = 0x43545853, STREAM = 0x5354524d, EVENT = 0x45564e54, MODULE = 0x4d4f4455, FUNCTION = 0x46554e43,
-	    POOL = 0x504f4f4c, ARRAY = 0x41525259 };
+	    POOL = 0x504f4f4c, ARRAY = 0x41525259, GRAPH = 0x47525048, GRAPH_NODE = 0x474e4f44,
+	    GRAPH_EXEC = 0x47455845 };
 
 /*
  * First member of all that a handle points to.  Objects are never returned to
@@ -127,6 +128,16 @@ CUresult ready_device(CUdevice device);
 void memory_forget_context(CUcontext context);
 void modules_forget_context(CUcontext context);
 void streams_forget_context(CUcontext context);
+void graph_memory_forget_context(CUcontext context);
+
+/* Memory that a graph's allocation node made and that outlives its launch: false when the address is none of it. */
+bool graph_memory_free(CUdeviceptr address);
+bool graph_memory_covers(CUdeviceptr address, size_t bytes); /* with the driver's lock held */
+
+/* How long a kernel takes with these parameters; what is wrong with them otherwise. */
+CUresult kernel_duration(const CUDA_KERNEL_NODE_PARAMS_v2 *kernel, uint64_t *ns);
+/* Of how many of its arguments (64 bits each) its time depends. */
+unsigned kernel_argument_count(CUfunction function);
 
 /* The host has waited for the card: what pools need no more goes back. */
 void memory_synchronized(CUcontext context);

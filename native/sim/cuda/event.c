@@ -1,4 +1,5 @@
 /* Events: the time at which what was queued before them ends. */
+#include "capture.h"
 #include "driver.h"
 
 SIM_EXPORT CUresult cuEventCreate(CUevent *out, unsigned int flags)
@@ -22,6 +23,7 @@ SIM_EXPORT CUresult cuEventDestroy_v2(CUevent event)
 	NEED_INIT();
 	if (!object_is(event, EVENT))
 		return CUDA_ERROR_INVALID_HANDLE;
+	capture_forget_event(event);
 	driver_lock();
 	object_end(event);
 	driver_unlock();
@@ -33,7 +35,7 @@ SIM_EXPORT CUresult cuEventDestroy(CUevent event)
 	return cuEventDestroy_v2(event);
 }
 
-static CUresult record(CUevent event, CUstream stream, bool per_thread)
+static CUresult record(CUevent event, CUstream stream, unsigned flags, bool per_thread)
 {
 	CUcontext context;
 	uint64_t tail, now = sim_now();
@@ -42,6 +44,8 @@ static CUresult record(CUevent event, CUstream stream, bool per_thread)
 		return result;
 	if (!object_is(event, EVENT) || event->context != context)
 		return CUDA_ERROR_INVALID_HANDLE;
+	if (capture_record(event, stream, per_thread, flags, &result))
+		return result;
 	driver_lock();
 	event->at_ns = tail > now ? tail : now;
 	event->recorded = true;
@@ -51,24 +55,22 @@ static CUresult record(CUevent event, CUstream stream, bool per_thread)
 
 SIM_EXPORT CUresult cuEventRecord(CUevent event, CUstream stream)
 {
-	return record(event, stream, false);
+	return record(event, stream, 0, false);
 }
 
 SIM_EXPORT CUresult cuEventRecord_ptsz(CUevent event, CUstream stream)
 {
-	return record(event, stream, true);
+	return record(event, stream, 0, true);
 }
 
 SIM_EXPORT CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned int flags)
 {
-	(void)flags;
-	return record(event, stream, false);
+	return record(event, stream, flags, false);
 }
 
 SIM_EXPORT CUresult cuEventRecordWithFlags_ptsz(CUevent event, CUstream stream, unsigned int flags)
 {
-	(void)flags;
-	return record(event, stream, true);
+	return record(event, stream, flags, true);
 }
 
 /* An event that was never recorded is complete. */
@@ -77,6 +79,9 @@ SIM_EXPORT CUresult cuEventQuery(CUevent event)
 	NEED_INIT();
 	if (!object_is(event, EVENT))
 		return CUDA_ERROR_INVALID_HANDLE;
+	CUresult result = capture_event_asked(event);
+	if (result != CUDA_SUCCESS)
+		return result;
 	return event->recorded && event->at_ns > sim_now() ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS;
 }
 
@@ -85,6 +90,9 @@ SIM_EXPORT CUresult cuEventSynchronize(CUevent event)
 	NEED_INIT();
 	if (!object_is(event, EVENT))
 		return CUDA_ERROR_INVALID_HANDLE;
+	CUresult result = capture_event_asked(event);
+	if (result != CUDA_SUCCESS)
+		return result;
 	if (event->recorded)
 		sim_sleep_until(event->at_ns);
 	return CUDA_SUCCESS;

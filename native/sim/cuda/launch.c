@@ -3,6 +3,7 @@
  * takes its first parameter (iterations, 64 bits) times the card's time of an
  * iteration, any other takes 10 microseconds.
  */
+#include "capture.h"
 #include "driver.h"
 
 #include <stdio.h>
@@ -175,13 +176,31 @@ static bool valid_shape(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsi
 	       by <= 1024 && bz <= 64 && bx * by * bz <= 1024;
 }
 
+CUresult kernel_duration(const CUDA_KERNEL_NODE_PARAMS_v2 *kernel, uint64_t *ns)
+{
+	if (!object_is(kernel->func, FUNCTION))
+		return CUDA_ERROR_INVALID_HANDLE;
+	if (!valid_shape(kernel->gridDimX, kernel->gridDimY, kernel->gridDimZ, kernel->blockDimX, kernel->blockDimY,
+			 kernel->blockDimZ))
+		return CUDA_ERROR_INVALID_VALUE;
+	return duration(kernel->func, kernel->kernelParams, kernel->extra, ns);
+}
+
+unsigned kernel_argument_count(CUfunction function)
+{
+	return function->works ? 1 : 0;
+}
+
 SIM_EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned int gx, unsigned int gy, unsigned int gz,
 				   unsigned int bx, unsigned int by, unsigned int bz, unsigned int shared,
 				   CUstream stream, void **parameters, void **extra)
 {
-	(void)shared;
+	const CUDA_KERNEL_NODE_PARAMS_v2 kernel = {function, gx, gy, gz, bx, by, bz, shared, parameters, extra, NULL, NULL};
+	CUresult result;
 	if (!valid_shape(gx, gy, gz, bx, by, bz))
 		return CUDA_ERROR_INVALID_VALUE;
+	if (capture_kernel(&kernel, stream, false, &result))
+		return result;
 	return launch(function, stream, false, parameters, extra);
 }
 
@@ -189,9 +208,12 @@ SIM_EXPORT CUresult cuLaunchKernel_ptsz(CUfunction function, unsigned int gx, un
 					unsigned int bx, unsigned int by, unsigned int bz, unsigned int shared,
 					CUstream stream, void **parameters, void **extra)
 {
-	(void)shared;
+	const CUDA_KERNEL_NODE_PARAMS_v2 kernel = {function, gx, gy, gz, bx, by, bz, shared, parameters, extra, NULL, NULL};
+	CUresult result;
 	if (!valid_shape(gx, gy, gz, bx, by, bz))
 		return CUDA_ERROR_INVALID_VALUE;
+	if (capture_kernel(&kernel, stream, true, &result))
+		return result;
 	return launch(function, stream, true, parameters, extra);
 }
 

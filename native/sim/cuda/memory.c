@@ -39,7 +39,7 @@ bool memory_covers(CUdeviceptr address, size_t bytes)
 {
 	driver_lock();
 	const struct allocation *found = memory_find(address);
-	bool covers = found && bytes <= found->bytes - (address - found->address);
+	bool covers = found ? bytes <= found->bytes - (address - found->address) : graph_memory_covers(address, bytes);
 	driver_unlock();
 	return covers;
 }
@@ -267,6 +267,8 @@ static bool can_be_freed(const struct allocation *found, CUdeviceptr address)
 
 CUresult memory_free(CUdeviceptr address)
 {
+	if (graph_memory_free(address))
+		return CUDA_SUCCESS;
 	driver_lock();
 	struct allocation *found = memory_find(address);
 	bool freeable = can_be_freed(found, address);

@@ -1,4 +1,5 @@
 /* Stream-ordered allocation and the calls on pools. The device is the stream's, whatever context is current. */
+#include "capture.h"
 #include "pool.h"
 
 static CUresult allocate(CUdeviceptr *out, size_t bytes, CUmemoryPool pool, bool given, CUstream stream, bool per_thread)
@@ -6,7 +7,8 @@ static CUresult allocate(CUdeviceptr *out, size_t bytes, CUmemoryPool pool, bool
 	CUcontext context;
 	uint64_t tail;
 	CUresult result = stream_tail(stream, per_thread, &context, &tail);
-	if (result != CUDA_SUCCESS)
+	if (result != CUDA_SUCCESS ||
+	    (out && bytes && capture_allocate(out, bytes, stream, per_thread, &result)))
 		return result;
 	driver_lock();
 	result = pool_allocate(context, given ? pool : pool_current(context->device), bytes, out);
@@ -19,6 +21,8 @@ static CUresult release(CUdeviceptr address, CUstream stream, bool per_thread)
 	CUcontext context;
 	uint64_t tail;
 	CUresult result = stream_tail(stream, per_thread, &context, &tail);
+	if (capture_free(address, stream, per_thread, &result))
+		return result;
 	return result == CUDA_SUCCESS ? memory_free(address) : result;
 }
 

@@ -1,15 +1,18 @@
 /* The calls for plain, managed and pitched memory, and what they say about it. */
+#include "capture.h"
 #include "memory.h"
 
 SIM_EXPORT CUresult cuMemAlloc_v2(CUdeviceptr *out, size_t bytes)
 {
 	NEED_CONTEXT(context);
+	NEED_NO_CAPTURE();
 	return memory_allocate(context, bytes, PLAIN, out);
 }
 
 SIM_EXPORT CUresult cuMemAllocManaged(CUdeviceptr *out, size_t bytes, unsigned int flags)
 {
 	NEED_CONTEXT(context);
+	NEED_NO_CAPTURE();
 	if (flags != CU_MEM_ATTACH_GLOBAL && flags != CU_MEM_ATTACH_HOST)
 		return CUDA_ERROR_INVALID_VALUE;
 	return memory_allocate(context, bytes, MANAGED, out);
@@ -19,6 +22,7 @@ SIM_EXPORT CUresult cuMemAllocPitch_v2(CUdeviceptr *out, size_t *pitch, size_t w
 				       unsigned int element)
 {
 	NEED_CONTEXT(context);
+	NEED_NO_CAPTURE();
 	if (!pitch || !width || !height || (element != 4 && element != 8 && element != 16))
 		return CUDA_ERROR_INVALID_VALUE;
 	size_t wide = round_up(width, PLACE);
@@ -36,6 +40,7 @@ SIM_EXPORT CUresult cuMemFree_v2(CUdeviceptr address)
 	NEED_CONTEXT(context);
 	if (!address)
 		return CUDA_SUCCESS;
+	NEED_NO_CAPTURE();
 	sim_sleep_until(context->tail_ns);
 	return memory_free(address);
 }

@@ -2,6 +2,7 @@
  * Streams.  The card runs one thing at a time in the order in which it was
  * queued, so a stream is no more than the time when its last work ends.
  */
+#include "capture.h"
 #include "driver.h"
 
 /* Handles with a meaning of their own, from the driver API's header. */
@@ -104,6 +105,7 @@ SIM_EXPORT CUresult cuStreamDestroy_v2(CUstream stream)
 	NEED_INIT();
 	if (stream == LEGACY || stream == PER_THREAD || !object_is(stream, STREAM))
 		return CUDA_ERROR_INVALID_HANDLE;
+	capture_forget_stream(stream);
 	driver_lock();
 	CUstream *link = &stream->context->streams;
 	while (*link != stream)
@@ -119,11 +121,20 @@ SIM_EXPORT CUresult cuStreamDestroy(CUstream stream)
 	return cuStreamDestroy_v2(stream);
 }
 
+/* Where a capture allows that a stream is asked or waited for. */
+static CUresult outside_captures(CUstream stream, bool per_thread, CUcontext *context, uint64_t *tail)
+{
+	CUresult result = stream_tail(stream, per_thread, context, tail);
+	if (result == CUDA_SUCCESS)
+		result = capture_refuses(stream, per_thread);
+	return result == CUDA_SUCCESS ? capture_forbids() : result;
+}
+
 static CUresult synchronize(CUstream stream, bool per_thread)
 {
 	CUcontext context;
 	uint64_t tail;
-	CUresult result = stream_tail(stream, per_thread, &context, &tail);
+	CUresult result = outside_captures(stream, per_thread, &context, &tail);
 	if (result == CUDA_SUCCESS) {
 		sim_sleep_until(tail);
 		memory_synchronized(context);
@@ -135,16 +146,16 @@ static CUresult query(CUstream stream, bool per_thread)
 {
 	CUcontext context;
 	uint64_t tail;
-	CUresult result = stream_tail(stream, per_thread, &context, &tail);
+	CUresult result = outside_captures(stream, per_thread, &context, &tail);
 	return result == CUDA_SUCCESS && tail > sim_now() ? CUDA_ERROR_NOT_READY : result;
 }
 
-static CUresult wait_event(CUstream stream, CUevent event, bool per_thread)
+static CUresult wait_event(CUstream stream, CUevent event, unsigned flags, bool per_thread)
 {
 	CUcontext context;
 	uint64_t tail;
 	CUresult result = stream_tail(stream, per_thread, &context, &tail);
-	if (result != CUDA_SUCCESS)
+	if (result != CUDA_SUCCESS || capture_wait(stream, event, per_thread, flags, &result))
 		return result;
 	if (!object_is(event, EVENT))
 		return CUDA_ERROR_INVALID_HANDLE;
@@ -175,14 +186,12 @@ SIM_EXPORT CUresult cuStreamQuery_ptsz(CUstream stream)
 
 SIM_EXPORT CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags)
 {
-	(void)flags;
-	return wait_event(stream, event, false);
+	return wait_event(stream, event, flags, false);
 }
 
 SIM_EXPORT CUresult cuStreamWaitEvent_ptsz(CUstream stream, CUevent event, unsigned int flags)
 {
-	(void)flags;
-	return wait_event(stream, event, true);
+	return wait_event(stream, event, flags, true);
 }
 
 static CUresult get_context(CUstream stream, bool per_thread, CUcontext *out)
@@ -199,37 +208,4 @@ SIM_EXPORT CUresult cuStreamGetCtx(CUstream stream, CUcontext *context)
 SIM_EXPORT CUresult cuStreamGetCtx_ptsz(CUstream stream, CUcontext *context)
 {
 	return get_context(stream, true, context);
-}
-
-/* Nothing is ever captured here: graphs are not simulated. */
-static CUresult is_capturing(CUstream stream, bool per_thread, CUstreamCaptureStatus *status)
-{
-	CUcontext context;
-	uint64_t tail;
-	CUresult result = status ? stream_tail(stream, per_thread, &context, &tail) : CUDA_ERROR_INVALID_VALUE;
-	if (result == CUDA_SUCCESS)
-		*status = CU_STREAM_CAPTURE_STATUS_NONE;
-	return result;
-}
-
-SIM_EXPORT CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus *status)
-{
-	return is_capturing(stream, false, status);
-}
-
-SIM_EXPORT CUresult cuStreamIsCapturing_ptsz(CUstream stream, CUstreamCaptureStatus *status)
-{
-	return is_capturing(stream, true, status);
-}
-
-/* Each thread has a mode, global at first. */
-SIM_EXPORT CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)
-{
-	static _Thread_local CUstreamCaptureMode current = CU_STREAM_CAPTURE_MODE_GLOBAL;
-	if (!mode || (unsigned)*mode > CU_STREAM_CAPTURE_MODE_RELAXED)
-		return CUDA_ERROR_INVALID_VALUE;
-	CUstreamCaptureMode before = current;
-	current = *mode;
-	*mode = before;
-	return CUDA_SUCCESS;
 }
