@@ -62,20 +62,29 @@ static bool doze(struct hetero_claim *lock)
 	       errno != ETIMEDOUT;
 }
 
+/* Who has waited leaves the flag standing, since others may be waiting still. */
+static bool claim_in_time(struct hetero_claim *lock, uint32_t thread, int waits)
+{
+	for (uint32_t flag = 0; !claim(lock, thread | flag); flag = FUTEX_WAITERS)
+		if (!waits || (!doze(lock) && !--waits))
+			return false;
+	return true;
+}
+
 bool hetero_region_lock(struct hetero_region *region)
 {
-	uint32_t thread = (uint32_t)syscall(SYS_gettid);
-	int kept = errno, waits = HETERO_LOCK_WAITS;
+	static _Atomic bool in_vain; /* once waited for to no end, it is not waited for again */
+	bool before = atomic_load_explicit(&in_vain, memory_order_relaxed);
+	int kept = errno;
 	announce(&region->lock.word);
-	/* Who has waited leaves the flag standing, since others may be waiting still. */
-	for (uint32_t flag = 0; !claim(&region->lock, thread | flag); flag = FUTEX_WAITERS)
-		if (!doze(&region->lock) && !--waits)
-			break;
+	bool claimed = claim_in_time(&region->lock, (uint32_t)syscall(SYS_gettid), before ? 0 : HETERO_LOCK_WAITS);
 	errno = kept;
-	if (waits)
+	atomic_store_explicit(&in_vain, !claimed, memory_order_relaxed);
+	if (claimed)
 		return true;
 	announce(NULL);
-	hetero_log(HETERO_ERROR, "the slice's lock is not given back; no memory is given; remove the region's file");
+	if (!before)
+		hetero_log(HETERO_ERROR, "the slice's lock is not given back; no memory is given; remove its region");
 	return false;
 }
 

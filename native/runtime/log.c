@@ -13,6 +13,14 @@ void hetero_log_set_level(int level)
 	level_shown = level;
 }
 
+/* What people write is shown as far as it stays in its line. */
+static void make_one_line(char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
+}
+
 /* One write of one line, so that lines of several processes do not mix. */
 void hetero_log(enum hetero_log_level level, const char *format, ...)
 {
@@ -26,6 +34,7 @@ void hetero_log(enum hetero_log_level level, const char *format, ...)
 	va_end(arguments);
 	if (written > 0)
 		used += (size_t)written < sizeof line - used - 1 ? (size_t)written : sizeof line - used - 2;
+	make_one_line(line, used);
 	line[used++] = '\n';
 	if (write(STDERR_FILENO, line, used) < 0)
 		return; /* nobody to tell */

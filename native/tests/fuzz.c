@@ -12,7 +12,7 @@
 #include "testhelper.h"
 
 #define REGIONS 150
-#define FILES 6000
+#define FILES 4000
 #define SECONDS 60 /* after which a child is taken to hang */
 
 static char path[64], file[64];
@@ -96,7 +96,8 @@ static void damaged_regions_are_refused_or_used(void)
 {
 	unsigned used = 0, refused = 0;
 	for (int i = 0; i < REGIONS; i++) {
-		int status = -1, made = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+		unlink(path);
+		int status = -1, made = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
 		CHECK(made >= 0);
 		write_region(made, (unsigned)i % 3);
 		pid_t child = fork();
@@ -198,7 +199,8 @@ static void limits_files_that_say_anything(void)
 	unsigned taken = 0, malformed = 0;
 	for (int i = 0; i < FILES; i++) {
 		size_t size = random_below(4) ? fill_lines(text, sizeof text) : fill(text, sizeof text);
-		int made = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		unlink(file); /* a new file each time: some file systems write one that was cut at once */
+		int made = open(file, O_WRONLY | O_CREAT | O_EXCL, 0600);
 		CHECK(made >= 0 && write(made, text, size) == (ssize_t)size);
 		close(made);
 		CHECK(hetero_limits_read(file, geteuid(), &limits) && in_range(&limits));
@@ -212,14 +214,13 @@ static void variables_that_say_anything(void)
 {
 	static struct hetero_limits limits;
 	const struct hetero_option_names names = {"F_A", "F_B", "F_C", "F_D", "F_E", "F_F", "F_G", "F_H"};
-	const char *const set[] = {"F_A", "F_A_3", "F_B", "F_B_0", "F_C", "F_D", "F_E", "F_F", "F_G", "F_H"};
+	const char *const set[] = {"F_A", "F_A_3", "F_B", "F_B_0", "F_C", "F_D", "F_E", "F_F", "F_G"};
 	char text[512];
 	for (int i = 0; i < FILES; i++) {
 		const char *name = set[random_below(sizeof set / sizeof *set)];
 		fill(text, sizeof text);
 		setenv(name, text, 1);
 		hetero_options_read(&names, &limits);
-		hetero_log_set_level(0);
 		CHECK(in_range(&limits));
 	}
 }

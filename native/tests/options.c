@@ -1,5 +1,6 @@
 /* Sizes and percentages: what is read, and that nothing malformed is. */
 #include <string.h>
+#include <unistd.h>
 
 #include "hetero/runtime.h"
 #include "testhelper.h"
@@ -143,6 +144,26 @@ static void a_region_whose_path_is_too_long_gives_no_memory(void)
 	unsetenv("T_REGION");
 }
 
+static void a_complaint_is_one_line_whatever_was_written(void)
+{
+	struct hetero_limits limits;
+	char said[4096] = "";
+	int ends[2], shown = dup(STDERR_FILENO);
+	CHECK(shown >= 0 && pipe(ends) == 0 && dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+	setenv("T_LOG", "1", 1);
+	setenv("T_MEMORY", "2g\nhetero: all is well\r\x1b[2J", 1);
+	hetero_options_read(&names, &limits);
+	dup2(shown, STDERR_FILENO);
+	close(ends[1]);
+	CHECK(read(ends[0], said, sizeof said - 1) > 0);
+	CHECK(strcmp(said, "hetero: T_MEMORY='2g?hetero: all is well??[2J' is not a size such as 512m or 2g; "
+			   "no memory is given until it is\n") == 0);
+	close(ends[0]);
+	close(shown);
+	setenv("T_LOG", "0", 1);
+	setenv("T_MEMORY", "1g", 1);
+}
+
 static void no_limit_is_no_slice(void)
 {
 	struct hetero_limits limits;
@@ -164,6 +185,7 @@ int main(void)
 	what_is_malformed_beside_memory_is_as_if_unsaid();
 	compute_is_limited_unless_that_is_disabled();
 	a_region_whose_path_is_too_long_gives_no_memory();
+	a_complaint_is_one_line_whatever_was_written();
 	no_limit_is_no_slice();
 	return TEST_RESULT();
 }
