@@ -140,15 +140,15 @@ def wrappers(libraries: dict[str, list[Row]]) -> str:
     firsts = "".join(f"\t.{row.symbol} = first_{row.symbol},\n" for row in rows)
     return "".join(
         [
-            f"struct dispatch {{\n{fields}}};\n\nstatic struct dispatch dispatch;\n\n",
-            *map(_wrapper, rows),
-            f"static struct dispatch dispatch = {{\n{firsts}}};\n\n",
+            f"struct dispatch {{\n{fields}}};\n\nextern struct dispatch dispatch;\n\n",
+            *(_wrapper(row, 8 * place) for place, row in enumerate(rows)),
+            f"struct dispatch dispatch = {{\n{firsts}}};\n\n",
             *(_entries(name, hooked(library)) for name, library in libraries.items()),
         ]
     )
 
 
-def _wrapper(row: Row) -> str:
+def _wrapper(row: Row, offset: int) -> str:
     passed = f", {row.arguments}" if row.arguments else ""
     through = f"atomic_load_explicit(&dispatch.{row.symbol}, memory_order_acquire)({row.arguments})"
     unused = "".join(f"\t(void){name};\n" for name in row.arguments.split(", ") if name)
@@ -159,15 +159,17 @@ def _wrapper(row: Row) -> str:
         f"static {row.result} inside_{row.symbol}": f"\treturn {inside};\n",
         f"static {row.result} missing_{row.symbol}": f"{unused}\treturn {row.missing};\n",
         f"static {row.result} first_{row.symbol}": f"\tdispatch_prepare_{row.library}();\n\treturn {through};\n",
-        f"EXPORT {row.result} {row.symbol}": f"\treturn {through};\n",
     }
-    return "".join(f"{head}({row.parameters})\n{{\n{body}}}\n\n" for head, body in bodies.items())
+    if row.hook == "=":
+        del bodies[f"static {row.result} inside_{row.symbol}"]
+    functions = "".join(f"{head}({row.parameters})\n{{\n{body}}}\n\n" for head, body in bodies.items())
+    return f'{functions}JUMP({row.symbol}, "{offset}")\n\n'
 
 
 def _entries(library: str, rows: list[Row]) -> str:
     lines = "".join(
         f"\t{{offsetof(struct dispatch, {row.symbol}), offsetof(struct {library}_real, {row.symbol}), "
-        f"(void *)inside_{row.symbol}, (void *)missing_{row.symbol}}},\n"
+        f"(void *){'direct' if row.hook == '=' else 'inside'}_{row.symbol}, (void *)missing_{row.symbol}}},\n"
         for row in rows
     )
     return f"static const struct entry {library}_entries[] = {{\n{lines}}};\n\n"

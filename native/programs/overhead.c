@@ -5,7 +5,12 @@
  */
 #include "common.h"
 
-#define ROUNDS 9
+static const char usage[] =
+	"usage: overhead [--live 0] [--launches 500]\n"
+	"  --live      allocations that are held meanwhile\n"
+	"  --launches  in a row, before the device is waited for\n";
+
+#define ROUNDS 21
 
 static const char image[] = ".version 5.0\n.target sm_50\n.address_size 64\n.visible .entry nothing()\n{\n  ret;\n}\n";
 
@@ -52,15 +57,39 @@ static void hold(int count)
 		CHECK(cuMemAlloc_v2(&live[i], 512));
 }
 
+static double first_init_ns(void)
+{
+	double start = seconds_now();
+	CHECK(cuInit(0));
+	return (seconds_now() - start) * 1e9;
+}
+
+static void read_arguments(char **argument, int *count, int *launches)
+{
+	for (; *argument; argument += 2) {
+		if (strcmp(argument[0], "--live") == 0) {
+			*count = (int)number_argument(argument[0], argument[1], 0, 1000000);
+		} else if (strcmp(argument[0], "--launches") == 0) {
+			*launches = (int)number_argument(argument[0], argument[1], 1, 100000000);
+		} else {
+			fputs(usage, stderr);
+			exit(2);
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	CUmodule module;
-	int count = argc > 1 ? (int)number_argument("live allocations", argv[1], 0, 100000) : 0;
+	int count = 0, launches = 500;
+	(void)argc;
+	read_arguments(argv + 1, &count, &launches);
+	double init_ns = first_init_ns();
 	use_device(0);
 	CHECK(cuModuleLoadData(&module, image));
 	CHECK(cuModuleGetFunction(&kernel, module, "nothing"));
 	hold(count);
-	printf("{\"live\": %d, \"alloc_free\": %.1f, \"meminfo\": %.1f, \"launch\": %.1f}\n", count,
-	       least_ns(allocate_and_free, 2000), least_ns(ask_memory, 2000), least_ns(launch, 500));
+	printf("{\"live\": %d, \"init\": %.0f, \"alloc_free\": %.2f, \"meminfo\": %.2f, \"launch\": %.2f}\n", count, init_ns,
+	       least_ns(allocate_and_free, 2000), least_ns(ask_memory, 2000), least_ns(launch, launches));
 	return 0;
 }

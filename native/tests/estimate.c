@@ -9,7 +9,7 @@
 static uint64_t fresh_key(void)
 {
 	static unsigned int kinds;
-	return estimate_key(0x7000, ++kinds, 1, 1, 32, 1, 1);
+	return estimate_key(0x7000, ++kinds, 1, 1, 32, 1);
 }
 
 static struct estimate *fresh(void)
@@ -217,10 +217,9 @@ static void a_kind_that_is_forgotten_is_unknown(void)
 
 static void kinds_are_told_apart(void)
 {
-	const uint64_t keys[] = {estimate_key(1, 2, 1, 1, 1, 1, 1), estimate_key(1, 1, 2, 1, 1, 1, 1),
-				 estimate_key(1, 1, 1, 2, 1, 1, 1), estimate_key(1, 1, 1, 1, 2, 1, 1),
-				 estimate_key(1, 1, 1, 1, 1, 2, 1), estimate_key(1, 1, 1, 1, 1, 1, 2),
-				 estimate_key(2, 1, 1, 1, 1, 1, 1)};
+	const uint64_t keys[] = {estimate_key(1, 2, 1, 1, 1, 1), estimate_key(1, 1, 2, 1, 1, 1),
+				 estimate_key(1, 1, 1, 2, 1, 1), estimate_key(1, 1, 1, 1, 2, 1),
+				 estimate_key(1, 1, 1, 1, 1, 2), estimate_key(2, 1, 1, 1, 1, 1)};
 	for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++)
 		learn(estimate_of(keys[i]), i + 1, true);
 	for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++)

@@ -14,6 +14,23 @@ struct entry {
 	void *inside, *missing;
 };
 
+/*
+ * An exported function: a jump through its place in the table, which leaves all arguments where they are. In C, a compiler
+ * may copy those on the stack. Where the memory of a machine needs it, what the table's pointer leads to is loaded after it.
+ */
+#if defined(__x86_64__)
+#define JUMP_THROUGH(offset) "\tjmp *dispatch+" offset "(%rip)\n"
+#elif defined(__aarch64__)
+#define JUMP_THROUGH(offset)                  \
+	"\tadrp x16, dispatch+" offset "\n"   \
+	"\tadd x16, x16, :lo12:dispatch+" offset "\n" \
+	"\tldar x16, [x16]\n"                 \
+	"\tbr x16\n"
+#endif
+#define JUMP(symbol, offset)                                                                    \
+	__asm__(".text\n\t.p2align 4\n\t.globl " #symbol "\n\t.type " #symbol ", %function\n" #symbol \
+		":\n" JUMP_THROUGH(offset) "\t.size " #symbol ", .-" #symbol "\n");
+
 static void dispatch_prepare_cuda(void);
 static void dispatch_prepare_nvml(void);
 
