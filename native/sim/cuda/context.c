@@ -304,7 +304,7 @@ SIM_EXPORT CUresult cuCtxSynchronize(void)
 {
 	NEED_CONTEXT(context);
 	NEED_NO_CAPTURE();
-	sim_sleep_until(context->tail_ns);
+	timeline_wait(context->tail);
 	memory_synchronized(context);
 	return CUDA_SUCCESS;
 }

@@ -12,7 +12,7 @@ static CUresult in_order(CUstream stream, bool per_thread, bool wait)
 	uint64_t tail;
 	CUresult result = stream_tail(stream, per_thread, &context, &tail);
 	if (result == CUDA_SUCCESS && wait)
-		sim_sleep_until(tail);
+		timeline_wait(tail);
 	return result;
 }
 

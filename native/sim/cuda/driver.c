@@ -136,8 +136,23 @@ static CUresult start(void)
 	if (!driver.process)
 		return CUDA_ERROR_OPERATING_SYSTEM;
 	pthread_atfork(NULL, NULL, in_child);
+	sim_take_part();
 	driver.ready = true;
 	return CUDA_SUCCESS;
+}
+
+/*
+ * HETERO_SIM_PARTIES=n: cuInit returns when n processes have come to it, so that
+ * all begin at one moment.
+ */
+static CUresult meet_others(void)
+{
+	const char *value = getenv("HETERO_SIM_PARTIES");
+	unsigned long parties = value ? strtoul(value, NULL, 10) : 0;
+	if (parties < 2 || sim_clock_meet(driver.machine.state, (uint32_t)parties))
+		return CUDA_SUCCESS;
+	fprintf(stderr, "hetero-sim: HETERO_SIM_PARTIES=%lu, and so many processes did not come within 20 s\n", parties);
+	return CUDA_ERROR_SYSTEM_NOT_READY;
 }
 
 SIM_EXPORT CUresult cuInit(unsigned int flags)
@@ -147,6 +162,7 @@ SIM_EXPORT CUresult cuInit(unsigned int flags)
 	driver_lock();
 	static bool failed;
 	static CUresult failure;
+	bool first = !driver.ready;
 	CUresult result = forked ? CUDA_ERROR_NOT_INITIALIZED : failed ? failure : CUDA_SUCCESS;
 	if (result == CUDA_SUCCESS && !driver.ready) {
 		result = start();
@@ -154,7 +170,7 @@ SIM_EXPORT CUresult cuInit(unsigned int flags)
 		failure = result;
 	}
 	driver_unlock();
-	return result;
+	return result == CUDA_SUCCESS && first ? meet_others() : result;
 }
 
 CUresult driver_ready(void)

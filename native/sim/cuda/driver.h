@@ -36,10 +36,10 @@ struct CUctx_st {
 	CUdevice device;
 	unsigned flags;
 	unsigned api_version;
-	uint64_t tail_ns;             /* end of the last work of any stream */
-	uint64_t blocking_tail_ns;    /* the same of the streams that the default stream waits for */
-	uint64_t legacy_tail_ns;      /* end of the last work of the default stream */
-	uint64_t per_thread_tail_ns;
+	uint64_t tail;                /* ticket of the last work of any stream */
+	uint64_t blocking_tail;       /* the same of the streams that the default stream waits for */
+	uint64_t legacy_tail;         /* of the default stream */
+	uint64_t per_thread_tail;
 	struct allocation *allocations;
 	struct CUstream_st *streams;
 	struct CUmod_st *modules;
@@ -51,7 +51,7 @@ struct CUstream_st {
 	CUcontext context;
 	unsigned flags;
 	int priority;
-	uint64_t tail_ns;
+	uint64_t tail;                /* ticket of its last work */
 };
 
 struct CUevent_st {
@@ -59,7 +59,9 @@ struct CUevent_st {
 	CUcontext context;
 	unsigned flags;
 	bool recorded;
-	uint64_t at_ns;               /* when the work before it ends */
+	uint64_t ticket;              /* of the work before it, while that has not ended; 0 afterwards */
+	uint64_t at_ns;               /* when it was recorded; once the work before it has ended, when it happened */
+	CUevent next, *link;          /* in the list of those that wait for the same work */
 };
 
 struct CUfunc_st {
@@ -147,11 +149,27 @@ bool memory_covers(CUdeviceptr address, size_t bytes);
 
 /*
  * Streams.  `stream` may be NULL or one of the two special handles; `per_thread`
- * says what NULL means.  `tail_ns` is when a stream's work so far ends.
+ * says what NULL means.  A stream is the ticket of its last work: those of one card
+ * end in the order in which they were queued.
  */
-CUresult stream_tail(CUstream stream, bool per_thread, CUcontext *context, uint64_t *tail_ns);
-/* Moves the end of the stream's work on. */
-void stream_advance(CUstream stream, bool per_thread, CUcontext context, uint64_t end_ns);
+CUresult stream_tail(CUstream stream, bool per_thread, CUcontext *context, uint64_t *tail);
+/* Queues work of so many nanoseconds at the end of a stream. */
+CUresult stream_run(CUstream stream, bool per_thread, uint64_t duration_ns);
+
+/*
+ * What this process has queued, by tickets.  `timeline_run` queues work on a card that starts
+ * after that of another ticket; it blocks while the queue is full.
+ */
+uint64_t timeline_run(uint32_t card, uint64_t duration_ns, uint64_t after);
+bool timeline_ended(uint64_t ticket);
+void timeline_wait(uint64_t ticket);
+/* Ties an event to the end of a work, or takes it off again; it must be off to be recorded or destroyed. */
+void timeline_record(CUevent event, uint64_t ticket);
+void timeline_release(CUevent event);
+/* True when the event has happened: its time is known then. */
+bool timeline_happened(CUevent event);
+/* What a call that says "not ready" costs who asks again and again, on the virtual clock. */
+void timeline_spend_query(void);
 
 /* Begins an entry point that needs cuInit, and one that needs a current context as well. */
 #define NEED_INIT()                                        \

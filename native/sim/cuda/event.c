@@ -25,6 +25,7 @@ SIM_EXPORT CUresult cuEventDestroy_v2(CUevent event)
 		return CUDA_ERROR_INVALID_HANDLE;
 	capture_forget_event(event);
 	driver_lock();
+	timeline_release(event);
 	object_end(event);
 	driver_unlock();
 	return CUDA_SUCCESS;
@@ -38,7 +39,7 @@ SIM_EXPORT CUresult cuEventDestroy(CUevent event)
 static CUresult record(CUevent event, CUstream stream, unsigned flags, bool per_thread)
 {
 	CUcontext context;
-	uint64_t tail, now = sim_now();
+	uint64_t tail;
 	CUresult result = stream_tail(stream, per_thread, &context, &tail);
 	if (result != CUDA_SUCCESS)
 		return result;
@@ -46,10 +47,7 @@ static CUresult record(CUevent event, CUstream stream, unsigned flags, bool per_
 		return CUDA_ERROR_INVALID_HANDLE;
 	if (capture_record(event, stream, per_thread, flags, &result))
 		return result;
-	driver_lock();
-	event->at_ns = tail > now ? tail : now;
-	event->recorded = true;
-	driver_unlock();
+	timeline_record(event, tail);
 	return CUDA_SUCCESS;
 }
 
@@ -82,7 +80,10 @@ SIM_EXPORT CUresult cuEventQuery(CUevent event)
 	CUresult result = capture_event_asked(event);
 	if (result != CUDA_SUCCESS)
 		return result;
-	return event->recorded && event->at_ns > sim_now() ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS;
+	if (timeline_happened(event))
+		return CUDA_SUCCESS;
+	timeline_spend_query();
+	return CUDA_ERROR_NOT_READY;
 }
 
 SIM_EXPORT CUresult cuEventSynchronize(CUevent event)
@@ -93,8 +94,7 @@ SIM_EXPORT CUresult cuEventSynchronize(CUevent event)
 	CUresult result = capture_event_asked(event);
 	if (result != CUDA_SUCCESS)
 		return result;
-	if (event->recorded)
-		sim_sleep_until(event->at_ns);
+	timeline_wait(event->ticket);
 	return CUDA_SUCCESS;
 }
 
@@ -110,8 +110,7 @@ SIM_EXPORT CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUeve
 		return CUDA_ERROR_INVALID_VALUE;
 	if (!timed(start) || !timed(end))
 		return CUDA_ERROR_INVALID_HANDLE;
-	uint64_t now = sim_now();
-	if (start->at_ns > now || end->at_ns > now)
+	if (!timeline_happened(start) || !timeline_happened(end))
 		return CUDA_ERROR_NOT_READY;
 	*milliseconds = (float)((double)(int64_t)(end->at_ns - start->at_ns) / 1e6);
 	return CUDA_SUCCESS;

@@ -76,10 +76,4 @@ CUresult graph_memory_before(CUgraphExec exec, CUstream stream);
 CUresult graph_memory_upload(CUgraphExec exec, CUstream stream);
 void graph_memory_after(CUstream stream, uint64_t ticket);
 
-/* True when the work that a stream's tail stands for has ended. */
-static inline bool work_ended(uint64_t ticket)
-{
-	return ticket <= sim_now();
-}
-
 #endif

@@ -161,18 +161,6 @@ static CUresult ready(CUgraphExec exec, CUstream stream, bool per_thread)
 	return capture_refuses(stream, per_thread);
 }
 
-static CUresult run(CUstream stream, bool per_thread, uint64_t ns)
-{
-	CUcontext context;
-	uint64_t tail;
-	CUresult result = stream_tail(stream, per_thread, &context, &tail);
-	if (result != CUDA_SUCCESS)
-		return result;
-	uint64_t end = sim_work_queue(&driver.machine, driver.process, driver.card_of[context->device], ns, tail);
-	stream_advance(stream, per_thread, context, end);
-	return CUDA_SUCCESS;
-}
-
 static CUresult launch(CUgraphExec exec, CUstream stream, bool per_thread)
 {
 	CUcontext context;
@@ -184,7 +172,7 @@ static CUresult launch(CUgraphExec exec, CUstream stream, bool per_thread)
 		result = graph_memory_before(exec, stream);
 	if (result != CUDA_SUCCESS)
 		return result;
-	result = run(stream, per_thread, duration_of(exec->graph));
+	result = stream_run(stream, per_thread, duration_of(exec->graph));
 	if (result == CUDA_SUCCESS)
 		result = stream_tail(stream, per_thread, &context, &tail);
 	graph_memory_after(stream, result == CUDA_SUCCESS ? tail : 0);

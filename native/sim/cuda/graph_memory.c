@@ -132,7 +132,7 @@ static uint64_t high[SIM_CARDS][2]; /* most that was used, and reserved */
 static bool idle(const struct segment *segment, CUdevice device, CUstream stream)
 {
 	return segment->device == device && !segment->live && segment->ticket != UINT64_MAX &&
-	       (segment->stream == stream || work_ended(segment->ticket));
+	       (segment->stream == stream || timeline_ended(segment->ticket));
 }
 
 static uint64_t reserved(CUdevice device)
@@ -412,7 +412,7 @@ static void give_up(CUdevice device, bool all)
 	for (struct segment **link = &segments; *link;) {
 		struct segment *segment = *link;
 		if (segment->device != device ||
-		    (!all && (segment->live || segment->ticket == UINT64_MAX || !work_ended(segment->ticket)))) {
+		    (!all && (segment->live || segment->ticket == UINT64_MAX || !timeline_ended(segment->ticket)))) {
 			link = &segment->next;
 			continue;
 		}

@@ -163,11 +163,7 @@ static CUresult launch(CUfunction function, CUstream stream, bool per_thread, vo
 	if (!object_is(function, FUNCTION) || function->module->context != context)
 		return CUDA_ERROR_INVALID_HANDLE;
 	result = duration(function, parameters, extra, &ns);
-	if (result != CUDA_SUCCESS)
-		return result;
-	uint64_t end = sim_work_queue(&driver.machine, driver.process, driver.card_of[context->device], ns, tail);
-	stream_advance(stream, per_thread, context, end);
-	return CUDA_SUCCESS;
+	return result == CUDA_SUCCESS ? stream_run(stream, per_thread, ns) : result;
 }
 
 static bool valid_shape(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz)

@@ -41,7 +41,7 @@ SIM_EXPORT CUresult cuMemFree_v2(CUdeviceptr address)
 	if (!address)
 		return CUDA_SUCCESS;
 	NEED_NO_CAPTURE();
-	sim_sleep_until(context->tail_ns);
+	timeline_wait(context->tail);
 	return memory_free(address);
 }
 

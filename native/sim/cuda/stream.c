@@ -1,6 +1,6 @@
 /*
- * Streams.  The card runs one thing at a time in the order in which it was
- * queued, so a stream is no more than the time when its last work ends.
+ * Streams.  A card runs the works of a process one at a time in the order in
+ * which they were queued, so a stream is no more than the ticket of its last work.
  */
 #include "capture.h"
 #include "driver.h"
@@ -24,45 +24,46 @@ static uint64_t later(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-CUresult stream_tail(CUstream stream, bool per_thread, CUcontext *context, uint64_t *tail_ns)
+CUresult stream_tail(CUstream stream, bool per_thread, CUcontext *context, uint64_t *tail)
 {
 	NEED_CONTEXT(current);
 	*context = current;
 	if (is_legacy(stream, per_thread)) {
-		*tail_ns = current->blocking_tail_ns;
+		*tail = current->blocking_tail;
 	} else if (is_per_thread(stream, per_thread)) {
-		*tail_ns = later(current->per_thread_tail_ns, current->legacy_tail_ns);
+		*tail = later(current->per_thread_tail, current->legacy_tail);
 	} else if (!object_is(stream, STREAM)) {
 		return CUDA_ERROR_INVALID_HANDLE;
 	} else {
 		*context = stream->context;
-		*tail_ns = stream->flags & CU_STREAM_NON_BLOCKING
-				   ? stream->tail_ns
-				   : later(stream->tail_ns, stream->context->legacy_tail_ns);
+		*tail = stream->flags & CU_STREAM_NON_BLOCKING
+				   ? stream->tail
+				   : later(stream->tail, stream->context->legacy_tail);
 	}
 	return CUDA_SUCCESS;
 }
 
-static void push_back(uint64_t *tail_ns, uint64_t end_ns)
+static void push_back(uint64_t *tail, uint64_t ticket)
 {
-	*tail_ns = later(*tail_ns, end_ns);
+	*tail = later(*tail, ticket);
 }
 
-void stream_advance(CUstream stream, bool per_thread, CUcontext context, uint64_t end_ns)
+/* The stream's work now goes up to this ticket. */
+static void advance(CUstream stream, bool per_thread, CUcontext context, uint64_t ticket)
 {
 	bool blocking = true;
 	driver_lock();
-	push_back(&context->tail_ns, end_ns);
+	push_back(&context->tail, ticket);
 	if (is_legacy(stream, per_thread)) {
-		push_back(&context->legacy_tail_ns, end_ns);
+		push_back(&context->legacy_tail, ticket);
 	} else if (is_per_thread(stream, per_thread)) {
-		push_back(&context->per_thread_tail_ns, end_ns);
+		push_back(&context->per_thread_tail, ticket);
 	} else {
-		push_back(&stream->tail_ns, end_ns);
+		push_back(&stream->tail, ticket);
 		blocking = !(stream->flags & CU_STREAM_NON_BLOCKING);
 	}
 	if (blocking)
-		push_back(&context->blocking_tail_ns, end_ns);
+		push_back(&context->blocking_tail, ticket);
 	driver_unlock();
 }
 
@@ -136,7 +137,7 @@ static CUresult synchronize(CUstream stream, bool per_thread)
 	uint64_t tail;
 	CUresult result = outside_captures(stream, per_thread, &context, &tail);
 	if (result == CUDA_SUCCESS) {
-		sim_sleep_until(tail);
+		timeline_wait(tail);
 		memory_synchronized(context);
 	}
 	return result;
@@ -147,9 +148,25 @@ static CUresult query(CUstream stream, bool per_thread)
 	CUcontext context;
 	uint64_t tail;
 	CUresult result = outside_captures(stream, per_thread, &context, &tail);
-	return result == CUDA_SUCCESS && tail > sim_now() ? CUDA_ERROR_NOT_READY : result;
+	if (result != CUDA_SUCCESS || timeline_ended(tail))
+		return result;
+	timeline_spend_query();
+	return CUDA_ERROR_NOT_READY;
 }
 
+CUresult stream_run(CUstream stream, bool per_thread, uint64_t duration_ns)
+{
+	CUcontext context;
+	uint64_t tail;
+	CUresult result = stream_tail(stream, per_thread, &context, &tail);
+	if (result != CUDA_SUCCESS)
+		return result;
+	sim_spend(driver.machine.config.launch_ns);
+	advance(stream, per_thread, context, timeline_run(driver.card_of[context->device], duration_ns, 0));
+	return CUDA_SUCCESS;
+}
+
+/* Another card's event becomes a work of no duration here, behind which all others of this card have to wait. */
 static CUresult wait_event(CUstream stream, CUevent event, unsigned flags, bool per_thread)
 {
 	CUcontext context;
@@ -159,8 +176,11 @@ static CUresult wait_event(CUstream stream, CUevent event, unsigned flags, bool 
 		return result;
 	if (!object_is(event, EVENT))
 		return CUDA_ERROR_INVALID_HANDLE;
-	if (event->recorded)
-		stream_advance(stream, per_thread, context, event->at_ns);
+	uint64_t ticket = event->ticket; /* 0 when there is nothing to wait for */
+	if (ticket && event->context->device != context->device)
+		ticket = timeline_run(driver.card_of[context->device], 0, ticket);
+	if (ticket)
+		advance(stream, per_thread, context, ticket);
 	return CUDA_SUCCESS;
 }
 

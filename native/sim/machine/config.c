@@ -195,6 +195,25 @@ static bool set_driver_version(struct parser *parser, const char *value)
 	return true;
 }
 
+static bool set_clock(struct parser *parser, const char *value)
+{
+	parser->config->virtual_clock = strcmp(value, "virtual") == 0;
+	if (!parser->config->virtual_clock && strcmp(value, "real") != 0)
+		return fault(parser, "clock", "expected real or virtual");
+	return true;
+}
+
+static bool set_duration(struct parser *parser, const char *key, const char *value, int64_t low, uint64_t unit_ns,
+			 uint64_t *ns)
+{
+	int64_t count;
+	if (!whole_number(value, low, 1000000, &count))
+		return fault(parser, key, low ? "expected a whole number from 1 to 1000000"
+					      : "expected a whole number from 0 to 1000000");
+	*ns = (uint64_t)count * unit_ns;
+	return true;
+}
+
 static bool set_card_key(struct parser *parser, const char *key, char *value)
 {
 	const struct number_key *number = number_key(key);
@@ -219,13 +238,32 @@ static bool set_card_key(struct parser *parser, const char *key, char *value)
 	return fault(parser, key, "unknown key");
 }
 
-static bool set_key(struct parser *parser, const char *key, char *value)
+/* What the machine has once: such a line may stand above the first section or in any. */
+static bool set_machine_key(struct parser *parser, const char *key, const char *value, bool *known)
 {
-	/* A machine has one driver: these two may stand above the first section or in any. */
+	struct sim_config *config = parser->config;
+	*known = true;
 	if (strcmp(key, "driver_version") == 0)
 		return set_driver_version(parser, value);
 	if (strcmp(key, "cuda_version") == 0)
 		return set_cuda_version(parser, value);
+	if (strcmp(key, "clock") == 0)
+		return set_clock(parser, value);
+	if (strcmp(key, "timeslice_us") == 0)
+		return set_duration(parser, key, value, 1, 1000, &config->timeslice_ns);
+	if (strcmp(key, "launch_ns") == 0)
+		return set_duration(parser, key, value, 0, 1, &config->launch_ns);
+	*known = false;
+	return true;
+}
+
+static bool set_key(struct parser *parser, const char *key, char *value)
+{
+	bool known;
+	if (!set_machine_key(parser, key, value, &known))
+		return false;
+	if (known)
+		return true;
 	if (!parser->card)
 		return fault(parser, key, "stands before the first [card]");
 	return set_card_key(parser, key, value);
@@ -330,7 +368,8 @@ static bool parse(struct parser *parser, FILE *file)
 
 bool sim_config_read(const char *directory, struct sim_config *config)
 {
-	*config = (struct sim_config){.driver_version = "580.159.04", .cuda_version = 13000};
+	*config = (struct sim_config){.driver_version = "580.159.04", .cuda_version = 13000,
+				       .timeslice_ns = 2000000};
 	struct parser parser = {.config = config};
 	int length = snprintf(config->path, sizeof config->path, "%s/cards.conf", directory);
 	if (length < 0 || (size_t)length >= sizeof config->path)

@@ -31,7 +31,15 @@ enum sim_opened sim_machine_open(struct sim_machine *machine)
 		return SIM_BAD_MACHINE;
 	machine->stamp = stamp(machine->config.path);
 	machine->state = sim_state_open(directory);
-	return machine->state ? SIM_OPENED : SIM_BAD_MACHINE;
+	if (!machine->state)
+		return SIM_BAD_MACHINE;
+	sim_lock(machine->state);
+	machine->state->cards_used = machine->config.count;
+	machine->state->timeslice_ns = machine->config.timeslice_ns;
+	sim_unlock(machine->state);
+	if (machine->config.virtual_clock)
+		sim_clock_follow(machine->state);
+	return SIM_OPENED;
 }
 
 void sim_machine_refresh(struct sim_machine *machine)

@@ -5,8 +5,7 @@
  * slot.  That is safe against reused pids, works across pid namespaces, and
  * needs nothing to run when the process is killed.
  */
-#include "state.h"
-#include "work.h"
+#include "machine.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -37,43 +36,43 @@ static bool is_free(struct sim_process *slot)
 	return true;
 }
 
-/*
- * The clock of a card runs to the last work of those who live: a driver drops
- * the queue of a process that died.
- */
-static uint64_t last_work(const struct sim_state *state, int card)
+/* The virtual clock stood still since it died; by the other it may have died at any time since anybody looked. */
+static void play_up_to_the_death(struct sim_state *state, const struct sim_process *slot)
 {
-	uint64_t last = 0;
-	for (int i = 0; i < SIM_PROCESSES; i++) {
-		const struct sim_process *slot = &state->processes[i];
-		if (slot->taken && slot->busy_until_ns[card] > last)
-			last = slot->busy_until_ns[card];
-	}
-	return last;
+	uint32_t number = (uint32_t)(slot - state->processes);
+	for (uint32_t card = 0; sim_clock_is_virtual() && card < state->cards_used; card++)
+		if (sim_slots_has(&state->cards[card].waiting, number))
+			sim_play(state, card, sim_now());
 }
 
+/* A driver drops the queue of a process that died. */
 static void bury(struct sim_state *state, struct sim_process *slot)
 {
-	slot->taken = 0;
-	sim_work_settle(state, slot, sim_now());
-	for (int card = 0; card < SIM_CARDS; card++) {
+	play_up_to_the_death(state, slot);
+	if (sim_work_drop(state, slot))
+		sim_clock_look_again(&state->clock);
+	for (int card = 0; card < SIM_CARDS; card++)
 		state->cards[card].memory_used -= slot->memory[card];
-		if (slot->busy_until_ns[card])
-			state->cards[card].busy_until_ns = last_work(state, card);
-	}
 	memset((char *)slot + sizeof slot->life, 0, sizeof *slot - sizeof slot->life);
 }
 
 void sim_sweep(struct sim_state *state)
 {
-	for (int i = 0; i < SIM_PROCESSES; i++)
+	for (uint32_t i = 0; i < state->slots_used; i++)
 		if (state->processes[i].taken && is_free(&state->processes[i]))
+			bury(state, &state->processes[i]);
+}
+
+void sim_sweep_card(struct sim_state *state, uint32_t card)
+{
+	for (uint32_t i = 0; i < state->slots_used; i++)
+		if (sim_slots_has(&state->cards[card].waiting, i) && is_free(&state->processes[i]))
 			bury(state, &state->processes[i]);
 }
 
 static struct sim_process *take_slot(struct sim_state *state)
 {
-	for (int i = 0; i < SIM_PROCESSES; i++) {
+	for (uint32_t i = 0; i < SIM_PROCESSES; i++) {
 		struct sim_process *slot = &state->processes[i];
 		if (slot->taken || pthread_mutex_trylock(&slot->life) == EBUSY)
 			continue;
@@ -82,6 +81,7 @@ static struct sim_process *take_slot(struct sim_state *state)
 		slot->pid = (uint32_t)getpid();
 		slot->joined_ns = sim_now();
 		prctl(PR_GET_NAME, slot->name, 0, 0, 0);
+		state->slots_used = state->slots_used > i ? state->slots_used : i + 1;
 		return slot;
 	}
 	return NULL;

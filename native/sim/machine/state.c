@@ -5,7 +5,7 @@
  * no magic initialises, and the magic is stored last, so a maker killed half-way
  * leaves a file that the next one makes again.
  */
-#include "state.h"
+#include "machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,34 +13,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAGIC 0x5441545349534854ull
-#define VERSION 1u
-
-uint64_t sim_now(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SIM_SECOND_NS + (uint64_t)now.tv_nsec;
-}
-
-uint64_t sim_wall_clock_us(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
-void sim_sleep_until(uint64_t ns)
-{
-	if (ns <= sim_now()) /* a clock read is much cheaper than a sleep that ends at once */
-		return;
-	struct timespec until = {.tv_sec = (time_t)(ns / SIM_SECOND_NS), .tv_nsec = (long)(ns % SIM_SECOND_NS)};
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
-		;
-}
+#define VERSION 2u
 
 static void make_mutex(pthread_mutex_t *mutex)
 {
@@ -74,6 +50,8 @@ static void make_state(struct sim_state *state, const char *boot)
 	state->header.version = VERSION;
 	state->header.size = sizeof *state;
 	snprintf(state->header.boot, sizeof state->header.boot, "%s", boot);
+	sim_clock_make(&state->clock);
+	make_mutex(&state->clock.passing);
 	make_mutex(&state->lock);
 	for (int i = 0; i < SIM_PROCESSES; i++)
 		make_mutex(&state->processes[i].life);
@@ -122,7 +100,7 @@ static void recount(struct sim_state *state)
 {
 	for (int card = 0; card < SIM_CARDS; card++) {
 		uint64_t used = 0;
-		for (int i = 0; i < SIM_PROCESSES; i++)
+		for (uint32_t i = 0; i < state->slots_used; i++)
 			used += state->processes[i].taken ? state->processes[i].memory[card] : 0;
 		state->cards[card].memory_used = used;
 	}
@@ -132,6 +110,7 @@ void sim_lock(struct sim_state *state)
 {
 	if (pthread_mutex_lock(&state->lock) == EOWNERDEAD) {
 		recount(state);
+		sim_work_recount(state);
 		pthread_mutex_consistent(&state->lock);
 	}
 }

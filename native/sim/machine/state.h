@@ -2,9 +2,10 @@
  * The shared state of a simulated machine: one mmap'd file that every process
  * of the machine maps, so that they see the same cards.
  *
- * Everything is read and written under `lock`, a robust mutex.  A process slot
- * is alive while its own robust mutex is held by a thread of that process: the
- * kernel marks it at SIGKILL, at exec and at exit, whatever became of the pid.
+ * Everything but the clock is read and written under `lock`, a robust mutex.  A
+ * process slot is alive while its own robust mutex is held by a thread of that
+ * process: the kernel marks it at SIGKILL, at exec and at exit, whatever became of
+ * the pid.
  */
 #ifndef HETERO_SIM_STATE_H
 #define HETERO_SIM_STATE_H
@@ -13,13 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "clock.h"
 #include "config.h"
 
 #define SIM_PROCESSES 256
 #define SIM_QUEUE 1024            /* launches of one process that wait or run */
 #define SIM_BUCKETS 128           /* of 10 ms: a little more than the second that is asked for */
 #define SIM_BUCKET_NS 10000000ull
-#define SIM_SECOND_NS 1000000000ull
 
 /* Busy time in buckets of the clock; `newest` is the number of the last bucket written. */
 struct sim_window {
@@ -27,14 +28,29 @@ struct sim_window {
 	uint32_t busy_ns[SIM_BUCKETS];
 };
 
+/* A set of process slots. */
+struct sim_slots {
+	uint64_t words[SIM_PROCESSES / 64];
+};
+
+/* Whose context a card runs.  All times are of the machine's clock. */
+struct sim_turn {
+	uint64_t at_ns;           /* the schedule has been played up to here */
+	uint64_t ends_ns;         /* when the turn passes on, if another process waits; 0 while nothing runs */
+	uint32_t slot;
+};
+
 struct sim_card_state {
 	uint64_t memory_used;     /* bytes, the sum over the processes */
-	uint64_t busy_until_ns;   /* CLOCK_MONOTONIC: end of the last kernel booked */
+	struct sim_turn turn;
+	struct sim_slots waiting; /* processes that have work here */
 	struct sim_window window;
 };
 
 struct sim_work {
-	uint64_t start_ns, end_ns;
+	uint64_t remaining_ns;
+	uint64_t start_ns, end_ns; /* 0 until it has started, and ended */
+	uint64_t after;           /* a ticket of the same process, of work on another card; 0: none */
 	uint32_t card;
 };
 
@@ -46,7 +62,8 @@ struct sim_process {
 	char name[32];
 	uint64_t memory[SIM_CARDS];
 	uint32_t contexts[SIM_CARDS];
-	uint64_t busy_until_ns[SIM_CARDS];
+	uint64_t pending_ns[SIM_CARDS]; /* what the works that have not ended have left */
+	uint64_t next[SIM_CARDS]; /* number of the first work that has not ended, or past that of the last */
 	uint64_t queue_head, queue_tail; /* counts; the queue is the ring of the works between */
 	struct sim_work queue[SIM_QUEUE];
 	struct sim_window window[SIM_CARDS];
@@ -60,7 +77,14 @@ struct sim_header {
 
 struct sim_state {
 	struct sim_header header;
+	struct sim_clock clock;
 	pthread_mutex_t lock;
+	uint32_t cards_used;      /* of the machine, and the time slice: as cards.conf says */
+	uint64_t timeslice_ns;
+	uint32_t slots_used;      /* slots from here on were never taken */
+	uint32_t crossings;       /* works that have not ended and wait for one of another card */
+	uint32_t arrived;         /* processes that wait at the common start */
+	uint64_t groups;          /* that have started */
 	struct sim_card_state cards[SIM_CARDS];
 	struct sim_process processes[SIM_PROCESSES];
 };
@@ -72,8 +96,10 @@ struct sim_state *sim_state_open(const char *directory);
 void sim_lock(struct sim_state *state);
 void sim_unlock(struct sim_state *state);
 
-/* Frees what dead processes held.  Call with the lock held. */
+/* Frees what dead processes held, and drops their work.  Call with the lock held. */
 void sim_sweep(struct sim_state *state);
+/* The same for those that have work on a card. */
+void sim_sweep_card(struct sim_state *state, uint32_t card);
 
 /*
  * Gives the calling process a slot, kept until it dies, execs or forks (the
@@ -81,10 +107,9 @@ void sim_sweep(struct sim_state *state);
  */
 struct sim_process *sim_join(struct sim_state *state);
 
-/* CLOCK_MONOTONIC in nanoseconds: the machine's clock. */
-uint64_t sim_now(void);
-void sim_sleep_until(uint64_t ns);
-/* Microseconds since 1970, as time stamps of samples count. */
-uint64_t sim_wall_clock_us(void);
+static inline bool sim_slots_has(const struct sim_slots *slots, uint32_t slot)
+{
+	return slots->words[slot / 64] >> slot % 64 & 1;
+}
 
 #endif

@@ -122,7 +122,8 @@ SIM_EXPORT nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlU
 	struct sim_state *state = library.machine.state;
 	sim_lock(state);
 	sim_sweep(state);
-	utilization->gpu = percent(sim_card_busy(state, device->index, sim_now()));
+	uint64_t now = sim_play_on(state, device->index);
+	utilization->gpu = percent(sim_card_busy(state, device->index, now));
 	utilization->memory = 0;
 	sim_unlock(state);
 	return NVML_SUCCESS;
@@ -134,8 +135,7 @@ static unsigned sample(const struct sim_card_config *card, uint32_t index, nvmlP
 	unsigned count = 0;
 	sim_lock(state);
 	sim_sweep(state);
-	uint64_t now = sim_now();
-	sim_card_busy(state, index, now);
+	uint64_t now = sim_play_on(state, index);
 	for (int i = 0; i < SIM_PROCESSES; i++) {
 		const struct sim_process *process = &state->processes[i];
 		uint64_t busy = process->taken ? sim_process_busy(process, index, now) : 0;

@@ -38,16 +38,18 @@ static void intervals_of_any_size_add_up(void)
 /* Work that is queued but has not run yet is not busy time. */
 static void the_future_does_not_count(void)
 {
-	static struct sim_state state;
+	static struct sim_state state = {.slots_used = 4, .cards_used = 2, .timeslice_ns = 2 * MS};
 	struct sim_process *process = &state.processes[3];
-	process->taken = 1;
-	process->queue[0] = (struct sim_work){.start_ns = 9500 * MS, .end_ns = 9700 * MS};
-	process->queue[1] = (struct sim_work){.start_ns = 9700 * MS, .end_ns = 12000 * MS};
-	process->queue_head = 2;
+	sim_play(&state, 0, 9500 * MS);
+	EXPECT(1, sim_work_queue(&state, process, 0, 200 * MS, 0));
+	EXPECT(2, sim_work_queue(&state, process, 0, 2300 * MS, 0));
+	sim_play(&state, 0, 9600 * MS);
 	EXPECT(100 * MS, sim_card_busy(&state, 0, 9600 * MS));
+	sim_play(&state, 0, 10000 * MS);
 	EXPECT(500 * MS, sim_card_busy(&state, 0, 10000 * MS));
 	EXPECT(1, process->queue_tail);
 	EXPECT(500 * MS, sim_process_busy(process, 0, 10000 * MS));
+	sim_play(&state, 0, 11000 * MS);
 	EXPECT(1000 * MS, sim_card_busy(&state, 0, 11000 * MS));
 	EXPECT(0, sim_card_busy(&state, 1, 11000 * MS));
 }
