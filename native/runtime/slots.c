@@ -4,6 +4,7 @@
  */
 #include "slots.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,14 +32,20 @@ static void forget_in_child(void)
 	hetero_memory_forked();
 }
 
+/* The beginning of a file of /proc, as text; empty when it cannot be read. */
+static void read_beginning(const char *path, char *text, size_t size)
+{
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = file >= 0 ? read(file, text, size - 1) : 0;
+	text[got > 0 ? got : 0] = '\0';
+	if (file >= 0)
+		close(file);
+}
+
 static void read_command(char *name, size_t size)
 {
-	FILE *file = fopen("/proc/self/comm", "re");
-	if (!file)
-		return;
-	if (fgets(name, (int)size, file))
-		name[strcspn(name, "\n")] = '\0';
-	fclose(file);
+	read_beginning("/proc/self/comm", name, size);
+	name[strcspn(name, "\n")] = '\0';
 }
 
 static bool in_first_namespace(void)
@@ -50,15 +57,13 @@ static bool in_first_namespace(void)
 /* proc(5), NSpid: from the namespace of the mount on inwards. A single number says nothing within a container. */
 static uint32_t read_host_pid(void)
 {
-	char line[128];
-	unsigned first = 0, second;
-	int numbers = 0;
-	FILE *file = fopen("/proc/self/status", "re");
-	while (file && numbers <= 0 && fgets(line, sizeof line, file))
-		numbers = sscanf(line, "NSpid: %u %u", &first, &second);
-	if (file)
-		fclose(file);
-	return numbers == 2 || (numbers == 1 && in_first_namespace()) ? first : 0;
+	char status[2048];
+	unsigned outer, inner;
+	if (in_first_namespace())
+		return (uint32_t)getpid();
+	read_beginning("/proc/self/status", status, sizeof status);
+	const char *line = strstr(status, "\nNSpid:");
+	return line && sscanf(line, " NSpid: %u %u", &outer, &inner) == 2 ? outer : 0;
 }
 
 /* What can be known before the slot is there, so that the lock is not held for it. */

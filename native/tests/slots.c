@@ -1,6 +1,6 @@
 /* Slots: one for each living process, free again when it is dead, refused when none is left. */
 #include <linux/futex.h>
-#include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,10 +37,8 @@ static int joins(struct hetero_region *region)
 static int introduces_itself(struct hetero_region *region)
 {
 	const struct hetero_region_slot *slot = hetero_slot_join(region);
-	return slot && slot->pid == (uint32_t)getpid() && slot->start_ns && strcmp(slot->name, "test_slots") == 0 &&
-			       hetero_slot_join(region) == slot
-		       ? 0
-		       : 1;
+	bool known = slot && slot->pid == (uint32_t)getpid() && slot->start_ns;
+	return known && strcmp(slot->name, "test_slots") == 0 && hetero_slot_join(region) == slot ? 0 : 1;
 }
 
 static void a_process_has_one_slot_that_says_who_it_is(struct hetero_region *region)

@@ -35,6 +35,24 @@ def test_a_region_wins_over_the_variables(machine: Machine, granted: Callable[[s
     assert granted(machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT="8g").stdout) == 1024
 
 
+def test_a_container_that_starts_anew_gets_its_new_limit(machine: Machine, granted: Callable[[str], int]) -> None:
+    """A region made from the environment is the environment's, as long as nobody lives in it."""
+    for mib in (1024, 3072, 2048):
+        assert granted(machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT=f"{mib}m").stdout) == mib
+
+
+def test_a_slice_in_which_somebody_lives_keeps_its_limit(machine: Machine, granted: Callable[[str], int]) -> None:
+    """Who comes with another limit is told so, if it wants to know, and keeps to the slice's."""
+    with machine.start("hold", "--mib", "512", CUDA_DEVICE_MEMORY_LIMIT="1g") as process:
+        assert process.stdout
+        assert process.stdout.readline() == "holding\n"
+        answer = machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT="8g", LIBCUDA_LOG_LEVEL="2")
+        process.kill()
+    assert granted(answer.stdout) == 512
+    assert "keeps its limits, since processes live in it" in answer.stderr
+    assert granted(machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT="8g").stdout) == 8192
+
+
 @pytest.mark.parametrize(("visible", "mib"), [("0", 1024), ("1", 3072), ("1,0", 3072), ("0,1", 1024)])
 def test_a_device_is_known_by_its_identity(
     machine: Machine, granted: Callable[[str], int], visible: str, mib: int
