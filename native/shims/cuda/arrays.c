@@ -204,3 +204,13 @@ CUresult hook_mipmap_destroy(CUresult (*real)(CUmipmappedArray), CUmipmappedArra
 	bool was_charged = charges_take(CHARGE_ARRAY, (uint64_t)(uintptr_t)array, &charge);
 	return destroyed(real(array), was_charged, &charge);
 }
+
+static void lost(const struct charge *charge)
+{
+	release(charge->position, charge->bytes);
+}
+
+void arrays_drop(unsigned position)
+{
+	charges_drop(CHARGE_ARRAY, position, lost);
+}

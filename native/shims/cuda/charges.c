@@ -186,3 +186,33 @@ bool charges_find(enum charge_kind kind, uint64_t key, struct charge *charge)
 	pthread_mutex_unlock(&shard->lock);
 	return found;
 }
+
+/* From place `*at` on; a place is looked at again after its row was taken out, since another moves into the gap. */
+static bool take_next(struct shard *shard, size_t *at, unsigned position, struct charge *charge)
+{
+	for (; *at < shard->size; ++*at)
+		if (shard->rows[*at].key && shard->rows[*at].position == position)
+			return take(shard, shard->rows[*at].key, charge);
+	return false;
+}
+
+/* Without the lock while a charge is given back: that may take others. */
+static void drop(struct shard *shard, unsigned position, void (*give_back)(const struct charge *))
+{
+	struct charge charge;
+	size_t at = 0;
+	for (bool found = true; found;) {
+		pthread_mutex_lock(&shard->lock);
+		found = take_next(shard, &at, position, &charge);
+		pthread_mutex_unlock(&shard->lock);
+		if (found)
+			give_back(&charge);
+	}
+}
+
+void charges_drop(enum charge_kind kind, unsigned position, void (*give_back)(const struct charge *))
+{
+	pthread_once(&prepared, prepare);
+	for (size_t i = 0; i < SHARDS; i++)
+		drop(&shards[kind][i], position, give_back);
+}

@@ -19,7 +19,6 @@ enum charge_kind {
 	CHARGE_ARRAY,
 	CHARGE_HANDLE,  /* object is the physical memory (virtual.c) */
 	CHARGE_MAPPING, /* an address; object likewise, bytes its length */
-	CHARGE_CONTEXT,
 	CHARGE_KINDS
 };
 
@@ -40,5 +39,8 @@ bool charges_find(enum charge_kind kind, uint64_t key, struct charge *charge);
 unsigned charges_join(enum charge_kind kind, const struct charge *charge);
 bool charges_join_others(enum charge_kind kind, uint64_t key); /* only where somebody did before */
 bool charges_leave(enum charge_kind kind, uint64_t key, struct charge *charge);
+
+/* Forgets all of a device, and gives each of them back. */
+void charges_drop(enum charge_kind kind, unsigned position, void (*give_back)(const struct charge *));
 
 #endif

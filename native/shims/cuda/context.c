@@ -1,161 +1,137 @@
 /*
- * Contexts: what the driver takes of the card for one counts to the slice, as it does to the card. The driver does not say how
- * much that is, so NVML is asked for what this process uses before and after; where it cannot see the process (another pid
- * namespace), for what the card uses.
+ * Contexts: what the driver takes of the device for one counts to the slice, and what is in one goes with it. None is made here,
+ * and nothing is done before the program makes one.
  */
-#include <unistd.h>
+#include <pthread.h>
 
 #include "current.h"
+#include "footprint.h"
 #include "samples.h"
-#include "shim.h"
 
-#define PROCESSES 256
-#define NOT_SEEN UINT64_MAX
+/* Of each device, the context that is retained. */
+static CUcontext primaries[HETERO_DEVICES];
 
-static bool nvml_device(CUdevice device, nvmlDevice_t *found)
+/* Whoever finds the primary context there must know that it is paid for. */
+static pthread_mutex_t retaining = PTHREAD_MUTEX_INITIALIZER;
+
+static void in_child(void)
 {
-	const struct nvml_real *real = nvml_real();
-	char bus_id[32];
-	static _Atomic int ready; /* 0 not tried, 1 usable, 2 not */
-	if (!ready)
-		ready = real->nvmlInit_v2 && real->nvmlDeviceGetHandleByPciBusId_v2 && real->nvmlInit_v2() == NVML_SUCCESS
-				? 1
-				: 2;
-	return ready == 1 && cuda_real()->cuDeviceGetPCIBusId(bus_id, sizeof bus_id, device) == CUDA_SUCCESS &&
-	       real->nvmlDeviceGetHandleByPciBusId_v2(bus_id, found) == NVML_SUCCESS;
+	pthread_mutex_init(&retaining, NULL);
 }
 
-static uint64_t own_use(nvmlDevice_t device)
+static void prepare(void)
 {
-	nvmlProcessInfo_t processes[PROCESSES];
-	unsigned int count = PROCESSES;
-	const struct nvml_real *real = nvml_real();
-	if (!real->nvmlDeviceGetComputeRunningProcesses_v3 ||
-	    real->nvmlDeviceGetComputeRunningProcesses_v3(device, &count, processes) != NVML_SUCCESS)
-		return NOT_SEEN;
-	for (unsigned int i = 0; i < count; i++)
-		if (processes[i].pid == (unsigned int)getpid())
-			return processes[i].usedGpuMemory;
-	return NOT_SEEN;
+	pthread_atfork(NULL, NULL, in_child);
 }
 
-struct use {
-	uint64_t own, card;
-};
-
-static struct use use_of(CUdevice device)
+static void take_turn(void)
 {
-	struct use use = {.own = NOT_SEEN};
-	nvmlDevice_t found;
-	nvmlMemory_t memory = {0};
-	if (!nvml_device(device, &found))
-		return use;
-	use.own = own_use(found);
-	if (nvml_real()->nvmlDeviceGetMemoryInfo && nvml_real()->nvmlDeviceGetMemoryInfo(found, &memory) == NVML_SUCCESS)
-		use.card = memory.used;
-	return use;
-}
-
-static uint64_t taken(CUdevice device, struct use before)
-{
-	struct use after = use_of(device);
-	uint64_t own_before = before.own == NOT_SEEN ? 0 : before.own;
-	if (after.own != NOT_SEEN)
-		return after.own > own_before ? after.own - own_before : 0;
-	return after.card > before.card ? after.card - before.card : 0;
-}
-
-/* False when the slice has no room for what the context took: then it must be undone. */
-static bool charge(uint64_t key, CUdevice device, struct use before)
-{
-	struct charge row = {.key = key, .bytes = taken(device, before), .position = slice_device(device)};
-	if (!slice_reserve(row.position, row.bytes))
-		return false;
-	if (!charges_add(CHARGE_CONTEXT, &row))
-		slice_release(row.position, row.bytes);
-	return true;
-}
-
-static void discharge(uint64_t key)
-{
-	struct charge row;
-	if (charges_take(CHARGE_CONTEXT, key, &row))
-		slice_release(row.position, row.bytes);
+	static pthread_once_t done = PTHREAD_ONCE_INIT;
+	pthread_once(&done, prepare);
+	pthread_mutex_lock(&retaining);
 }
 
 static bool primary_active(CUdevice device)
 {
 	unsigned int flags;
 	int active = 0;
-	return cuda_real()->cuDevicePrimaryCtxGetState(device, &flags, &active) == CUDA_SUCCESS && active;
+	return cuda_real()->cuDevicePrimaryCtxGetState &&
+	       cuda_real()->cuDevicePrimaryCtxGetState(device, &flags, &active) == CUDA_SUCCESS && active;
 }
 
-/* No context has an address this small: primary contexts are charged under their device's number. */
-static uint64_t primary_key(CUdevice device)
+static CUcontext *primary_of(CUdevice device)
 {
-	return (uint64_t)device + 1;
+	return device >= 0 && device < (CUdevice)HETERO_DEVICES ? &primaries[device] : NULL;
+}
+
+/* The memory that was allocated in it is gone as well. */
+static void ended(CUcontext context, unsigned position)
+{
+	footprint_forget_context(context);
+	if (!footprint_any_context(position))
+		memory_context_ended(position);
+}
+
+static CUresult retain_first(CUresult (*real)(CUcontext *, CUdevice), CUcontext *context, CUdevice device)
+{
+	struct footprint before = footprint_now(device);
+	CUresult result = real(context, device);
+	if (result != CUDA_SUCCESS)
+		return result;
+	if (footprint_charge(&before, *context, *context)) {
+		if (primary_of(device))
+			*primary_of(device) = *context;
+		return result;
+	}
+	cuda_real()->cuDevicePrimaryCtxRelease_v2(device);
+	footprint_forget_context(*context);
+	return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 CUresult hook_primary_ctx_retain(CUresult (*real)(CUcontext *, CUdevice), CUcontext *context, CUdevice device)
 {
-	if (primary_active(device))
-		return real(context, device);
-	struct use before = use_of(device);
-	CUresult result = real(context, device);
-	if (result != CUDA_SUCCESS || charge(primary_key(device), device, before))
-		return result;
-	cuda_real()->cuDevicePrimaryCtxRelease_v2(device);
-	return CUDA_ERROR_OUT_OF_MEMORY;
+	take_turn();
+	CUresult result = primary_active(device) ? real(context, device) : retain_first(real, context, device);
+	pthread_mutex_unlock(&retaining);
+	return result;
 }
 
 /* Releases and resets: what counts is whether the context is still there. */
 CUresult hook_primary_ctx_release(CUresult (*real)(CUdevice), CUdevice device)
 {
 	samples_forget();
+	take_turn();
 	CUresult result = real(device);
 	current_forget();
-	if (result == CUDA_SUCCESS && !primary_active(device))
-		discharge(primary_key(device));
+	CUcontext *context = primary_of(device);
+	if (result == CUDA_SUCCESS && context && *context && !primary_active(device)) {
+		ended(*context, slice_device(device));
+		*context = NULL;
+	}
+	pthread_mutex_unlock(&retaining);
 	return result;
 }
 
-static CUresult created(CUresult result, const CUcontext *context, CUdevice device, struct use before)
+static CUresult created(CUresult result, const CUcontext *context, const struct footprint *before)
 {
 	current_forget(); /* a new context is current at once */
-	if (result != CUDA_SUCCESS || charge((uint64_t)(uintptr_t)*context, device, before))
+	if (result != CUDA_SUCCESS || footprint_charge(before, *context, *context))
 		return result;
 	cuda_real()->cuCtxDestroy_v2(*context);
+	footprint_forget_context(*context);
 	return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 CUresult hook_ctx_create(CUresult (*real)(CUcontext *, unsigned int, CUdevice), CUcontext *context, unsigned int flags,
 			 CUdevice device)
 {
-	struct use before = use_of(device);
-	return created(real(context, flags, device), context, device, before);
+	struct footprint before = footprint_now(device);
+	return created(real(context, flags, device), context, &before);
 }
 
 CUresult hook_ctx_create_affinity(CUresult (*real)(CUcontext *, CUexecAffinityParam *, int, unsigned int, CUdevice),
 				  CUcontext *context, CUexecAffinityParam *affinity, int count, unsigned int flags,
 				  CUdevice device)
 {
-	struct use before = use_of(device);
-	return created(real(context, affinity, count, flags, device), context, device, before);
+	struct footprint before = footprint_now(device);
+	return created(real(context, affinity, count, flags, device), context, &before);
 }
 
 CUresult hook_ctx_create_params(CUresult (*real)(CUcontext *, CUctxCreateParams *, unsigned int, CUdevice),
 				CUcontext *context, CUctxCreateParams *params, unsigned int flags, CUdevice device)
 {
-	struct use before = use_of(device);
-	return created(real(context, params, flags, device), context, device, before);
+	struct footprint before = footprint_now(device);
+	return created(real(context, params, flags, device), context, &before);
 }
 
 CUresult hook_ctx_destroy(CUresult (*real)(CUcontext), CUcontext context)
 {
+	unsigned position;
 	samples_forget();
+	bool found = footprint_position(context, &position);
 	CUresult result = real(context);
 	current_forget();
-	if (result == CUDA_SUCCESS)
-		discharge((uint64_t)(uintptr_t)context);
+	if (result == CUDA_SUCCESS && found)
+		ended(context, position);
 	return result;
 }

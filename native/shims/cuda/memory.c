@@ -295,3 +295,19 @@ CUresult hook_mem_free_v1(CUresult (*real)(CUdeviceptr_v1), CUdeviceptr_v1 point
 	struct freed forgotten = forget(pointer);
 	return freed(real(pointer), &forgotten);
 }
+
+static void lost(const struct charge *charge)
+{
+	if (charge->object)
+		pool_pointer_freed(charge->object, charge->bytes);
+	else
+		slice_release(charge->position, charge->bytes);
+}
+
+/* Physical memory and what is mapped of it belong to no context. */
+void memory_context_ended(unsigned position)
+{
+	charges_drop(CHARGE_POINTER, position, lost);
+	charges_drop(CHARGE_BLOCK, position, lost);
+	arrays_drop(position);
+}

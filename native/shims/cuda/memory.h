@@ -21,6 +21,9 @@ void arrays_in_child(void);
 void pools_in_child(void);
 void virtual_in_child(void);
 
+/* The arrays of a device are gone with their contexts (arrays.c). */
+void arrays_drop(unsigned position);
+
 /* A pointer out of a pool was freed (pools.c). */
 void pool_pointer_freed(void *pool, uint64_t bytes);
 

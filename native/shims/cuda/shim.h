@@ -79,4 +79,7 @@ void slice_view(unsigned position, uint64_t *free_bytes, uint64_t *total);
 
 #include "charges.h"
 
+/* The process has no context on the device any more, and what was allocated in one is gone with it (memory.c). */
+void memory_context_ended(unsigned position);
+
 #endif

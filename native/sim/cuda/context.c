@@ -58,6 +58,7 @@ static void close_context(CUcontext context)
 	memory_forget_context(context);
 	streams_forget_context(context);
 	modules_forget_context(context);
+	limits_forget_context(context);
 	sim_context_end(&driver.machine, driver.process, driver.card_of[context->device]);
 	object_end(context);
 }

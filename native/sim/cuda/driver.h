@@ -14,9 +14,11 @@
 
 #define SIM_EXPORT __attribute__((visibility("default")))
 
+#define SIM_THREADS_PER_SM 1536
+
 enum kind { CONTEXT = 0x43545853, STREAM = 0x5354524d, EVENT = 0x45564e54, MODULE = 0x4d4f4455, FUNCTION = 0x46554e43,
 	    POOL = 0x504f4f4c, ARRAY = 0x41525259, GRAPH = 0x47525048, GRAPH_NODE = 0x474e4f44,
-	    GRAPH_EXEC = 0x47455845 };
+	    GRAPH_EXEC = 0x47455845, LIBRARY = 0x4c494252, KERNEL = 0x4b45524e };
 
 /*
  * First member of all that a handle points to.  Objects are never returned to
@@ -29,6 +31,12 @@ struct object {
 };
 
 struct allocation;
+
+/* cuCtxSetLimit, and what of the card that took (limit.c). */
+struct context_limits {
+	uint64_t stack, printf, heap; /* bytes; 0: not set */
+	uint64_t local_taken, heap_taken;
+};
 
 struct CUctx_st {
 	struct object object;
@@ -43,6 +51,7 @@ struct CUctx_st {
 	struct allocation *allocations;
 	struct CUstream_st *streams;
 	struct CUmod_st *modules;
+	struct context_limits limits;
 };
 
 struct CUstream_st {
@@ -68,6 +77,7 @@ struct CUfunc_st {
 	struct object object;
 	struct CUfunc_st *next;
 	CUmodule module;
+	uint64_t local_bytes;         /* of one thread */
 	bool works;                   /* named "work": its first parameter says how long it takes */
 	char name[128];
 };
@@ -77,6 +87,10 @@ struct CUmod_st {
 	struct CUmod_st *next;
 	CUcontext context;
 	struct CUfunc_st *functions;
+	char *text;                   /* the image when it is text, else NULL */
+	uint64_t taken;               /* of the card, for the variables in it */
+	CUdeviceptr variables;        /* where they begin */
+	CUlibrary library;            /* that it was loaded for; NULL: by itself */
 };
 
 struct driver {
@@ -140,6 +154,27 @@ bool graph_memory_covers(CUdeviceptr address, size_t bytes); /* with the driver'
 CUresult kernel_duration(const CUDA_KERNEL_NODE_PARAMS_v2 *kernel, uint64_t *ns);
 /* Of how many of its arguments (64 bits each) its time depends. */
 unsigned kernel_argument_count(CUfunction function);
+void limits_forget_context(CUcontext context);
+
+/* Modules, with the driver's lock held (launch.c): NULL and CUDA_ERROR_OUT_OF_MEMORY when the card has no room. */
+CUresult module_open(CUmodule *out, CUcontext context, const char *image);
+void module_close(CUmodule module);
+CUfunction module_function(CUmodule module, const char *name);
+
+/* The function that a handle stands for in a context: itself, or that of a library's kernel; NULL if it is neither. */
+CUfunction library_function(CUfunction handle, CUcontext context);
+
+/* What the card must have for threads with so much local memory each; and, with the lock held, for modules' heap. */
+bool limits_need_local(CUcontext context, uint64_t bytes);
+bool limits_need_heap(CUcontext context);
+
+/* Images are not compiled, but the declarations in one that is PTX are read (image.c). */
+bool image_is_text(const char *image);
+/* Bytes of all variables; of the local memory of a thread of a function. */
+uint64_t image_variables(const char *text);
+uint64_t image_local(const char *text, const char *function);
+/* Where a variable lies among them; false when there is none of the name. */
+bool image_variable(const char *text, const char *name, uint64_t *offset, uint64_t *bytes);
 
 /* The host has waited for the card: what pools need no more goes back. */
 void memory_synchronized(CUcontext context);

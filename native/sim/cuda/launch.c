@@ -7,10 +7,47 @@
 #include "driver.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PLAIN_KERNEL_NS 10000ull
 #define LONGEST_KERNEL_NS 3600e9 /* keeps the clock from overflowing */
+
+/* Few variables lie in what the context has taken; many take blocks of their own. */
+static uint64_t variables_taken(uint64_t bytes)
+{
+	const uint64_t block = 2 * SIM_MIB;
+	return bytes < SIM_MIB ? 0 : (bytes + block - 1) / block * block;
+}
+
+static bool read_image(CUmodule module, const char *image)
+{
+	if (!image_is_text(image))
+		return true;
+	module->text = strdup(image);
+	module->taken = variables_taken(image_variables(image));
+	if (module->text && sim_memory_take(&driver.machine, driver.process, driver.card_of[module->context->device],
+					    module->taken))
+		return true;
+	free(module->text);
+	return false;
+}
+
+CUresult module_open(CUmodule *out, CUcontext context, const char *image)
+{
+	CUmodule module = object_new(MODULE, sizeof *module);
+	if (!module)
+		return CUDA_ERROR_OUT_OF_MEMORY;
+	module->context = context;
+	if (!limits_need_heap(context) || !read_image(module, image)) {
+		object_end(module);
+		return CUDA_ERROR_OUT_OF_MEMORY;
+	}
+	module->next = context->modules;
+	context->modules = module;
+	*out = module;
+	return CUDA_SUCCESS;
+}
 
 SIM_EXPORT CUresult cuModuleLoadData(CUmodule *out, const void *image)
 {
@@ -18,15 +55,9 @@ SIM_EXPORT CUresult cuModuleLoadData(CUmodule *out, const void *image)
 	if (!out || !image)
 		return CUDA_ERROR_INVALID_VALUE;
 	driver_lock();
-	CUmodule module = object_new(MODULE, sizeof *module);
-	if (module) {
-		module->context = context;
-		module->next = context->modules;
-		context->modules = module;
-		*out = module;
-	}
+	CUresult result = module_open(out, context, image);
 	driver_unlock();
-	return module ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+	return result;
 }
 
 SIM_EXPORT CUresult cuModuleLoadDataEx(CUmodule *out, const void *image, unsigned int count, CUjit_option *options,
@@ -43,14 +74,30 @@ SIM_EXPORT CUresult cuModuleLoadFatBinary(CUmodule *out, const void *image)
 	return cuModuleLoadData(out, image);
 }
 
+/* The whole of a file, with a zero behind it; NULL when it cannot be read. */
+static char *read_file(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	size_t room = 0;
+	ssize_t length = file ? getdelim(&text, &room, '\0', file) : -1;
+	if (file)
+		fclose(file);
+	if (length >= 0)
+		return text;
+	free(text);
+	return file ? strdup("") : NULL;
+}
+
 SIM_EXPORT CUresult cuModuleLoad(CUmodule *out, const char *path)
 {
 	NEED_INIT();
-	FILE *file = path ? fopen(path, "re") : NULL;
-	if (!file)
+	char *image = path ? read_file(path) : NULL;
+	if (!image)
 		return path ? CUDA_ERROR_FILE_NOT_FOUND : CUDA_ERROR_INVALID_VALUE;
-	fclose(file);
-	return cuModuleLoadData(out, path);
+	CUresult result = cuModuleLoadData(out, image);
+	free(image);
+	return result;
 }
 
 static void end_module(CUmodule module)
@@ -60,6 +107,9 @@ static void end_module(CUmodule module)
 		module->functions = function->next;
 		object_end(function);
 	}
+	if (module->taken)
+		sim_memory_give(&driver.machine, driver.process, driver.card_of[module->context->device], module->taken);
+	free(module->text);
 	object_end(module);
 }
 
@@ -72,17 +122,22 @@ void modules_forget_context(CUcontext context)
 	}
 }
 
-SIM_EXPORT CUresult cuModuleUnload(CUmodule module)
+void module_close(CUmodule module)
 {
-	NEED_INIT();
-	if (!object_is(module, MODULE))
-		return CUDA_ERROR_INVALID_HANDLE;
-	driver_lock();
 	CUmodule *link = &module->context->modules;
 	while (*link != module)
 		link = &(*link)->next;
 	*link = module->next;
 	end_module(module);
+}
+
+SIM_EXPORT CUresult cuModuleUnload(CUmodule module)
+{
+	NEED_INIT();
+	if (!object_is(module, MODULE) || module->library)
+		return CUDA_ERROR_INVALID_HANDLE;
+	driver_lock();
+	module_close(module);
 	driver_unlock();
 	return CUDA_SUCCESS;
 }
@@ -102,13 +157,20 @@ static CUfunction add_function(CUmodule module, const char *name)
 		return NULL;
 	function->module = module;
 	function->works = strcmp(name, "work") == 0;
+	function->local_bytes = module->text ? image_local(module->text, name) : 0;
 	snprintf(function->name, sizeof function->name, "%s", name);
 	function->next = module->functions;
 	module->functions = function;
 	return function;
 }
 
-/* The image is not read, so it has every function that is asked for. */
+CUfunction module_function(CUmodule module, const char *name)
+{
+	CUfunction function = find_function(module, name);
+	return function ? function : add_function(module, name);
+}
+
+/* The image is not compiled, so it has every function that is asked for. */
 SIM_EXPORT CUresult cuModuleGetFunction(CUfunction *out, CUmodule module, const char *name)
 {
 	NEED_INIT();
@@ -119,9 +181,7 @@ SIM_EXPORT CUresult cuModuleGetFunction(CUfunction *out, CUmodule module, const 
 	if (strlen(name) >= sizeof(*out)->name)
 		return CUDA_ERROR_NOT_FOUND;
 	driver_lock();
-	CUfunction function = find_function(module, name);
-	if (!function)
-		function = add_function(module, name);
+	CUfunction function = module_function(module, name);
 	driver_unlock();
 	*out = function;
 	return function ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
@@ -160,8 +220,11 @@ static CUresult launch(CUfunction function, CUstream stream, bool per_thread, vo
 	CUresult result = stream_tail(stream, per_thread, &context, &tail);
 	if (result != CUDA_SUCCESS)
 		return result;
-	if (!object_is(function, FUNCTION) || function->module->context != context)
+	function = library_function(function, context);
+	if (!function || function->module->context != context)
 		return CUDA_ERROR_INVALID_HANDLE;
+	if (!limits_need_local(context, function->local_bytes))
+		return CUDA_ERROR_OUT_OF_MEMORY;
 	result = duration(function, parameters, extra, &ns);
 	return result == CUDA_SUCCESS ? stream_run(stream, per_thread, ns) : result;
 }

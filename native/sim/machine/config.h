@@ -16,7 +16,7 @@ struct sim_card_config {
 	uint8_t uuid_bytes[16];   /* the same, as the driver API returns it */
 	char name[96];
 	uint64_t memory_bytes;
-	uint64_t context_bytes;   /* what the first context of a process takes of the card */
+	uint64_t context_bytes;   /* what a context takes of the card */
 	int64_t sm_count;
 	int64_t clock_mhz;
 	int64_t numa;             /* -1: the machine has no NUMA nodes */

@@ -38,7 +38,7 @@ bool sim_memory_take(struct sim_machine *machine, struct sim_process *process, u
 void sim_memory_give(struct sim_machine *machine, struct sim_process *process, uint32_t card, uint64_t bytes);
 uint64_t sim_memory_free(struct sim_machine *machine, uint32_t card);
 
-/* One more or one less context of a process on a card; the first one takes the context's memory. */
+/* One more or one less context of a process on a card; each takes a context's memory. */
 bool sim_context_begin(struct sim_machine *machine, struct sim_process *process, uint32_t card);
 void sim_context_end(struct sim_machine *machine, struct sim_process *process, uint32_t card);
 

@@ -51,7 +51,7 @@ bool sim_context_begin(struct sim_machine *machine, struct sim_process *process,
 {
 	sim_lock(machine->state);
 	sim_sweep(machine->state);
-	bool begun = process->contexts[card] || take(machine, process, card, machine->config.cards[card].context_bytes);
+	bool begun = take(machine, process, card, machine->config.cards[card].context_bytes);
 	process->contexts[card] += begun;
 	sim_unlock(machine->state);
 	return begun;
@@ -60,7 +60,7 @@ bool sim_context_begin(struct sim_machine *machine, struct sim_process *process,
 void sim_context_end(struct sim_machine *machine, struct sim_process *process, uint32_t card)
 {
 	sim_lock(machine->state);
-	if (--process->contexts[card] == 0)
-		give(machine, process, card, machine->config.cards[card].context_bytes);
+	process->contexts[card]--;
+	give(machine, process, card, machine->config.cards[card].context_bytes);
 	sim_unlock(machine->state);
 }

@@ -1,14 +1,14 @@
 /* Contexts: what they cost, who they belong to, and what goes with them. */
 #include "check.h"
 
-static void the_first_context_of_a_process_costs_memory_once(void)
+static void each_context_costs_memory_and_a_retained_one_once(void)
 {
 	CUcontext primary = use_card(0), again, own;
 	EXPECT(924, free_mib());
 	OK(cuDevicePrimaryCtxRetain(&again, 0));
 	EXPECT(true, primary == again);
 	OK(cuCtxCreate_v2(&own, 0, 0));
-	EXPECT(924, free_mib());
+	EXPECT(824, free_mib());
 	OK(cuCtxDestroy_v2(own));
 	OK(cuDevicePrimaryCtxRelease_v2(0));
 	EXPECT(924, free_mib());
@@ -26,7 +26,7 @@ static void a_context_that_ends_gives_back_its_memory(void)
 	use_card(0);
 	OK(cuCtxCreate_v2(&own, 0, 0));
 	OK(cuMemAlloc_v2(&pointer, 500 * MIB));
-	EXPECT(424, free_mib());
+	EXPECT(324, free_mib());
 	OK(cuCtxDestroy_v2(own));
 	EXPECT(924, free_mib());
 }
@@ -89,7 +89,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "refused") == 0)
 		return expect_refusal();
 	use_machine(CARD_A "context_mib = 100\n");
-	in_child(the_first_context_of_a_process_costs_memory_once);
+	in_child(each_context_costs_memory_and_a_retained_one_once);
 	in_child(a_context_that_ends_gives_back_its_memory);
 	in_child(a_context_without_room_is_refused);
 	in_child(the_stack_of_current_contexts_is_a_stack);
