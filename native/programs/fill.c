@@ -3,87 +3,39 @@
  * much was granted, and gives it all back; again and again when asked to.
  */
 #include "common.h"
+#include "paths.h"
 
 static const char usage[] =
-	"usage: fill [--step 64m] [--api alloc|managed|pitch|async|create] [--cycles N] [--hold SECONDS] [--max N]\n"
+	"usage: fill [--step 64m] [--api CALL] [--cycles N] [--hold SECONDS] [--max N]\n"
 	"  --step    size of one allocation\n"
-	"  --api     which call allocates: cuMemAlloc, cuMemAllocManaged, cuMemAllocPitch, cuMemAllocAsync, cuMemCreate\n"
+	"  --api     which call allocates: alloc (cuMemAlloc), alloc1 (its form before CUDA 3.2), managed, pitch,\n"
+	"            async (cuMemAllocAsync), pool (from a pool of its own), create (cuMemCreate), mapped (created,\n"
+	"            mapped and released, so that only the mapping holds it), array, array3d, mipmap\n"
 	"  --cycles  fill and free so many times; every time must grant as much as the first\n"
 	"  --hold    seconds to keep the memory before it is freed\n"
 	"  --max     stop after N steps, without waiting for a refusal\n"
 	"Exit code 0: refused with CUDA_ERROR_OUT_OF_MEMORY (or --max reached); 1: anything else; 2: wrong usage.\n";
 
-struct api {
-	const char *name;
-	CUresult (*allocate)(CUdeviceptr *out, size_t bytes);
-	CUresult (*release)(CUdeviceptr address);
-};
-
-static CUresult allocate_plain(CUdeviceptr *out, size_t bytes)
-{
-	return cuMemAlloc_v2(out, bytes);
-}
-
-static CUresult allocate_managed(CUdeviceptr *out, size_t bytes)
-{
-	return cuMemAllocManaged(out, bytes, CU_MEM_ATTACH_GLOBAL);
-}
-
-/* Rows as wide as the coarsest pitch of any card, so that no row is padded. */
-static CUresult allocate_pitch(CUdeviceptr *out, size_t bytes)
-{
-	size_t pitch, width = bytes < MIB ? 512 : MIB;
-	return cuMemAllocPitch_v2(out, &pitch, width, bytes / width, 4);
-}
-
-static CUresult allocate_async(CUdeviceptr *out, size_t bytes)
-{
-	return cuMemAllocAsync(out, bytes, NULL);
-}
-
-static CUresult release_async(CUdeviceptr address)
-{
-	return cuMemFreeAsync(address, NULL);
-}
-
-static CUresult allocate_handle(CUdeviceptr *out, size_t bytes)
-{
-	CUmemAllocationProp properties = {.type = CU_MEM_ALLOCATION_TYPE_PINNED,
-					  .location = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = 0}};
-	CUmemGenericAllocationHandle handle = 0;
-	CUresult result = cuMemCreate(&handle, bytes, &properties, 0);
-	*out = handle;
-	return result;
-}
-
-static CUresult release_handle(CUdeviceptr handle)
-{
-	return cuMemRelease(handle);
-}
-
-static const struct api apis[] = {
-	{"alloc", allocate_plain, cuMemFree_v2},     {"managed", allocate_managed, cuMemFree_v2},
-	{"pitch", allocate_pitch, cuMemFree_v2},     {"async", allocate_async, release_async},
-	{"create", allocate_handle, release_handle},
-};
-
 struct plan {
-	const struct api *api;
+	const struct paths_api *api;
 	uint64_t step, cycles, hold, max;
 };
 
-static const struct api *api_argument(const char *name)
+static const struct paths_api *api_argument(const char *name)
 {
-	for (size_t i = 0; name && i < sizeof apis / sizeof apis[0]; i++)
-		if (strcmp(name, apis[i].name) == 0)
-			return &apis[i];
-	fprintf(stderr, "--api: expected alloc, managed, pitch, async or create, not '%s'\n", name ? name : "nothing");
+	const struct paths_api *found = name ? paths_find(name) : NULL;
+	if (found)
+		return found;
+	fprintf(stderr, "--api: expected");
+	for (size_t i = 0; i < paths_count; i++)
+		fprintf(stderr, "%s %s", i ? "," : "", paths[i].name);
+	fprintf(stderr, "; not '%s'\n", name ? name : "nothing");
 	exit(2);
 }
 
 static struct plan read_arguments(char **argument)
 {
-	struct plan plan = {.api = &apis[0], .step = 64 * MIB, .cycles = 1, .max = UINT32_MAX};
+	struct plan plan = {.api = &paths[0], .step = 64 * MIB, .cycles = 1, .max = UINT32_MAX};
 	while (*argument) {
 		const char *option = *argument++, *value = *argument;
 		if (strcmp(option, "--step") == 0)
@@ -138,7 +90,7 @@ static CUresult fill(const struct plan *plan, struct held *held)
 static void release(const struct plan *plan, struct held *held)
 {
 	for (uint64_t i = 0; i < held->count; i++)
-		check(plan->api->release(held->addresses[i]), "free");
+		check(plan->api->release(held->addresses[i], plan->step), "free");
 	CHECK(cuCtxSynchronize()); /* a pool returns its memory to the card here */
 }
 
@@ -178,11 +130,20 @@ static bool run(const struct plan *plan)
 	return true;
 }
 
+/* The old calls are refused in the contexts of newer ones. */
+static void use_old_context(CUdevice device)
+{
+	CUcontext context;
+	CHECK(cuCtxCreate(&context, 0, device));
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;
 	struct plan plan = read_arguments(argv + 1);
 	CUdevice device = use_device(0);
+	if (plan.api->old)
+		use_old_context(device);
 	bool good = run(&plan);
 	CHECK(cuDevicePrimaryCtxRelease_v2(device));
 	return good ? 0 : 1;

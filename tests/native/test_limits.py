@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 from simulated import Machine
 
-CALLS = ["alloc", "managed", "pitch", "async", "create"]
+CALLS = ["alloc", "alloc1", "managed", "pitch", "async", "pool", "create", "mapped", "array", "array3d", "mipmap"]
+CYCLES = {"managed": 1000}
+"""Where not 10,000: the host's kernel maps its pages anew each time."""
 
 
 def test_every_query_tells_the_slice(machine: Machine) -> None:
@@ -19,10 +21,11 @@ def test_every_query_tells_the_slice(machine: Machine) -> None:
 
 @pytest.mark.parametrize("api", CALLS)
 def test_each_allocation_call_gets_exactly_the_limit(machine: Machine, api: str) -> None:
-    """32 steps of 64 MiB fit into 2 GiB, the 33rd is out of memory; 10,000 times freed, all of it is there again."""
-    answer = machine.run("fill", "--api", api, "--cycles", "10000", CUDA_DEVICE_MEMORY_LIMIT="2g")
+    """32 steps of 64 MiB fit into 2 GiB, the 33rd is out of memory; freed time and again, all of it is there again."""
+    cycles = str(CYCLES.get(api, 10000))
+    answer = machine.run("fill", "--api", api, "--cycles", cycles, CUDA_DEVICE_MEMORY_LIMIT="2g")
     assert "granted 2048 MiB in 32 steps, then CUDA_ERROR_OUT_OF_MEMORY" in answer.stdout
-    assert "the same in all 10000 cycles" in answer.stdout
+    assert f"the same in all {cycles} cycles" in answer.stdout
     assert answer.returncode == 0
 
 
@@ -59,6 +62,43 @@ def test_a_limit_beyond_the_card_is_the_card(machine: Machine) -> None:
     """A limit larger than the card changes nothing."""
     answer = machine.run("fill", CUDA_DEVICE_MEMORY_LIMIT="64g")
     assert "granted 12288 MiB" in answer.stdout
+
+
+@pytest.mark.parametrize("api", ["alloc", "pitch"])
+def test_beyond_the_card_only_where_that_is_asked_for(machine: Machine, api: str) -> None:
+    """With CUDA_OVERSUBSCRIBE a slice of 2 GiB on a card of 1 GiB has 2 GiB, and says so; without, it has the card."""
+    machine.cards(1024)
+    for wanted, mib in (("true", 2048), ("false", 1024)):
+        machine.variables["CUDA_DEVICE_MEMORY_SHARED_CACHE"] = str(machine.directory / wanted)
+        limits = {"CUDA_DEVICE_MEMORY_LIMIT": "2g", "CUDA_OVERSUBSCRIBE": wanted}
+        assert f"granted {mib} MiB" in machine.run("fill", "--api", api, "--cycles", "3", **limits).stdout
+        assert f"{mib} MiB" in machine.run("cardinfo", **limits).stdout
+
+
+@pytest.mark.parametrize(
+    ("step", "mib"),
+    [("4096", 102), ("524288", 102), ("700000", 68), ("1048576", 102), ("1048577", 51), ("3145728", 75)],
+)
+def test_small_memory_is_charged_as_the_card_hands_it_out(
+    machine: Machine, granted: Callable[[str], int], step: str, mib: int
+) -> None:
+    """In blocks of 2 MiB, shared by what is not larger than 1 MiB; a limit that is no multiple is never exceeded."""
+    for api in ("alloc", "managed"):
+        assert granted(machine.run("fill", "--api", api, "--step", step, CUDA_DEVICE_MEMORY_LIMIT="103m").stdout) == mib
+
+
+@pytest.mark.parametrize("api", CALLS)
+def test_what_a_killed_process_held_is_there_again(machine: Machine, granted: Callable[[str], int], api: str) -> None:
+    """Whichever call it came by: after SIGKILL the whole limit is there for the next process."""
+    limits = {"CUDA_DEVICE_MEMORY_LIMIT": "1g"}
+    holder = machine.start("fill", "--api", api, "--hold", "60", **limits)
+    assert holder.stdout
+    assert "1024 MiB" in holder.stdout.readline()
+    assert granted(machine.run("fill", **limits).stdout) == 0
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    assert granted(machine.run("fill", **limits).stdout) == 1024
 
 
 def test_what_a_context_takes_counts_to_the_slice(machine: Machine) -> None:

@@ -1,66 +1,66 @@
 /*
- * Arrays. The driver gives them no address, so that it is not seen which small ones share a block: they are charged the part of
- * a block that each of its like takes, all of a device together rounded up to whole blocks. Where small arrays of many
- * sizes come and go, the device may hold some blocks more than that.
+ * Arrays. The driver gives them no address, so that it is not seen which small ones share a block: places.c has a model
+ * of it.
  */
 #include <pthread.h>
 #include <string.h>
 
-#include "blocks.h"
 #include "memory.h"
+#include "places.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t shares[HETERO_DEVICES]; /* bytes of small arrays */
+static struct placed_block *blocks[HETERO_DEVICES];
 
 void arrays_in_child(void)
 {
 	pthread_mutex_init(&lock, NULL);
-	memset(shares, 0, sizeof shares);
+	memset(blocks, 0, sizeof blocks);
 }
 
-static uint64_t charged(uint64_t total)
+/* With the lock held: a place, in a new block of the slice's where no other has room. */
+static bool take_place(struct charge *charge)
 {
-	return block_round(total, BLOCK_BYTES);
+	struct placed_block *block = places_find(blocks[charge->position], charge->bytes, &charge->count);
+	if (!block && slice_reserve(charge->position, BLOCK_BYTES)) {
+		block = places_add(&blocks[charge->position]);
+		charge->count = 0;
+		if (!block)
+			slice_release(charge->position, BLOCK_BYTES);
+	}
+	if (block)
+		places_take(block, charge->bytes, charge->count);
+	charge->object = block;
+	return block != NULL;
 }
 
-static bool reserve_share(unsigned position, uint64_t share)
+static bool reserve_place(struct charge *charge)
 {
-	if (position >= HETERO_DEVICES)
+	if (charge->position >= HETERO_DEVICES)
 		return false;
 	pthread_mutex_lock(&lock);
-	uint64_t total = shares[position], more = charged(total + share) - charged(total);
-	bool reserved = !more || slice_reserve(position, more);
-	if (reserved)
-		shares[position] = total + share;
+	bool taken = take_place(charge);
 	pthread_mutex_unlock(&lock);
-	return reserved;
+	return taken;
 }
 
-static void release_share(unsigned position, uint64_t share)
+/* `bytes` of a charge are those of the array, as estimated; `count` is the place of a small one in its block. */
+static bool reserve(struct charge *charge)
 {
+	if (!block_is_shared(charge->bytes))
+		return room_reserve(charge->position, block_room(charge->bytes));
+	return reserve_place(charge) || (memory_settle(charge->position) && reserve_place(charge));
+}
+
+static void release(const struct charge *charge)
+{
+	if (!block_is_shared(charge->bytes)) {
+		slice_release(charge->position, block_room(charge->bytes));
+		return;
+	}
 	pthread_mutex_lock(&lock);
-	uint64_t total = shares[position], left = total > share ? total - share : 0;
-	shares[position] = left;
-	if (charged(total) > charged(left))
-		slice_release(position, charged(total) - charged(left));
+	if (places_give(charge->object, charge->bytes, charge->count))
+		slice_release(charge->position, BLOCK_BYTES);
 	pthread_mutex_unlock(&lock);
-}
-
-/* `bytes` of a charge are those of the array, as estimated. */
-static bool reserve(unsigned position, uint64_t bytes)
-{
-	if (!block_is_shared(bytes))
-		return room_reserve(position, block_room(bytes));
-	return reserve_share(position, block_share(bytes)) ||
-	       (memory_settle(position) && reserve_share(position, block_share(bytes)));
-}
-
-static void release(unsigned position, uint64_t bytes)
-{
-	if (block_is_shared(bytes))
-		release_share(position, block_share(bytes));
-	else
-		slice_release(position, block_room(bytes));
 }
 
 /* A call that makes an array, whichever it is. */
@@ -78,10 +78,10 @@ static CUresult make(const struct maker *maker, const CUDA_ARRAY3D_DESCRIPTOR *d
 	uint64_t bytes = descriptor ? array_bytes(descriptor, maker->levels) : 0;
 	if (!array || !bytes || !slice_current_device(&position))
 		return maker->call(maker, array);
-	if (!reserve(position, bytes))
+	struct charge charge = {.bytes = bytes, .position = position};
+	if (!reserve(&charge))
 		return CUDA_ERROR_OUT_OF_MEMORY;
 	CUresult result = maker->call(maker, array);
-	struct charge charge = {.bytes = bytes, .position = position};
 	if (result == CUDA_SUCCESS) {
 		charge.key = (uint64_t)(uintptr_t)*array;
 		if (charges_add(CHARGE_ARRAY, &charge))
@@ -89,7 +89,7 @@ static CUresult make(const struct maker *maker, const CUDA_ARRAY3D_DESCRIPTOR *d
 		maker->undo(*array);
 		result = CUDA_ERROR_OUT_OF_MEMORY;
 	}
-	release(position, bytes);
+	release(&charge);
 	return result;
 }
 
@@ -185,7 +185,7 @@ CUresult hook_mipmap_create(CUresult (*real)(CUmipmappedArray *, const CUDA_ARRA
 static CUresult destroyed(CUresult result, bool was_charged, const struct charge *charge)
 {
 	if (was_charged && result == CUDA_SUCCESS)
-		release(charge->position, charge->bytes);
+		release(charge);
 	else if (was_charged)
 		charges_add(CHARGE_ARRAY, charge);
 	return result;
@@ -207,7 +207,7 @@ CUresult hook_mipmap_destroy(CUresult (*real)(CUmipmappedArray), CUmipmappedArra
 
 static void lost(const struct charge *charge)
 {
-	release(charge->position, charge->bytes);
+	release(charge);
 }
 
 void arrays_drop(unsigned position)

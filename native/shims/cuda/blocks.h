@@ -1,9 +1,10 @@
 /*
  * What of a device an allocation takes: arithmetic, without a driver.
  *
- * Source: an H100 (driver 580.159.04, 2026-11-27), by cuMemGetInfo. What is larger than 1 MiB is rounded up to 2 MiB. What is
- * smaller shares blocks of 2 MiB with its like, at multiples of 512 bytes, whatever the sizes. So the address tells the
- * block: in 6,000 allocations and frees at random the device lost 2 MiB for each block in which one lived, always.
+ * Source: an H100 (driver 580.159.04, 2026-11-27), by cuMemGetInfo. What is larger than 1 MiB is rounded up to 2 MiB.
+ * What is smaller shares blocks of 2 MiB with its like, at multiples of 512 bytes, whatever the sizes. So the address
+ * tells the block: in 6,000 allocations and frees at random the device lost 2 MiB for each block in which one lived,
+ * always.
  */
 #ifndef HETERO_SHIM_BLOCKS_H
 #define HETERO_SHIM_BLOCKS_H
@@ -22,7 +23,9 @@ static inline bool block_is_shared(uint64_t bytes)
 	return bytes <= BLOCK_BYTES / 2;
 }
 
-/* Bytes rounded up to a multiple of a power of two; UINT64_MAX, which fits nowhere, where that is too large a number. */
+/*
+ * Bytes rounded up to a multiple of a power of two; UINT64_MAX, which fits nowhere, where that is too large a number.
+ */
 static inline uint64_t block_round(uint64_t bytes, uint64_t unit)
 {
 	return bytes > UINT64_MAX - unit ? UINT64_MAX : (bytes + unit - 1) & ~(unit - 1);
@@ -33,9 +36,6 @@ static inline uint64_t block_room(uint64_t bytes)
 {
 	return block_round(bytes, BLOCK_BYTES);
 }
-
-/* The part of a block that one of so many bytes takes when the block is full of its like; at most BLOCK_BYTES / 2 bytes. */
-uint64_t block_share(uint64_t bytes);
 
 /* Bytes of an array of so many levels as the device keeps it, in tiles; 0 when it takes nothing of its own. */
 uint64_t array_bytes(const CUDA_ARRAY3D_DESCRIPTOR *descriptor, unsigned levels);

@@ -1,6 +1,6 @@
 /*
- * Plain, managed and pitched memory, and freeing of any. Room is reserved in the slice before the driver is asked, so that no mix
- * of threads and processes exceeds the limit, and given back when the driver refuses or frees.
+ * Plain, managed and pitched memory, and freeing of any. Room is reserved in the slice before the driver is asked, so
+ * that no mix of threads and processes exceeds the limit, and given back when the driver refuses or frees.
  *
  * Memory that was never charged (the program had it before, or imported it) is freed by the driver as if nobody stood
  * between. Managed memory is charged when it is allocated, although the device takes it when it is touched.
@@ -71,8 +71,8 @@ struct request {
 };
 
 /*
- * The slice has no room for another block, but a small allocation may fit into one that this process has. Only the driver
- * knows: it is asked, one thread at a time, and what it took of the device for it is given back.
+ * The slice has no room for another block, but a small allocation may fit into one that this process has. Only the
+ * driver knows: it is asked, one thread at a time, and what it took of the device for it is given back.
  */
 static CUresult squeeze(const struct request *request, CUdeviceptr *pointer)
 {
@@ -139,7 +139,9 @@ CUresult hook_mem_alloc_managed(CUresult (*real)(CUdeviceptr *, size_t, unsigned
 	return allocate(&request, pointer);
 }
 
-/* The driver chooses the pitch, which is known only afterwards: where it is not what was reserved for, all is undone. */
+/*
+ * The driver chooses the pitch, which is known only afterwards: where it is not what was reserved for, all is undone.
+ */
 static CUresult call_pitch(const struct request *request, CUdeviceptr *pointer)
 {
 	CUresult (*real)(CUdeviceptr *, size_t *, size_t, size_t, unsigned int) = request->real;
@@ -206,7 +208,10 @@ static void give_back(const struct charge *charge)
 		slice_release(charge->position, charge->bytes);
 }
 
-/* The driver refused: the address is still what it was. Meanwhile another may have come into the block, with its charge. */
+/*
+ * The driver refused: the address is still what it was. Meanwhile another may have come into the block, with its
+ * charge.
+ */
 static void restore(const struct freed *freed)
 {
 	unsigned count = 1;
@@ -233,7 +238,8 @@ CUresult hook_mem_free(CUresult (*real)(CUdeviceptr), CUdeviceptr pointer)
 	return freed(real(pointer), &forgotten);
 }
 
-static CUresult free_async(CUresult (*real)(CUdeviceptr, CUstream), CUdeviceptr pointer, CUstream stream, bool per_thread)
+static CUresult free_async(CUresult (*real)(CUdeviceptr, CUstream), CUdeviceptr pointer, CUstream stream,
+			   bool per_thread)
 {
 	if (capture_of(stream, per_thread))
 		return real(pointer, stream); /* a node of a graph: nothing is freed now */
@@ -251,7 +257,10 @@ CUresult hook_mem_free_async_ptsz(CUresult (*real)(CUdeviceptr, CUstream), CUdev
 	return free_async(real, pointer, stream, true);
 }
 
-/* The calls of before CUDA 3.2: addresses of 32 bits, of which nothing is known but that each may lie in blocks of its own. */
+/*
+ * The calls of before CUDA 3.2: addresses of 32 bits, of which nothing is known but that each may lie in blocks of its
+ * own.
+ */
 static CUresult settle_old(CUresult result, const CUdeviceptr_v1 *pointer, uint64_t bytes, unsigned position)
 {
 	struct charge charge = {.bytes = block_room(bytes), .position = position};
@@ -266,7 +275,8 @@ static CUresult settle_old(CUresult result, const CUdeviceptr_v1 *pointer, uint6
 	return result;
 }
 
-CUresult hook_mem_alloc_v1(CUresult (*real)(CUdeviceptr_v1 *, unsigned int), CUdeviceptr_v1 *pointer, unsigned int bytes)
+CUresult hook_mem_alloc_v1(CUresult (*real)(CUdeviceptr_v1 *, unsigned int), CUdeviceptr_v1 *pointer,
+			   unsigned int bytes)
 {
 	unsigned position;
 	if (!pointer || !bytes || !slice_current_device(&position))

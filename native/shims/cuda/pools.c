@@ -1,11 +1,12 @@
 /*
- * Memory pools. A pool takes more of the device than was asked of it, and gives it back late, without a call that could be seen. So
- * what is charged for a pool is what the driver says it has reserved: room for the most that it can grow by is taken
- * before the driver is asked, and afterwards the charge is brought to the driver's figure.
+ * Memory pools. A pool takes more of the device than was asked of it, and gives it back late, without a call that could
+ * be seen. So what is charged for a pool is what the driver says it has reserved: room for the most that it can grow by
+ * is taken before the driver is asked, and afterwards the charge is brought to the driver's figure.
  *
- * Source: an H100 (driver 580.159.04, 2026-11-27). The reserved figure is exactly what the device loses; it grows in multiples
- * of 32 MiB, and never by more than the allocation rounded up to them. Asking for it costs 27 ns. A pool that was
- * destroyed no longer answers: its charge stays until its last pointer is freed, a little longer than its memory may.
+ * Source: an H100 (driver 580.159.04, 2026-11-27). The reserved figure is exactly what the device loses; it grows in
+ * multiples of 32 MiB, and never by more than the allocation rounded up to them. Asking for it costs 27 ns. A pool that
+ * was destroyed no longer answers: its charge stays until its last pointer is freed, a little longer than its memory
+ * may.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -111,7 +112,9 @@ static struct pool *note(CUmemoryPool handle, unsigned position, bool ours)
 	return pool;
 }
 
-/* Room for what the pool will grow by at most; where that is too much, for what it must at least. False: for neither. */
+/*
+ * Room for what the pool will grow by at most; where that is too much, for what it must at least. False: for neither.
+ */
 static bool reserve_growth(struct pool *pool, uint64_t bytes, uint64_t *growth)
 {
 	*growth = block_round(bytes, CHUNK);
@@ -126,11 +129,11 @@ static bool reserve_growth(struct pool *pool, uint64_t bytes, uint64_t *growth)
 }
 
 /* After the driver's call, whatever it answered. False when the pool grew by more than the slice has. */
-static bool settle_growth(struct pool *pool, uint64_t growth)
+static bool settle_growth(struct pool *pool, uint64_t growth, CUresult result)
 {
 	uint64_t held = pool->charged + growth, reserved = attribute(pool, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT);
 	if (reserved == UINT64_MAX)
-		reserved = held; /* not known: the charge stays at the most that it can be */
+		reserved = result == CUDA_SUCCESS ? held : pool->charged; /* not known: the most that it can be */
 	bool good = reserved <= held || slice_reserve(pool->position, reserved - held);
 	if (reserved < held)
 		slice_release(pool->position, held - reserved);
@@ -169,7 +172,7 @@ static CUresult allocate(const struct request *request, CUdeviceptr *pointer, st
 	if (!reserve_growth(pool, request->bytes, &growth))
 		return CUDA_ERROR_OUT_OF_MEMORY;
 	CUresult result = request->call(request, &given);
-	bool good = settle_growth(pool, growth);
+	bool good = settle_growth(pool, growth, result);
 	struct charge charge = {.key = given, .bytes = request->bytes, .position = pool->position, .object = pool};
 	if (result != CUDA_SUCCESS)
 		return result;
@@ -186,10 +189,11 @@ static CUresult allocate(const struct request *request, CUdeviceptr *pointer, st
 static bool stream_device(const struct request *request, CUdevice *device)
 {
 	const struct cuda_real *real = cuda_real();
+	CUresult (*context_of)(CUstream, CUcontext *) = request->per_thread ? real->cuStreamGetCtx_ptsz
+									    : real->cuStreamGetCtx;
 	CUcontext current, of_stream;
 	if (!request->stream || real->cuCtxGetCurrent(&current) != CUDA_SUCCESS ||
-	    (request->per_thread ? real->cuStreamGetCtx_ptsz : real->cuStreamGetCtx)(request->stream, &of_stream) != CUDA_SUCCESS ||
-	    of_stream == current)
+	    context_of(request->stream, &of_stream) != CUDA_SUCCESS || of_stream == current)
 		return real->cuCtxGetDevice(device) == CUDA_SUCCESS;
 	if (real->cuCtxPushCurrent_v2(of_stream) != CUDA_SUCCESS)
 		return false;
@@ -208,6 +212,9 @@ static struct pool *pool_of(const struct request *request)
 	if (!stream_device(request, &device) ||
 	    (!handle && cuda_real()->cuDeviceGetMemPool(&handle, device) != CUDA_SUCCESS))
 		return NULL;
+	uint64_t reserved;
+	if (cuda_real()->cuMemPoolGetAttribute(handle, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT, &reserved) != CUDA_SUCCESS)
+		return NULL; /* no pool at all */
 	return note(handle, slice_device(device), true);
 }
 

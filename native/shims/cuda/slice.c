@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shim.h"
+#include "memory.h"
 
 static const struct hetero_option_names names = {
 	.memory = "CUDA_DEVICE_MEMORY_LIMIT",
@@ -140,6 +140,7 @@ void slice_view(unsigned position, uint64_t *free_bytes, uint64_t *total)
 	uint64_t limit = device->memory_limit;
 	if (!limit)
 		return;
+	memory_settle(position);
 	uint64_t used = hetero_memory_used(held, position);
 	uint64_t left = used < limit ? limit - used : 0; /* a limit may be lowered below what is held */
 	bool beyond = device->flags & HETERO_DEVICE_OVERSUBSCRIBE;

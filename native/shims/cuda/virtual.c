@@ -1,10 +1,10 @@
 /*
- * Physical memory by handle. It stays the device's loss as long as anything refers to it: a reference of its handle, a mapping, or a
- * file descriptor that it was exported to; and so long it is charged, once. What another process exported is charged to
- * that one.
+ * Physical memory by handle. It stays the device's loss as long as anything refers to it: a reference of its handle, a
+ * mapping, or a file descriptor that it was exported to; and so long it is charged, once. What another process exported
+ * is charged to that one.
  *
- * One lock is held over the driver's calls, which the driver runs one by one as well: numbers of handles and addresses come
- * again as soon as they are free.
+ * One lock is held over the driver's calls, which the driver runs one by one as well: numbers of handles and addresses
+ * come again as soon as they are free.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -217,7 +217,8 @@ CUresult hook_mem_map(CUresult (*real)(CUdeviceptr, size_t, size_t, CUmemGeneric
 static void forget_mappings(CUdeviceptr address, size_t bytes)
 {
 	struct charge row;
-	for (CUdeviceptr at = address; at < address + bytes && charges_take(CHARGE_MAPPING, at, &row); at += row.bytes) {
+	CUdeviceptr end = address + bytes;
+	for (CUdeviceptr at = address; at < end && charges_take(CHARGE_MAPPING, at, &row); at += row.bytes) {
 		struct handle *handle = row.object;
 		if (!handle)
 			continue;

@@ -1,9 +1,9 @@
 /*
- * Arrays. The card keeps them in tiles, so their rows are as wide as a multiple of 64 bytes and as many as a multiple of 8 times
- * a power of two; the small ones share blocks of 2 MiB, apart from plain memory.
+ * Arrays. The card keeps them in tiles, so their rows are as wide as a multiple of 64 bytes and as many as a multiple
+ * of 8 times a power of two; the small ones share blocks of 2 MiB, apart from plain memory.
  *
- * Source: an H100 (driver 580.159.04, 2026-11-27), by cuMemGetInfo: 300 of 1024 floats took 10 MiB, 300 of 64 x 64 floats 6, 64
- * of 256 x 256 16, 8 of 600 x 600 16, 8 of 700 x 700 32, 100 of 32^3 14, 8 of 100^3 48, 20 of 1 x 5000 8.
+ * Source: an H100 (driver 580.159.04, 2026-11-27), by cuMemGetInfo: 300 of 1024 floats took 10 MiB, 300 of 64 x 64
+ * floats 6, 64 of 256 x 256 16, 8 of 600 x 600 16, 8 of 700 x 700 32, 100 of 32^3 14, 8 of 100^3 48, 20 of 1 x 5000 8.
  */
 #include <stdlib.h>
 
@@ -84,7 +84,8 @@ static bool valid(const CUDA_ARRAY3D_DESCRIPTOR *described)
 {
 	unsigned channels = described->NumChannels;
 	uint64_t most = 1u << 20;
-	return described->Width && channel_bytes(described->Format) && (channels == 1 || channels == 2 || channels == 4) &&
+	bool known = channel_bytes(described->Format) && (channels == 1 || channels == 2 || channels == 4);
+	return described->Width && known &&
 	       described->Width < most && described->Height < most && described->Depth < most;
 }
 

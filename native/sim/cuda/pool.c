@@ -1,11 +1,11 @@
 /*
- * Memory pools and stream-ordered allocation. A pool takes the card's memory in chunks of 32 MiB and keeps a chunk until nothing
- * lies in it, the host has waited for the card, and more is reserved than the pool's threshold says.
+ * Memory pools and stream-ordered allocation. A pool takes the card's memory in chunks of 32 MiB and keeps a chunk
+ * until nothing lies in it, the host has waited for the card, and more is reserved than the pool's threshold says.
  *
  * The one queue of the card orders everything, so a free takes effect at once within the pool.
  *
- * Source: an H100 (driver 580.159.04, 2026-11-27): of 20 MiB three times, the pool had reserved 32, 64, 64; with the middle one
- * freed, 30 MiB went behind the last, reserved 96; and chunks came back one by one, by synchronisation.
+ * Source: an H100 (driver 580.159.04, 2026-11-27): of 20 MiB three times, the pool had reserved 32, 64, 64; with the
+ * middle one freed, 30 MiB went behind the last, reserved 96; and chunks came back one by one, by synchronisation.
  */
 #include <stdlib.h>
 
@@ -22,7 +22,8 @@ struct CUmemPoolHandle_st {
 	CUdevice device;
 	uint64_t threshold, most, base;
 	uint64_t used, used_high, reserved_high;
-	struct piece *pieces;
+	struct piece *pieces, *last;
+	bool holes; /* between the pieces: without any, the next goes behind the last */
 	uint64_t chunk_count, chunk_end; /* chunks that it has, and the number after the last */
 	bool chunks[POOL_RANGE / POOL_CHUNK];
 	bool destroyed; /* it lives on until its last allocation is freed */
@@ -93,6 +94,10 @@ static struct piece **find_gap(CUmemoryPool pool, uint64_t bytes, bool reserved_
 {
 	struct piece **link = &pool->pieces;
 	*offset = 0;
+	if (pool->last && !pool->holes) {
+		*offset = piece_end(pool->last);
+		return reserved_only && missing(pool, *offset, bytes) ? NULL : &pool->last->next;
+	}
 	for (;; *offset = piece_end(*link), link = &(*link)->next) {
 		bool wide = !*link || (*link)->offset - *offset >= bytes;
 		if (wide && (!reserved_only || missing(pool, *offset, bytes) == 0))
@@ -115,7 +120,8 @@ static bool add_chunk(CUmemoryPool pool, uint64_t number)
 
 static bool add_chunks(CUmemoryPool pool, uint64_t offset, uint64_t bytes)
 {
-	if (pool->most && (pool->chunk_count + missing(pool, offset, bytes)) * POOL_CHUNK > round_up(pool->most, POOL_CHUNK))
+	uint64_t wanted = (pool->chunk_count + missing(pool, offset, bytes)) * POOL_CHUNK;
+	if (pool->most && wanted > round_up(pool->most, POOL_CHUNK))
 		return false;
 	for (uint64_t number = offset / POOL_CHUNK; number <= (offset + bytes - 1) / POOL_CHUNK; number++)
 		if (!pool->chunks[number] && !add_chunk(pool, number))
@@ -165,6 +171,8 @@ static uint64_t take_piece(CUmemoryPool pool, uint64_t bytes)
 	}
 	*piece = (struct piece){.next = *link, .offset = offset, .bytes = bytes};
 	*link = piece;
+	if (!piece->next)
+		pool->last = piece;
 	pool->used += bytes;
 	pool->used_high = higher(pool->used_high, pool->used);
 	pool->reserved_high = higher(pool->reserved_high, pool->chunk_count * POOL_CHUNK);
@@ -174,11 +182,16 @@ static uint64_t take_piece(CUmemoryPool pool, uint64_t bytes)
 void pool_free(const struct allocation *allocation)
 {
 	CUmemoryPool pool = allocation->owner;
-	struct piece **link = &pool->pieces;
-	while ((*link)->offset != allocation->address - pool->base)
-		link = &(*link)->next;
+	struct piece **link = &pool->pieces, *before = NULL;
+	while ((*link)->offset != allocation->address - pool->base) {
+		before = *link;
+		link = &before->next;
+	}
 	struct piece *piece = *link;
 	*link = piece->next;
+	pool->holes = pool->pieces != NULL;
+	if (!piece->next)
+		pool->last = before;
 	pool->used -= piece->bytes;
 	free(piece);
 }

@@ -1,10 +1,10 @@
 /*
- * Physical memory by handle, apart from any address, and the addresses that it is mapped to. It belongs to no context. It goes back
- * to the card when nothing refers to it any more: no reference of its handle, no mapping, no file descriptor that it was
- * exported to, no handle that was imported from one.
+ * Physical memory by handle, apart from any address, and the addresses that it is mapped to. It belongs to no context.
+ * It goes back to the card when nothing refers to it any more: no reference of its handle, no mapping, no file
+ * descriptor that it was exported to, no handle that was imported from one.
  *
- * An exported descriptor is the reading end of a pipe in which the memory's description lies. Its end is seen when somebody
- * asks what is free, or takes memory.
+ * An exported descriptor is the reading end of a pipe in which the memory's description lies. Its end is seen when
+ * somebody asks what is free, or takes memory.
  */
 #include "memory.h"
 

@@ -1,11 +1,11 @@
 /*
- * Shares of blocks, and the size of arrays. An array lies in tiles of 64 bytes by 8 rows, which are piled up to 16 high where it has
- * so many rows; a deep one in lower piles, 8 layers deep.
+ * The size of arrays. An array lies in tiles of 64 bytes by 8 rows, which are piled up to 16 high where it has so many
+ * rows; a deep one in lower piles, 8 layers deep.
  *
- * Source: an H100 (driver 580.159.04, 2026-11-27), by cuMemGetInfo, floats of one channel: 300 of 1024 took 10 MiB, 300 of
- * 64 x 64 6, 64 of 256 x 256 16, 8 of 600 x 600 16, 8 of 700 x 700 32, 100 of 32^3 14, 8 of 70^3 16, 8 of 100^3 48, 20
- * of 1 x 5000 8; one of 16384^2 1024, and of 4096^2 with 13 levels 86. Where another architecture piles otherwise, the
- * charge is off by at most the padding.
+ * Source: an H100 (driver 580.159.04, 2026-11-27), by cuMemGetInfo, floats of one channel: 300 of 1024 took 10 MiB, 300
+ * of 64 x 64 6, 64 of 256 x 256 16, 8 of 600 x 600 16, 8 of 700 x 700 32, 100 of 32^3 14, 8 of 70^3 16, 8 of 100^3 48,
+ * 20 of 1 x 5000 8; one of 16384^2 1024, and of 4096^2 with 13 levels 86. Where another architecture piles otherwise,
+ * the charge is off by at most the padding.
  */
 #include "blocks.h"
 
@@ -15,17 +15,11 @@
 #define PILE_DEEP 2ull
 #define LAYERS 8ull
 
-uint64_t block_share(uint64_t bytes)
-{
-	uint64_t round = block_round(bytes ? bytes : 1, BLOCK_PLACE);
-	uint64_t count = BLOCK_BYTES / round;
-	return (BLOCK_BYTES + count - 1) / count;
-}
-
 /* Bits of one element with all its channels. Numbers: CUarray_format in cuda.h of CUDA 13.5. */
 static uint64_t element_bits(unsigned format, uint64_t channels)
 {
-	static const unsigned char packed[] = {8, 16, 32, 16, 32, 64}; /* UNORM and SNORM: INT8X1, X2, X4, INT16X1, X2, X4 */
+	/* UNORM and SNORM, of one, two, four channels, of 8 bits and of 16. */
+	static const unsigned char packed[] = {8, 16, 32, 16, 32, 64};
 	if (format >= 0xc0 && format <= 0xcb)
 		return packed[(format - 0xc0) % sizeof packed];
 	if (format >= 0x91 && format <= 0x9e) /* BC1 to BC7; 1 and 4 in 8 bytes for 4 x 4 elements, the others in 16 */
