@@ -3,23 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-
-/* Size and inode as well as the time: two changes may come within one tick of the file system's clock. */
-static struct sim_stamp stamp(const char *path)
-{
-	struct stat status;
-	if (stat(path, &status) != 0)
-		return (struct sim_stamp){0};
-	return (struct sim_stamp){
-		.modified = status.st_mtim, .inode = status.st_ino, .size = (uint64_t)status.st_size};
-}
-
-static bool same(const struct sim_stamp *a, const struct sim_stamp *b)
-{
-	return a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec &&
-	       a->inode == b->inode && a->size == b->size;
-}
 
 enum sim_opened sim_machine_open(struct sim_machine *machine)
 {
@@ -29,7 +12,7 @@ enum sim_opened sim_machine_open(struct sim_machine *machine)
 	snprintf(machine->directory, sizeof machine->directory, "%s", directory);
 	if (!sim_config_read(directory, &machine->config))
 		return SIM_BAD_MACHINE;
-	machine->stamp = stamp(machine->config.path);
+	machine->stamp = sim_stamp_of(machine->config.path);
 	machine->state = sim_state_open(directory);
 	if (!machine->state)
 		return SIM_BAD_MACHINE;
@@ -44,8 +27,8 @@ enum sim_opened sim_machine_open(struct sim_machine *machine)
 
 void sim_machine_refresh(struct sim_machine *machine)
 {
-	struct sim_stamp latest = stamp(machine->config.path);
-	if (same(&latest, &machine->stamp) || !latest.inode)
+	struct sim_stamp latest = sim_stamp_of(machine->config.path);
+	if (sim_stamp_same(&latest, &machine->stamp) || !latest.inode)
 		return;
 	machine->stamp = latest;
 	struct sim_config now;

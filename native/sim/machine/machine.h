@@ -5,8 +5,7 @@
 #ifndef HETERO_SIM_MACHINE_H
 #define HETERO_SIM_MACHINE_H
 
-#include <time.h>
-
+#include "stamp.h"
 #include "state.h"
 
 enum sim_opened { SIM_OPENED, SIM_NO_MACHINE, SIM_BAD_MACHINE };
@@ -14,10 +13,7 @@ enum sim_opened { SIM_OPENED, SIM_NO_MACHINE, SIM_BAD_MACHINE };
 struct sim_machine {
 	char directory[4096];
 	struct sim_config config;
-	struct sim_stamp {
-		struct timespec modified;
-		uint64_t inode, size;
-	} stamp; /* of cards.conf, when it was read */
+	struct sim_stamp stamp; /* of cards.conf, when it was read */
 	struct sim_state *state;
 };
 
