@@ -1,8 +1,8 @@
 """The outermost functions of the simulated drivers, by which faults on demand come into every call.
 
-Run by CMake: ``entries.py DIRECTORY cuda.list nvml.list``. For each list two files are written: ``sim_inner_<list>.h``, which
-is included before all sources of a driver and gives each function an inner name, and ``sim_entries_<list>.c``, which
-defines the exported functions: each asks for a fault and calls the inner one.
+Run by CMake: ``entries.py DIRECTORY cuda.list nvml.list``. For each list two files are written: ``sim_inner_<list>.h``,
+which is included before all sources of a driver and gives each function an inner name, and ``sim_entries_<list>.c``,
+which defines the exported functions: each asks for a fault and calls the inner one.
 """
 
 from __future__ import annotations

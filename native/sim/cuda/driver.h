@@ -78,7 +78,8 @@ struct CUfunc_st {
 	struct CUfunc_st *next;
 	CUmodule module;
 	uint64_t local_bytes;         /* of one thread */
-	bool works;                   /* named "work": its first parameter says how long it takes */
+	unsigned parameters;          /* that the simulator reads */
+	uint64_t drawn;               /* times that were drawn for a function of varying time */
 	char name[128];
 };
 
@@ -154,6 +155,9 @@ bool graph_memory_covers(CUdeviceptr address, size_t bytes); /* with the driver'
 CUresult kernel_duration(const CUDA_KERNEL_NODE_PARAMS_v2 *kernel, uint64_t *ns);
 /* Of how many of its arguments (64 bits each) its time depends. */
 unsigned kernel_argument_count(CUfunction function);
+unsigned kernel_parameters(const char *name);
+/* What one launch with these arguments takes. */
+CUresult kernel_time(CUfunction function, void **parameters, void **extra, uint64_t *ns);
 void limits_forget_context(CUcontext context);
 
 /* Modules, with the driver's lock held (launch.c): NULL and CUDA_ERROR_OUT_OF_MEMORY when the card has no room. */

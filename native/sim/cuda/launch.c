@@ -1,17 +1,10 @@
-/*
- * Modules, functions and launches.  A kernel is only a time: one named "work"
- * takes its first parameter (iterations, 64 bits) times the card's time of an
- * iteration, any other takes 10 microseconds.
- */
+/* Modules, functions and launches. */
 #include "capture.h"
 #include "driver.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PLAIN_KERNEL_NS 10000ull
-#define LONGEST_KERNEL_NS 3600e9 /* keeps the clock from overflowing */
 
 /* Few variables lie in what the context has taken; many take blocks of their own. */
 static uint64_t variables_taken(uint64_t bytes)
@@ -156,8 +149,8 @@ static CUfunction add_function(CUmodule module, const char *name)
 	if (!function)
 		return NULL;
 	function->module = module;
-	function->works = strcmp(name, "work") == 0;
 	function->local_bytes = module->text ? image_local(module->text, name) : 0;
+	function->parameters = kernel_parameters(name);
 	snprintf(function->name, sizeof function->name, "%s", name);
 	function->next = module->functions;
 	module->functions = function;
@@ -187,32 +180,6 @@ SIM_EXPORT CUresult cuModuleGetFunction(CUfunction *out, CUmodule module, const 
 	return function ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-/* Parameters come one pointer each, or packed in a buffer that `extra` describes. */
-static const void *first_parameter(void **parameters, void **extra)
-{
-	if (parameters)
-		return parameters[0];
-	for (; extra && extra[0] != CU_LAUNCH_PARAM_END; extra += 2)
-		if (extra[0] == CU_LAUNCH_PARAM_BUFFER_POINTER)
-			return extra[1];
-	return NULL;
-}
-
-static CUresult duration(CUfunction function, void **parameters, void **extra, uint64_t *ns)
-{
-	*ns = PLAIN_KERNEL_NS;
-	if (!function->works)
-		return CUDA_SUCCESS;
-	const void *parameter = first_parameter(parameters, extra);
-	if (!parameter)
-		return CUDA_ERROR_INVALID_VALUE;
-	uint64_t iterations;
-	memcpy(&iterations, parameter, sizeof iterations);
-	double time = (double)iterations * device_card(function->module->context->device)->ns_per_iteration;
-	*ns = (uint64_t)(time < LONGEST_KERNEL_NS ? time : LONGEST_KERNEL_NS);
-	return CUDA_SUCCESS;
-}
-
 static CUresult launch(CUfunction function, CUstream stream, bool per_thread, void **parameters, void **extra)
 {
 	CUcontext context;
@@ -225,7 +192,7 @@ static CUresult launch(CUfunction function, CUstream stream, bool per_thread, vo
 		return CUDA_ERROR_INVALID_HANDLE;
 	if (!limits_need_local(context, function->local_bytes))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	result = duration(function, parameters, extra, &ns);
+	result = kernel_time(function, parameters, extra, &ns);
 	return result == CUDA_SUCCESS ? stream_run(stream, per_thread, ns) : result;
 }
 
@@ -242,12 +209,7 @@ CUresult kernel_duration(const CUDA_KERNEL_NODE_PARAMS_v2 *kernel, uint64_t *ns)
 	if (!valid_shape(kernel->gridDimX, kernel->gridDimY, kernel->gridDimZ, kernel->blockDimX, kernel->blockDimY,
 			 kernel->blockDimZ))
 		return CUDA_ERROR_INVALID_VALUE;
-	return duration(kernel->func, kernel->kernelParams, kernel->extra, ns);
-}
-
-unsigned kernel_argument_count(CUfunction function)
-{
-	return function->works ? 1 : 0;
+	return kernel_time(kernel->func, kernel->kernelParams, kernel->extra, ns);
 }
 
 SIM_EXPORT CUresult cuLaunchKernel(CUfunction function, unsigned int gx, unsigned int gy, unsigned int gz,

@@ -27,13 +27,18 @@ static uint64_t real_ns(void)
 	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
 }
 
-static CUfunction kernel(void)
+static CUfunction named(const char *name)
 {
 	CUmodule module;
 	CUfunction function;
 	OK(cuModuleLoadData(&module, "any image"));
-	OK(cuModuleGetFunction(&function, module, "work"));
+	OK(cuModuleGetFunction(&function, module, name));
 	return function;
+}
+
+static CUfunction kernel(void)
+{
+	return named("work");
 }
 
 static void work(CUfunction function, uint64_t microseconds)
@@ -94,6 +99,52 @@ static void a_long_queue_is_run_in_full(void)
 	OK(cuCtxSynchronize());
 	EXPECT(5001 * 8000, now_ns() - start);
 	EXPECT(8, microseconds_between(first, second)); /* asked for long after the queue forgot the work */
+}
+
+/* By parameters in a buffer, as some programs give them. */
+static CUresult launch_varied(CUfunction function, uint64_t microseconds, uint64_t percent, uint64_t seed)
+{
+	uint64_t values[] = {microseconds, percent, seed};
+	size_t size = sizeof values;
+	void *extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, values, (void *)2, &size, CU_LAUNCH_PARAM_END};
+	return cuLaunchKernel(function, 1, 1, 1, 1, 1, 1, 0, NULL, NULL, extra);
+}
+
+static uint64_t time_of_varied(CUfunction function, uint64_t percent, uint64_t seed)
+{
+	uint64_t start = now_ns();
+	OK(launch_varied(function, 1000, percent, seed));
+	OK(cuCtxSynchronize());
+	return now_ns() - start;
+}
+
+static void varied_kernels_spread_about_their_mean(void)
+{
+	CUfunction function = (use_card(0), named("varied"));
+	uint64_t sum = 0, least = UINT64_MAX, most = 0;
+	for (int i = 0; i < 1000; i++) {
+		uint64_t ns = time_of_varied(function, 30, 7);
+		sum += ns;
+		least = ns < least ? ns : least;
+		most = ns > most ? ns : most;
+	}
+	EXPECT(true, sum > 990 * MS && sum < 1010 * MS);
+	EXPECT(true, least >= 7 * MS / 10 && least < 72 * MS / 100);
+	EXPECT(true, most <= 13 * MS / 10 && most > 128 * MS / 100);
+	EXPECT(MS, time_of_varied(function, 0, 7));
+	EXPECT(CUDA_ERROR_INVALID_VALUE, launch_varied(function, 1000, 101, 7));
+}
+
+static void a_seed_determines_the_times_of_a_function(void)
+{
+	CUfunction one = (use_card(0), named("varied")), same = named("varied"), other = named("varied");
+	int differ = 0;
+	for (int i = 0; i < 10; i++) {
+		uint64_t ns = time_of_varied(one, 50, 1);
+		EXPECT(ns, time_of_varied(same, 50, 1));
+		differ += ns != time_of_varied(other, 50, 2);
+	}
+	EXPECT(10, differ);
 }
 
 static void launch_one_of_10_ms(void)
@@ -355,6 +406,8 @@ static void run_all(void)
 	in_child(kernels_take_exactly_their_time);
 	in_child(sleeps_take_exactly_their_time);
 	in_child(a_long_queue_is_run_in_full);
+	in_child(varied_kernels_spread_about_their_mean);
+	in_child(a_seed_determines_the_times_of_a_function);
 	in_child(tenants_share_the_card_by_slices);
 	in_child(three_tenants_get_a_third_each);
 	in_child(who_waits_gains_from_the_death_of_a_neighbour);
