@@ -19,6 +19,7 @@ enum charge_kind {
 	CHARGE_ARRAY,
 	CHARGE_HANDLE,  /* object is the physical memory (virtual.c) */
 	CHARGE_MAPPING, /* an address; object likewise, bytes its length */
+	CHARGE_GRAPH,   /* an executable graph: object is what is known of it (graph.c); bytes are charged to the device */
 	CHARGE_KINDS
 };
 

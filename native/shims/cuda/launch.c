@@ -2,6 +2,7 @@
  * The calls that launch something, each in its form for either default stream. A call that has nothing to wait for ends in a
  * jump to the driver, with its arguments where they were; the others go round by pace.c.
  */
+#include "graph.h"
 #include "pace.h"
 #include "shim.h"
 
@@ -123,10 +124,24 @@ LAUNCH(cuLaunchGrid, false, estimate_key(GRID), NULL, false, (CUfunction functio
 LAUNCH(cuLaunchGridAsync, false, estimate_key(GRID), stream, false,
        (CUfunction function, int width, int height, CUstream stream), (function, width, height, stream))
 
-#define GRAPH_KEY estimate_key((uint64_t)(uintptr_t)exec, 0, 0, 0, 0, 0)
 
-LAUNCH(cuGraphLaunch, false, GRAPH_KEY, stream, false, (CUgraphExec exec, CUstream stream), (exec, stream))
-LAUNCH(cuGraphLaunch_ptsz, true, GRAPH_KEY, stream, false, (CUgraphExec exec, CUstream stream), (exec, stream))
+/* A graph may also take memory, which only those do that have allocation nodes. */
+#define GRAPH_LAUNCH(symbol, per_thread)                                                                           \
+	LONG_WAY(symbol, per_thread, graph_key(exec), stream, false, (CUgraphExec exec, CUstream stream),          \
+		 (exec, stream))                                                                                   \
+	static CUresult timed_##symbol(CUgraphExec exec, CUstream stream)                                          \
+	{                                                                                                          \
+		return PASSES(graph_key(exec)) ? cuda_table.symbol(exec, stream) : paced_##symbol(exec, stream);   \
+	}                                                                                                          \
+	CUresult direct_##symbol(CUgraphExec exec, CUstream stream)                                                \
+	{                                                                                                          \
+		if (__builtin_expect(!atomic_load_explicit(&graphs_with_memory, memory_order_relaxed), 1))         \
+			return timed_##symbol(exec, stream);                                                       \
+		return graph_launch(timed_##symbol, exec, stream, per_thread);                                     \
+	}
+
+GRAPH_LAUNCH(cuGraphLaunch, false)
+GRAPH_LAUNCH(cuGraphLaunch_ptsz, true)
 
 /* Each device pays for its part: the one that its stream belongs to, which the calling thread's context need not be. */
 static bool enter(const CUDA_LAUNCH_PARAMS *launch)

@@ -20,12 +20,13 @@ void memory_in_child(void)
 	arrays_in_child();
 	pools_in_child();
 	virtual_in_child();
+	graphs_in_child();
 }
 
 bool memory_settle(unsigned position)
 {
-	bool pools = pools_settle(position), exported = virtual_settle(position);
-	return pools || exported;
+	bool pools = pools_settle(position), exported = virtual_settle(position), graphs = graphs_settle(position);
+	return pools || exported || graphs;
 }
 
 bool room_reserve(unsigned position, uint64_t bytes)

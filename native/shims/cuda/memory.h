@@ -14,12 +14,14 @@ bool room_reserve(unsigned position, uint64_t bytes);
 bool memory_settle(unsigned position);
 bool pools_settle(unsigned position);  /* pools.c */
 bool virtual_settle(unsigned position); /* virtual.c */
+bool graphs_settle(unsigned position);  /* graph_memory.c */
 
 /* In a forked child, which has none of its parent's memory; the locks were in whatever state. */
 void memory_in_child(void);
 void arrays_in_child(void);
 void pools_in_child(void);
 void virtual_in_child(void);
+void graphs_in_child(void);
 
 /* The arrays of a device are gone with their contexts (arrays.c). */
 void arrays_drop(unsigned position);
