@@ -157,7 +157,7 @@ static void death_at_any_point_leaves_the_sum_right(void)
 static bool overtaken_at(int points, int then)
 {
 	struct hetero_region *region = new_region();
-	int status = 0, ended;
+	int status = 0, ended = -1;
 	bool stopped = false;
 	*plan = (struct plan){.left = points, .signal_number = SIGSTOP};
 	pid_t pid = fork();

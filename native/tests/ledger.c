@@ -102,6 +102,36 @@ static void racing_threads_leave_nothing(struct hetero_region *region)
 	CHECK(hetero_memory_used(region, 0) == 0);
 }
 
+static void reserves_soon(struct hetero_region *region, unsigned device)
+{
+	alarm(20); /* a turn that a thread of the parent had would never end */
+	for (int i = 0; i < 16; i++) {
+		CHECK(hetero_memory_reserve(region, device, 1));
+		hetero_memory_release(region, device, 1);
+	}
+}
+
+static void *race_for_a_while(void *region)
+{
+	unsigned seed = 5;
+	for (int i = 0; i < 200000; i++)
+		if (hetero_memory_reserve(region, 5, (uint64_t)rand_r(&seed) % 1000))
+			hetero_memory_release(region, 5, 1000);
+	return NULL;
+}
+
+static void a_child_forked_amid_its_parents_changes_is_not_stuck(struct hetero_region *region)
+{
+	pthread_t threads[3];
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, race_for_a_while, region);
+	for (int i = 0; i < 60; i++)
+		end(start(reserves_soon, region, 5), 0);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	CHECK(hetero_memory_used(region, 5) == 0);
+}
+
 static int ready[2];
 
 static void hold_all(struct hetero_region *region, unsigned device)
@@ -172,6 +202,7 @@ int main(void)
 		return EXIT_FAILURE;
 	racing_processes_never_exceed_the_limit(region);
 	racing_threads_leave_nothing(region);
+	a_child_forked_amid_its_parents_changes_is_not_stuck(region);
 	what_a_killed_process_held_comes_back_before_a_refusal(region);
 	a_killed_holder_of_the_lock_keeps_nobody_waiting(region);
 	a_forked_child_has_a_ledger_of_its_own(region);
