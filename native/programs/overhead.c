@@ -6,8 +6,10 @@
 #include "common.h"
 
 static const char usage[] =
-	"usage: overhead [--live 0] [--launches 500]\n"
+	"usage: overhead [--live 0] [--each 512] [--bytes 65536] [--launches 500]\n"
 	"  --live      allocations that are held meanwhile\n"
+	"  --each      bytes of each of them; above 1 MiB each is accounted for by itself\n"
+	"  --bytes     of the allocation that is measured\n"
 	"  --launches  in a row, before the device is waited for\n";
 
 #define ROUNDS 21
@@ -16,11 +18,12 @@ static const char image[] = ".version 5.0\n.target sm_50\n.address_size 64\n.vis
 
 static CUfunction kernel;
 static CUdeviceptr *live;
+static size_t each = 512, bytes = 64 * 1024;
 
 static void allocate_and_free(void)
 {
 	CUdeviceptr pointer;
-	CHECK(cuMemAlloc_v2(&pointer, 64 * 1024));
+	CHECK(cuMemAlloc_v2(&pointer, bytes));
 	CHECK(cuMemFree_v2(pointer));
 }
 
@@ -54,7 +57,7 @@ static void hold(int count)
 {
 	live = calloc((size_t)count + 1, sizeof *live);
 	for (int i = 0; live && i < count; i++)
-		CHECK(cuMemAlloc_v2(&live[i], 512));
+		CHECK(cuMemAlloc_v2(&live[i], each));
 }
 
 static double first_init_ns(void)
@@ -69,6 +72,10 @@ static void read_arguments(char **argument, int *count, int *launches)
 	for (; *argument; argument += 2) {
 		if (strcmp(argument[0], "--live") == 0) {
 			*count = (int)number_argument(argument[0], argument[1], 0, 1000000);
+		} else if (strcmp(argument[0], "--each") == 0) {
+			each = size_argument(argument[0], argument[1]);
+		} else if (strcmp(argument[0], "--bytes") == 0) {
+			bytes = size_argument(argument[0], argument[1]);
 		} else if (strcmp(argument[0], "--launches") == 0) {
 			*launches = (int)number_argument(argument[0], argument[1], 1, 100000000);
 		} else {

@@ -58,7 +58,7 @@ static CUresult release_async(CUdeviceptr address, size_t bytes)
 
 static CUresult allocate_from_pool(CUdeviceptr *out, size_t bytes)
 {
-	static CUmemoryPool pool;
+	static _Thread_local CUmemoryPool pool;
 	CUmemPoolProps properties = {.allocType = CU_MEM_ALLOCATION_TYPE_PINNED,
 				     .location = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = 0}};
 	CUresult result = pool ? CUDA_SUCCESS : cuMemPoolCreate(&pool, &properties);

@@ -8,19 +8,23 @@
  * proves that the limit was broken.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common.h"
+#include "paths.h"
 
 static const char usage[] =
-	"usage: race --limit SIZE [--processes 8] [--seconds 3] [--most 64m] [--limit-check]\n"
+	"usage: race --limit SIZE [--processes 8] [--threads 1] [--seconds 3] [--most 64m] [--mixed] [--limit-check]\n"
 	"  --limit        what the processes may hold together\n"
 	"  --processes    how many take part (1 to 64)\n"
+	"  --threads      in each of them (1 to 16)\n"
 	"  --seconds      how long\n"
 	"  --most         the largest single allocation\n"
+	"  --mixed        by all calls that fill knows, not by cuMemAlloc alone\n"
 	"  --limit-check  exit 1 if the limit was exceeded, even for a moment\n"
 	"Exit code 0: the limit held; 1: it did not, or a process failed; 2: wrong usage.\n";
 
@@ -32,23 +36,29 @@ struct shared {
 };
 
 struct plan {
-	uint64_t limit, processes, seconds, most;
-	bool must_hold;
+	uint64_t limit, processes, threads, seconds, most;
+	bool must_hold, mixed;
 };
 
 static struct plan read_arguments(char **argument)
 {
-	struct plan plan = {.processes = 8, .seconds = 3, .most = 64 * MIB};
+	struct plan plan = {.processes = 8, .threads = 1, .seconds = 3, .most = 64 * MIB};
 	while (*argument) {
 		const char *option = *argument++, *value = *argument;
 		if (strcmp(option, "--limit-check") == 0) {
 			plan.must_hold = true;
 			continue;
 		}
+		if (strcmp(option, "--mixed") == 0) {
+			plan.mixed = true;
+			continue;
+		}
 		if (strcmp(option, "--limit") == 0)
 			plan.limit = size_argument(option, value);
 		else if (strcmp(option, "--processes") == 0)
 			plan.processes = number_argument(option, value, 1, 64);
+		else if (strcmp(option, "--threads") == 0)
+			plan.threads = number_argument(option, value, 1, 16);
 		else if (strcmp(option, "--seconds") == 0)
 			plan.seconds = number_argument(option, value, 1, 86400);
 		else if (strcmp(option, "--most") == 0)
@@ -73,26 +83,40 @@ static void count(struct shared *shared, uint64_t bytes)
 }
 
 struct allocation {
-	CUdeviceptr address;
+	const struct paths_api *api;
+	CUdeviceptr held;
 	uint64_t bytes;
 };
 
 static void drop(struct shared *shared, struct allocation *allocation)
 {
 	atomic_fetch_sub(&shared->held, allocation->bytes);
-	CHECK(cuMemFree_v2(allocation->address));
+	check(allocation->api->release(allocation->held, allocation->bytes), allocation->api->name);
 	allocation->bytes = 0;
+}
+
+/* A mipmapped array is smaller than what is asked for, and so would be counted too much. */
+static const struct paths_api *choose(const struct plan *plan, unsigned *seed)
+{
+	for (;;) {
+		const struct paths_api *api = &paths[plan->mixed ? (size_t)rand_r(seed) % paths_count : 0];
+		if (!api->old && strcmp(api->name, "mipmap") != 0)
+			return api;
+	}
 }
 
 static void grab(struct shared *shared, const struct plan *plan, struct allocation *allocation, unsigned *seed)
 {
 	uint64_t bytes = (1 + (uint64_t)rand_r(seed) % (plan->most / MIB)) * MIB;
-	CUresult result = cuMemAlloc_v2(&allocation->address, bytes);
+	allocation->api = choose(plan, seed);
+	if (plan->mixed)
+		bytes = (bytes + 2 * MIB - 1) / (2 * MIB) * (2 * MIB); /* physical memory has no less */
+	CUresult result = allocation->api->allocate(&allocation->held, bytes);
 	if (result == CUDA_ERROR_OUT_OF_MEMORY) {
 		atomic_fetch_add(&shared->refused, 1);
 		return;
 	}
-	check(result, "cuMemAlloc");
+	check(result, allocation->api->name);
 	allocation->bytes = bytes;
 	atomic_fetch_add(&shared->granted, 1);
 	count(shared, bytes);
@@ -108,11 +132,20 @@ static void wait_for_the_others(struct shared *shared, const struct plan *plan)
 		nanosleep(&moment, NULL);
 }
 
-static int take_part(struct shared *shared, const struct plan *plan, unsigned seed)
+struct part {
+	struct shared *shared;
+	const struct plan *plan;
+	unsigned seed;
+};
+
+static void *run_thread(void *argument)
 {
+	const struct part *part = argument;
+	struct shared *shared = part->shared;
+	const struct plan *plan = part->plan;
+	unsigned seed = part->seed;
 	struct allocation live[LIVE] = {0};
-	CUdevice device = use_device(0);
-	wait_for_the_others(shared, plan);
+	use_device(0);
 	double end = seconds_now() + (double)plan->seconds;
 	while (seconds_now() < end) {
 		struct allocation *chosen = &live[(unsigned)rand_r(&seed) % LIVE];
@@ -124,6 +157,23 @@ static int take_part(struct shared *shared, const struct plan *plan, unsigned se
 	for (int i = 0; i < LIVE; i++)
 		if (live[i].bytes)
 			drop(shared, &live[i]);
+	CHECK(cuDevicePrimaryCtxRelease_v2(0));
+	return NULL;
+}
+
+static int take_part(struct shared *shared, const struct plan *plan, unsigned seed)
+{
+	pthread_t threads[16];
+	struct part parts[16];
+	CUdevice device = use_device(0);
+	wait_for_the_others(shared, plan);
+	for (unsigned i = 0; i < plan->threads; i++) {
+		parts[i] = (struct part){shared, plan, seed * 16 + i};
+		if (pthread_create(&threads[i], NULL, run_thread, &parts[i]) != 0)
+			return 1;
+	}
+	for (unsigned i = 0; i < plan->threads; i++)
+		pthread_join(threads[i], NULL);
 	CHECK(cuDevicePrimaryCtxRelease_v2(device));
 	return 0;
 }

@@ -39,6 +39,15 @@ def test_racing_processes_never_exceed_the_limit(machine: Machine) -> None:
     assert answer.returncode == 0, answer.stdout
 
 
+def test_racing_threads_of_all_calls_never_exceed_the_limit(machine: Machine, granted: Callable[[str], int]) -> None:
+    """Four processes of three threads each, by every call; afterwards the whole limit is there again."""
+    mixed = ("race", "--limit", "1025m", "--processes", "4", "--threads", "3", "--mixed", "--seconds", "2")
+    limit = {"CUDA_DEVICE_MEMORY_LIMIT": "1025m"}
+    answer = machine.run(*mixed, "--limit-check", **limit)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert granted(machine.run("fill", "--step", "2m", **limit).stdout) == 1024
+
+
 def test_a_race_without_limit_is_noticed(machine: Machine) -> None:
     """The check above can fail: without the library the same race goes beyond 2 GiB."""
     answer = machine.bare().run("race", "--limit", "2g", "--seconds", "1", "--limit-check")

@@ -37,6 +37,12 @@ static inline uint64_t block_room(uint64_t bytes)
 	return block_round(bytes, BLOCK_BYTES);
 }
 
+/* What an address has in common with all others of its block; never 0. */
+static inline uint64_t block_key(CUdeviceptr pointer)
+{
+	return pointer / BLOCK_BYTES + 1;
+}
+
 /* Bytes of an array of so many levels as the device keeps it, in tiles; 0 when it takes nothing of its own. */
 uint64_t array_bytes(const CUDA_ARRAY3D_DESCRIPTOR *descriptor, unsigned levels);
 

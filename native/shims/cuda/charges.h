@@ -15,7 +15,7 @@ struct charge {
 
 enum charge_kind {
 	CHARGE_POINTER, /* an address of its own: object is the pool that it came from, or NULL */
-	CHARGE_BLOCK,   /* address / 2 MiB: a block that small allocations share */
+	CHARGE_BLOCK,   /* block_key() of its addresses: a block that small allocations share */
 	CHARGE_ARRAY,
 	CHARGE_HANDLE,  /* object is the physical memory (virtual.c) */
 	CHARGE_MAPPING, /* an address; object likewise, bytes its length */

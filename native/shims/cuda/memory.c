@@ -37,7 +37,7 @@ bool room_reserve(unsigned position, uint64_t bytes)
 /* The charge of a block when one more lives in it: the first keeps what was reserved, the others need none. */
 static bool join_block(CUdeviceptr pointer, unsigned position)
 {
-	struct charge block = {.key = pointer / BLOCK_BYTES, .bytes = BLOCK_BYTES, .position = position};
+	struct charge block = {.key = block_key(pointer), .bytes = BLOCK_BYTES, .position = position};
 	unsigned count = charges_join(CHARGE_BLOCK, &block);
 	if (count > 1)
 		slice_release(position, BLOCK_BYTES);
@@ -81,7 +81,7 @@ static CUresult squeeze(const struct request *request, CUdeviceptr *pointer)
 	if (!block_is_shared(request->bytes) || pthread_mutex_lock(&squeezing) != 0)
 		return CUDA_ERROR_OUT_OF_MEMORY;
 	CUresult result = request->call(request, &given);
-	if (result == CUDA_SUCCESS && charges_join_others(CHARGE_BLOCK, given / BLOCK_BYTES)) {
+	if (result == CUDA_SUCCESS && charges_join_others(CHARGE_BLOCK, block_key(given))) {
 		*pointer = given;
 	} else if (result == CUDA_SUCCESS) {
 		cuda_real()->cuMemFree_v2(given);
@@ -188,7 +188,7 @@ static bool forget_own(CUdeviceptr pointer, struct freed *freed)
 static bool forget_shared(CUdeviceptr pointer, struct freed *freed)
 {
 	freed->kind = CHARGE_BLOCK;
-	return charges_leave(CHARGE_BLOCK, pointer / BLOCK_BYTES, &freed->charge);
+	return charges_leave(CHARGE_BLOCK, block_key(pointer), &freed->charge);
 }
 
 /* Which is tried first only saves time: large allocations begin where a block may. */
