@@ -20,14 +20,22 @@ QUEUED = 8
 def elementwise() -> Callable[[], None]:
     """One pass over 256 MiB, there and back."""
     numbers = torch.ones(1 << 26, device="cuda")
-    return lambda: numbers.add_(1.0) and None
+
+    def step() -> None:
+        numbers.add_(1.0)
+
+    return step
 
 
 def matmul() -> Callable[[], None]:
     """One product of two matrices of 4096 by 4096."""
     left = torch.randn(4096, 4096, device="cuda", dtype=torch.bfloat16)
     out = torch.empty_like(left)
-    return lambda: torch.mm(left, left, out=out) and None
+
+    def step() -> None:
+        torch.mm(left, left, out=out)
+
+    return step
 
 
 def _layers() -> Callable[[], None]:
