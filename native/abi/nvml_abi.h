@@ -123,6 +123,21 @@ _Static_assert(sizeof(nvmlProcessDetail_v1_t) == 32, "process with protected mem
 _Static_assert(sizeof(nvmlProcessesUtilizationInfo_t) == (nvmlProcessesUtilizationInfo_v1 & 0xffffffu), "its version");
 _Static_assert(sizeof(nvmlProcessDetailList_t) == (nvmlProcessDetailList_v1 & 0xffffffu), "its version");
 
+typedef enum { NVML_UUID_TYPE_NONE = 0, NVML_UUID_TYPE_ASCII = 1, NVML_UUID_TYPE_BINARY = 2 } nvmlUUIDType_t;
+
+typedef union {
+	char str[41];
+	unsigned char bytes[16];
+} nvmlUUIDValue_t;
+
+typedef struct {
+	unsigned int version, type; /* type: nvmlUUIDType_t */
+	nvmlUUIDValue_t value;
+} nvmlUUID_t;
+
+#define nvmlUUID_v1 0x01000034u /* sizeof | 1 << 24 */
+_Static_assert(sizeof(nvmlUUID_t) == (nvmlUUID_v1 & 0xffffffu), "its version");
+
 typedef struct {
 	nvmlDevice_t device;
 	unsigned long long eventType, eventData;

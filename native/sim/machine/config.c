@@ -203,13 +203,14 @@ static bool set_clock(struct parser *parser, const char *value)
 	return true;
 }
 
-static bool set_duration(struct parser *parser, const char *key, const char *value, int64_t low, uint64_t unit_ns,
-			 uint64_t *ns)
+static bool set_duration(struct parser *parser, const char *key, const char *value, int64_t low, int64_t high,
+			 uint64_t unit_ns, uint64_t *ns)
 {
 	int64_t count;
-	if (!whole_number(value, low, 1000000, &count))
-		return fault(parser, key, low ? "expected a whole number from 1 to 1000000"
-					      : "expected a whole number from 0 to 1000000");
+	char why[96];
+	snprintf(why, sizeof why, "expected a whole number from %lld to %lld", (long long)low, (long long)high);
+	if (!whole_number(value, low, high, &count))
+		return fault(parser, key, why);
 	*ns = (uint64_t)count * unit_ns;
 	return true;
 }
@@ -250,9 +251,11 @@ static bool set_machine_key(struct parser *parser, const char *key, const char *
 	if (strcmp(key, "clock") == 0)
 		return set_clock(parser, value);
 	if (strcmp(key, "timeslice_us") == 0)
-		return set_duration(parser, key, value, 1, 1000, &config->timeslice_ns);
+		return set_duration(parser, key, value, 1, 1000000, 1000, &config->timeslice_ns);
 	if (strcmp(key, "launch_ns") == 0)
-		return set_duration(parser, key, value, 0, 1, &config->launch_ns);
+		return set_duration(parser, key, value, 0, 1000000, 1, &config->launch_ns);
+	if (strcmp(key, "nvml_lag_ms") == 0)
+		return set_duration(parser, key, value, 0, 2000, 1000000, &config->lag_ns);
 	*known = false;
 	return true;
 }

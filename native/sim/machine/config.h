@@ -38,6 +38,7 @@ struct sim_config {
 	int cuda_version;         /* 1000 * major + 10 * minor, as cuDriverGetVersion counts */
 	bool virtual_clock;
 	uint64_t timeslice_ns;    /* how long a card runs one process while another waits */
+	uint64_t lag_ns;          /* how old what the management library tells of processes and their use is */
 	uint64_t launch_ns;       /* what a launch takes on the host, on the virtual clock only */
 	struct sim_card_config cards[SIM_CARDS];
 };

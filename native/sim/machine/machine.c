@@ -19,6 +19,7 @@ enum sim_opened sim_machine_open(struct sim_machine *machine)
 	sim_lock(machine->state);
 	machine->state->cards_used = machine->config.count;
 	machine->state->timeslice_ns = machine->config.timeslice_ns;
+	machine->state->lag_ns = machine->config.lag_ns;
 	sim_unlock(machine->state);
 	if (machine->config.virtual_clock)
 		sim_clock_follow(machine->state);

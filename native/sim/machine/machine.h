@@ -72,12 +72,12 @@ uint64_t sim_work_expected(struct sim_state *state, const struct sim_process *pr
 uint64_t sim_work_room(struct sim_state *state, const struct sim_process *process);
 
 /*
- * Busy time within the second before now, in nanoseconds, by a card and by one
- * process, as far as the card has been played.  The card's counts processes that
+ * Busy time within a second, in nanoseconds, by a card and by one process, as far as
+ * the card has been played.  It is the second before now, less the machine's lag.  The card's counts processes that
  * have ended since as well.
  */
 uint64_t sim_card_busy(const struct sim_state *state, uint32_t card, uint64_t now);
-uint64_t sim_process_busy(const struct sim_process *process, uint32_t card, uint64_t now);
+uint64_t sim_process_busy(const struct sim_state *state, const struct sim_process *process, uint32_t card, uint64_t now);
 
 /* Forgets the works of a process that has died. True when there were some. */
 bool sim_work_drop(struct sim_state *state, struct sim_process *process);

@@ -1,5 +1,6 @@
 /* The memory ledger of the cards: what is used, and by whom. */
 #include "machine.h"
+#include "past.h"
 
 static bool take(struct sim_machine *machine, struct sim_process *process, uint32_t card, uint64_t bytes)
 {
@@ -9,6 +10,7 @@ static bool take(struct sim_machine *machine, struct sim_process *process, uint3
 		return false;
 	state->memory_used += bytes;
 	process->memory[card] += bytes;
+	sim_past_note(machine->state, process, card);
 	return true;
 }
 
@@ -16,6 +18,7 @@ static void give(struct sim_machine *machine, struct sim_process *process, uint3
 {
 	process->memory[card] -= bytes;
 	machine->state->cards[card].memory_used -= bytes;
+	sim_past_note(machine->state, process, card);
 }
 
 bool sim_memory_take(struct sim_machine *machine, struct sim_process *process, uint32_t card, uint64_t bytes)
@@ -53,6 +56,7 @@ bool sim_context_begin(struct sim_machine *machine, struct sim_process *process,
 	sim_sweep(machine->state);
 	bool begun = take(machine, process, card, machine->config.cards[card].context_bytes);
 	process->contexts[card] += begun;
+	sim_past_note(machine->state, process, card);
 	sim_unlock(machine->state);
 	return begun;
 }

@@ -6,6 +6,7 @@
  * needs nothing to run when the process is killed.
  */
 #include "machine.h"
+#include "past.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -51,6 +52,7 @@ static void bury(struct sim_state *state, struct sim_process *slot)
 	play_up_to_the_death(state, slot);
 	if (sim_work_drop(state, slot))
 		sim_clock_look_again(&state->clock);
+	sim_past_end(state, slot);
 	for (int card = 0; card < SIM_CARDS; card++)
 		state->cards[card].memory_used -= slot->memory[card];
 	memset((char *)slot + sizeof slot->life, 0, sizeof *slot - sizeof slot->life);

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define MAGIC 0x5441545349534854ull
-#define VERSION 2u
+#define VERSION 3u
 
 static void make_mutex(pthread_mutex_t *mutex)
 {

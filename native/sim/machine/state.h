@@ -19,13 +19,25 @@
 
 #define SIM_PROCESSES 256
 #define SIM_QUEUE 1024            /* launches of one process that wait or run */
-#define SIM_BUCKETS 128           /* of 10 ms: a little more than the second that is asked for */
+#define SIM_BUCKETS 328           /* of 10 ms: a little more than the second that is asked for, and the longest lag */
 #define SIM_BUCKET_NS 10000000ull
 
 /* Busy time in buckets of the clock; `newest` is the number of the last bucket written. */
 struct sim_window {
 	uint64_t newest;
 	uint32_t busy_ns[SIM_BUCKETS];
+};
+
+#define SIM_PAST 16               /* entries of what was known of a process: the lag is as long as eight */
+#define SIM_GONE 64               /* processes that ended and may still be listed */
+
+/* What a process had on a card, by numbers of eighths of the lag; entry n holds what it had at the end of that. */
+struct sim_past {
+	struct sim_had {
+		uint64_t eighth, bytes;
+		bool present;
+	} had[SIM_PAST];
+	uint32_t newest;          /* index */
 };
 
 /* A set of process slots. */
@@ -67,6 +79,14 @@ struct sim_process {
 	uint64_t queue_head, queue_tail; /* counts; the queue is the ring of the works between */
 	struct sim_work queue[SIM_QUEUE];
 	struct sim_window window[SIM_CARDS];
+	struct sim_past past[SIM_CARDS];
+};
+
+/* A process that has ended, as a list that lags still shows it. */
+struct sim_gone {
+	uint32_t pid, card;
+	uint64_t ended_ns;
+	struct sim_past past;
 };
 
 struct sim_header {
@@ -81,6 +101,9 @@ struct sim_state {
 	pthread_mutex_t lock;
 	uint32_t cards_used;      /* of the machine, and the time slice: as cards.conf says */
 	uint64_t timeslice_ns;
+	uint64_t lag_ns;          /* how old what the management library tells is */
+	uint32_t gone_next;
+	struct sim_gone gone[SIM_GONE];
 	uint32_t slots_used;      /* slots from here on were never taken */
 	uint32_t crossings;       /* works that have not ended and wait for one of another card */
 	uint32_t arrived;         /* processes that wait at the common start */

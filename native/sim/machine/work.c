@@ -272,12 +272,12 @@ static uint64_t busy_before(const struct sim_window *window, uint64_t now)
 
 uint64_t sim_card_busy(const struct sim_state *state, uint32_t card, uint64_t now)
 {
-	return busy_before(&state->cards[card].window, now);
+	return busy_before(&state->cards[card].window, now - state->lag_ns);
 }
 
-uint64_t sim_process_busy(const struct sim_process *process, uint32_t card, uint64_t now)
+uint64_t sim_process_busy(const struct sim_state *state, const struct sim_process *process, uint32_t card, uint64_t now)
 {
-	return busy_before(&process->window[card], now);
+	return busy_before(&process->window[card], now - state->lag_ns);
 }
 
 bool sim_work_drop(struct sim_state *state, struct sim_process *process)

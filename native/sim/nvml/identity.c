@@ -41,6 +41,26 @@ SIM_EXPORT nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t
 	return NVML_ERROR_NOT_FOUND;
 }
 
+static bool is_card(const struct sim_card_config *card, const nvmlUUID_t *uuid)
+{
+	if (uuid->type == NVML_UUID_TYPE_BINARY)
+		return memcmp(card->uuid_bytes, uuid->value.bytes, sizeof card->uuid_bytes) == 0;
+	return strncasecmp(card->uuid, uuid->value.str, sizeof uuid->value.str) == 0;
+}
+
+SIM_EXPORT nvmlReturn_t nvmlDeviceGetHandleByUUIDV(const nvmlUUID_t *uuid, nvmlDevice_t *device)
+{
+	NEED_LIBRARY();
+	NEED_ARGUMENT(uuid && device);
+	if (uuid->version != nvmlUUID_v1)
+		return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+	NEED_ARGUMENT(uuid->type == NVML_UUID_TYPE_ASCII || uuid->type == NVML_UUID_TYPE_BINARY);
+	for (uint32_t i = 0; i < library.machine.config.count; i++)
+		if (is_card(&library.machine.config.cards[i], uuid))
+			return nvmlDeviceGetHandleByIndex_v2(i, device);
+	return NVML_ERROR_NOT_FOUND;
+}
+
 SIM_EXPORT nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char *text, nvmlDevice_t *device)
 {
 	unsigned domain = 0, bus, place;

@@ -6,41 +6,34 @@
  * processes when the room is too small; asking with room for none is how a
  * caller learns the number.
  */
+#include "../machine/past.h"
 #include "library.h"
 
 #include <string.h>
 
 #define NO_INSTANCE 0xFFFFFFFFu
 
-static bool on_card(const struct sim_process *process, uint32_t card)
-{
-	return process->taken && (process->contexts[card] || process->memory[card]);
-}
-
 /* Collects them under the lock, so that a list is of one moment. */
-static unsigned collect(uint32_t card, nvmlProcessInfo_v2_t found[SIM_PROCESSES])
+static unsigned collect(uint32_t card, nvmlProcessInfo_v2_t found[SIM_LISTED])
 {
 	struct sim_state *state = library.machine.state;
-	unsigned count = 0;
+	struct sim_listed listed[SIM_LISTED];
 	sim_lock(state);
 	sim_sweep(state);
-	for (int i = 0; i < SIM_PROCESSES; i++) {
-		const struct sim_process *process = &state->processes[i];
-		if (!on_card(process, card))
-			continue;
-		found[count++] = (nvmlProcessInfo_v2_t){.pid = process->pid,
-							.usedGpuMemory = process->memory[card],
-							.gpuInstanceId = NO_INSTANCE,
-							.computeInstanceId = NO_INSTANCE};
-	}
+	unsigned count = sim_past_list(state, card, sim_now(), listed);
 	sim_unlock(state);
+	for (unsigned i = 0; i < count; i++)
+		found[i] = (nvmlProcessInfo_v2_t){.pid = listed[i].pid,
+						  .usedGpuMemory = listed[i].bytes,
+						  .gpuInstanceId = NO_INSTANCE,
+						  .computeInstanceId = NO_INSTANCE};
 	return count;
 }
 
 /* An entry of every version begins as the longest one does. */
 static nvmlReturn_t list(nvmlDevice_t device, unsigned *room, void *entries, size_t entry_size)
 {
-	nvmlProcessInfo_v2_t found[SIM_PROCESSES];
+	nvmlProcessInfo_v2_t found[SIM_LISTED];
 	NEED_CARD(card, device);
 	(void)card;
 	NEED_ARGUMENT(room && (entries || !*room));
@@ -138,7 +131,7 @@ static unsigned sample(const struct sim_card_config *card, uint32_t index, nvmlP
 	uint64_t now = sim_play_on(state, index);
 	for (int i = 0; i < SIM_PROCESSES; i++) {
 		const struct sim_process *process = &state->processes[i];
-		uint64_t busy = process->taken ? sim_process_busy(process, index, now) : 0;
+		uint64_t busy = process->taken ? sim_process_busy(state, process, index, now) : 0;
 		if (!busy)
 			continue;
 		samples[count++] = (nvmlProcessUtilizationSample_t){

@@ -2,6 +2,7 @@
  * The newer lists of processes, each a structure that says its own version, and those of MPS, of which there are none. They tell
  * what the older ones tell (process.c).
  */
+#include "../machine/past.h"
 #include "library.h"
 
 SIM_EXPORT nvmlReturn_t nvmlDeviceGetMPSComputeRunningProcesses(nvmlDevice_t device, unsigned int *count,
@@ -35,8 +36,8 @@ static nvmlReturn_t processes_of_mode(nvmlDevice_t device, unsigned mode, unsign
 
 SIM_EXPORT nvmlReturn_t nvmlDeviceGetRunningProcessDetailList(nvmlDevice_t device, nvmlProcessDetailList_t *list)
 {
-	nvmlProcessInfo_t infos[SIM_PROCESSES];
-	unsigned count = SIM_PROCESSES;
+	nvmlProcessInfo_t infos[SIM_LISTED];
+	unsigned count = SIM_LISTED;
 	NEED_LIBRARY();
 	NEED_ARGUMENT(list && list->version == nvmlProcessDetailList_v1 && (list->procArray || !list->numProcArrayEntries));
 	nvmlReturn_t result = processes_of_mode(device, list->mode, &count, infos);

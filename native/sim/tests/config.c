@@ -30,6 +30,10 @@ static const struct fault {
 	{CARD_A "[node]\n", 9, "[node]"},
 	{CARD_A CARD_A, 16, "uuid"},
 	{"memory_mib = 1\n" CARD_A, 1, "memory_mib"},
+	{"clock = fast\n" CARD_A, 1, "clock"},
+	{"timeslice_us = 0\n" CARD_A, 1, "timeslice_us"},
+	{CARD_A "launch_ns = 1000001\n", 9, "launch_ns"},
+	{CARD_A "nvml_lag_ms = 2001\n", 9, "nvml_lag_ms"},
 };
 
 /* What the reader writes to stderr about the file. */

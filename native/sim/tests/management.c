@@ -168,6 +168,28 @@ static void a_lost_card_says_so_and_the_other_one_works(void)
 	write_cards(VERSIONS LINKED_A LINKED_B);
 }
 
+static void a_card_is_found_by_its_identity_in_either_form(void)
+{
+	nvmlUUID_t uuid = {.version = nvmlUUID_v1, .type = NVML_UUID_TYPE_ASCII};
+	nvmlDevice_t found, expected;
+	OK(nvmlInit_v2());
+	OK(nvmlDeviceGetHandleByIndex_v2(1, &expected));
+	snprintf(uuid.value.str, sizeof uuid.value.str, "GPU-bbbbbbbb-0000-4000-8000-000000000002");
+	OK(nvmlDeviceGetHandleByUUIDV(&uuid, &found));
+	EXPECT(true, found == expected);
+	const unsigned char bytes[16] = {0xbb, 0xbb, 0xbb, 0xbb, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 2};
+	uuid.type = NVML_UUID_TYPE_BINARY;
+	memcpy(uuid.value.bytes, bytes, sizeof bytes);
+	OK(nvmlDeviceGetHandleByUUIDV(&uuid, &found));
+	EXPECT(true, found == expected);
+	uuid.value.bytes[0] = 0;
+	EXPECT(NVML_ERROR_NOT_FOUND, nvmlDeviceGetHandleByUUIDV(&uuid, &found));
+	uuid.version++;
+	EXPECT(NVML_ERROR_ARGUMENT_VERSION_MISMATCH, nvmlDeviceGetHandleByUUIDV(&uuid, &found));
+	EXPECT(NVML_ERROR_INVALID_ARGUMENT, nvmlDeviceGetHandleByUUIDV(NULL, &found));
+	OK(nvmlShutdown());
+}
+
 int main(void)
 {
 	use_machine(VERSIONS LINKED_A LINKED_B);
@@ -181,6 +203,7 @@ int main(void)
 	in_child(a_fault_is_delivered_once_and_again_after_recovery);
 	in_child(a_lost_card_says_so_and_the_other_one_works);
 	EXPECT_TEXT("GPU is lost", nvmlErrorString(NVML_ERROR_GPU_IS_LOST));
+	in_child(a_card_is_found_by_its_identity_in_either_form);
 	remove_machine();
 	return 0;
 }

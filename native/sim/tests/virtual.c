@@ -401,6 +401,80 @@ static void time_stamps_follow_the_clock(void)
 	EXPECT(250000, after.timeStamp - before.timeStamp);
 }
 
+static nvmlDevice_t managed_card(void)
+{
+	nvmlDevice_t device;
+	OK(nvmlInit_v2());
+	OK(nvmlDeviceGetHandleByIndex_v2(0, &device));
+	return device;
+}
+
+/* -1 when it is not in the list. */
+static int64_t listed_mib(nvmlDevice_t device, pid_t process)
+{
+	nvmlProcessInfo_t found[8];
+	unsigned count = 8;
+	OK(nvmlDeviceGetComputeRunningProcesses_v3(device, &count, found));
+	for (unsigned i = 0; i < count; i++)
+		if (found[i].pid == (unsigned)process)
+			return (int64_t)(found[i].usedGpuMemory / MIB);
+	return -1;
+}
+
+static unsigned busy_percent(nvmlDevice_t device)
+{
+	nvmlUtilization_t utilization;
+	OK(nvmlDeviceGetUtilizationRates(device, &utilization));
+	return utilization.gpu;
+}
+
+static void allocate_and_end(void)
+{
+	CUdeviceptr pointer;
+	use_card(0);
+	OK(cuMemAlloc_v2(&pointer, 32 * MIB));
+	OK(usleep(2000000));
+}
+
+/* With a lag of 800 ms. */
+static void what_is_told_of_processes_lags(void)
+{
+	nvmlDevice_t device = managed_card();
+	CUdeviceptr pointer;
+	CUfunction function = (use_card(0), kernel());
+	EXPECT(-1, listed_mib(device, getpid()));
+	OK(usleep(900000));
+	EXPECT(0, listed_mib(device, getpid()));
+	OK(cuMemAlloc_v2(&pointer, 64 * MIB));
+	work(function, 1000000);
+	OK(usleep(700000));
+	EXPECT(0, listed_mib(device, getpid()));
+	EXPECT(0, busy_percent(device));
+	OK(usleep(500000));
+	EXPECT(64, listed_mib(device, getpid()));
+	unsigned busy = busy_percent(device); /* of the second that ended 400 ms after the launch, in steps of 10 ms */
+	EXPECT(true, busy >= 40 && busy <= 42);
+	OK(usleep(5000000));
+	EXPECT(0, busy_percent(device));
+	EXPECT(64, listed_mib(device, getpid()));
+}
+
+static void who_has_ended_is_listed_for_a_while(void)
+{
+	nvmlDevice_t device = managed_card();
+	setenv("HETERO_SIM_PARTIES", "2", 1);
+	pid_t child = start_child(allocate_and_end);
+	use_card(0);
+	OK(usleep(1900000));
+	EXPECT(32, listed_mib(device, child));
+	OK(usleep(200000)); /* it has ended for 100 ms */
+	expect_child(child);
+	EXPECT(32, listed_mib(device, child));
+	OK(usleep(1000000));
+	EXPECT(-1, listed_mib(device, child));
+	unsetenv("HETERO_SIM_PARTIES");
+}
+
 static void run_all(void)
 {
 	in_child(kernels_take_exactly_their_time);
@@ -420,6 +494,9 @@ static void run_all(void)
 	in_child(time_stamps_follow_the_clock);
 	write_cards("clock = virtual\nlaunch_ns = 2500\n" CARD_A);
 	in_child(launches_cost_what_the_machine_says);
+	write_cards("clock = virtual\nnvml_lag_ms = 800\n" CARD_A);
+	in_child(what_is_told_of_processes_lags);
+	in_child(who_has_ended_is_listed_for_a_while);
 }
 
 static void become_another_program(void)
