@@ -19,14 +19,21 @@
 #define HETERO_LOCK_WAITS 200
 #endif
 
-/* The entry that a thread is about to take or give back: the kernel looks at it as at those in the list. */
-static void announce(const _Atomic uint32_t *word)
+/* NULL where there are none: then it is not noticed when this thread dies, and others wait and fail closed. */
+static struct robust_list_head *own_list(void)
 {
-	struct robust_list_head *list;
+	struct robust_list_head *list = NULL;
 	size_t size;
-	if (syscall(SYS_get_robust_list, 0, &list, &size) != 0 || !list)
-		return; /* not noticed when this thread dies: others wait as long as they do, then fail closed */
-	list->list_op_pending = word ? (struct robust_list *)((char *)(uintptr_t)word - list->futex_offset) : NULL;
+	return syscall(SYS_get_robust_list, 0, &list, &size) == 0 ? list : NULL;
+}
+
+/* What a thread is about to take, has, or is about to give back: the kernel looks at it as at those in the list. */
+static void announce(struct robust_list_head *list, const struct hetero_claim *lock)
+{
+	if (list && lock)
+		list->list_op_pending = (struct robust_list *)((char *)(uintptr_t)&lock->word - list->futex_offset);
+	else if (list)
+		list->list_op_pending = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
@@ -40,12 +47,19 @@ bool hetero_claim_ended(const struct hetero_claim *claim)
 	return ended(atomic_load_explicit(&claim->word, memory_order_acquire));
 }
 
-static bool claim(struct hetero_claim *lock, uint32_t thread)
+/*
+ * Nothing is announced while a thread waits: the kernel knows holders by their number, and one in another namespace of
+ * process ids may have the number of a waiter that is killed.
+ */
+static bool claim(struct hetero_claim *lock, struct robust_list_head *list, uint32_t word)
 {
 	uint32_t seen = atomic_load(&lock->word);
-	while (ended(seen))
-		if (atomic_compare_exchange_weak(&lock->word, &seen, thread | (seen & FUTEX_WAITERS)))
+	while (ended(seen)) {
+		announce(list, lock);
+		if (atomic_compare_exchange_strong(&lock->word, &seen, word | (seen & FUTEX_WAITERS)))
 			return true;
+		announce(list, NULL);
+	}
 	return false;
 }
 
@@ -63,9 +77,11 @@ static bool doze(struct hetero_claim *lock)
 }
 
 /* Who has waited leaves the flag standing, since others may be waiting still. */
-static bool claim_in_time(struct hetero_claim *lock, uint32_t thread, int waits)
+static bool claim_in_time(struct hetero_claim *lock, int waits)
 {
-	for (uint32_t flag = 0; !claim(lock, thread | flag); flag = FUTEX_WAITERS)
+	struct robust_list_head *list = own_list();
+	uint32_t thread = (uint32_t)syscall(SYS_gettid);
+	for (uint32_t flag = 0; !claim(lock, list, thread | flag); flag = FUTEX_WAITERS)
 		if (!waits || (!doze(lock) && !--waits))
 			return false;
 	return true;
@@ -76,13 +92,11 @@ bool hetero_region_lock(struct hetero_region *region)
 	static _Atomic bool in_vain; /* once waited for to no end, it is not waited for again */
 	bool before = atomic_load_explicit(&in_vain, memory_order_relaxed);
 	int kept = errno;
-	announce(&region->lock.word);
-	bool claimed = claim_in_time(&region->lock, (uint32_t)syscall(SYS_gettid), before ? 0 : HETERO_LOCK_WAITS);
+	bool claimed = claim_in_time(&region->lock, before ? 0 : HETERO_LOCK_WAITS);
 	errno = kept;
 	atomic_store_explicit(&in_vain, !claimed, memory_order_relaxed);
 	if (claimed)
 		return true;
-	announce(NULL);
 	if (!before)
 		hetero_log(HETERO_ERROR, "the slice's lock is not given back; no memory is given; remove its region");
 	return false;
@@ -93,6 +107,6 @@ void hetero_region_unlock(struct hetero_region *region)
 	int kept = errno;
 	if (atomic_exchange(&region->lock.word, 0) & FUTEX_WAITERS)
 		syscall(SYS_futex, &region->lock.word, FUTEX_WAKE, 1, NULL, NULL, 0);
-	announce(NULL);
+	announce(own_list(), NULL);
 	errno = kept;
 }

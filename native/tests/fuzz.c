@@ -114,6 +114,25 @@ static void damaged_regions_are_refused_or_used(void)
 	CHECK(used > REGIONS / 3 && refused > 0); /* both were tried */
 }
 
+/* 1 is no thread that will ever give it back; the tests' runtime waits for a moment only. */
+static void a_lock_that_nobody_gives_back_is_waited_for_once(void)
+{
+	const struct hetero_limits none = {.any = true};
+	unlink(path);
+	struct hetero_region *region = hetero_region_open(path, &none);
+	CHECK(region != NULL);
+	if (!region)
+		return;
+	atomic_store(&region->lock.word, 1);
+	CHECK(!hetero_region_lock(region));
+	CHECK(!hetero_region_lock(region));
+	CHECK(hetero_memory_used(region, 0) == 0);
+	atomic_store(&region->lock.word, 0);
+	CHECK(hetero_region_lock(region));
+	hetero_region_unlock(region);
+	CHECK(atomic_load(&region->lock.word) == 0);
+}
+
 /* Words */
 
 static const char *const words[] = {
@@ -231,6 +250,7 @@ int main(void)
 	snprintf(file, sizeof file, "/tmp/hetero-test-fuzz-%d.limits", (int)getpid());
 	hetero_log_set_level(0);
 	damaged_regions_are_refused_or_used();
+	a_lock_that_nobody_gives_back_is_waited_for_once();
 	sizes_and_percentages_that_are_anything();
 	limits_files_that_say_anything();
 	variables_that_say_anything();

