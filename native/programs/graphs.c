@@ -4,30 +4,34 @@
  */
 #include "common.h"
 
+#include <pthread.h>
+
 static const char usage[] =
 	"usage: graphs fill [--step 64m] [--how node|capture|moved|upload|streams|auto] [--free memory|async|node] [--cycles N]\n"
-	"                   [--hold SECONDS] [--max N]\n"
+	"                   [--hold SECONDS] [--max N] [--on DEVICE] [--iterations N]\n"
 	"       graphs replay [--step 64m] [--graphs N] [--launches N] [--iterations N]\n"
+	"       graphs crowd [--launches N]\n"
 	"       graphs train [--launches N]\n"
 	"       graphs nodes\n"
 	"  fill    launches graphs that each allocate a step until the driver refuses, and frees it all; as often as asked\n"
 	"          --how   node: cuGraphAddMemAllocNode; capture: cuMemAllocAsync in a captured stream; moved: in a child\n"
 	"                  graph; upload: uploaded before it is launched; streams: freed within the graph, each in a\n"
-	"                  stream of its own; auto: launched twice, the second time freeing what the first left\n"
+	"                  stream of its own behind a kernel of N iterations; auto: launched twice, the second time freeing what the first left\n"
 	"          --free  memory: cuMemFree; async: cuMemFreeAsync; node: by another graph\n"
 	"  replay  launches N graphs in turn, each of which allocates a step, runs a kernel and frees\n"
+	"  crowd   launches such graphs of several sizes from four threads, refused or not, and fills afterwards\n"
 	"  train   captures a step in a side stream with its own pool of memory, and replays it\n"
 	"  nodes   prints the nodes and edges of a capture that forks and joins\n"
 	"Exit code 0: done, or refused with CUDA_ERROR_OUT_OF_MEMORY; 1: anything else; 2: wrong usage.\n";
 
 struct plan {
 	const char *how, *free;
-	uint64_t step, cycles, hold, max, graphs, launches, iterations;
+	uint64_t step, cycles, hold, max, graphs, launches, iterations, on;
 };
 
 #define MOST_GRAPHS 4096
 
-static CUdevice device;
+static CUdevice device; /* whose memory the graphs take */
 static CUstream stream;
 
 struct made {
@@ -40,14 +44,17 @@ static struct made all[MOST_GRAPHS];
 
 static CUfunction kernel(const char *name)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static const char image[] = ".version 7.0\n.target sm_52\n.address_size 64\n"
 				    ".visible .entry work(.param .u64 count) {\n.reg .u64 %rd<4>;\n.reg .pred %p;\n"
 				    "ld.param.u64 %rd1, [count];\nmov.u64 %rd2, 0;\nmore: add.u64 %rd2, %rd2, 1;\n"
 				    "setp.lt.u64 %p, %rd2, %rd1;\n@%p bra more;\nret;\n}\n";
 	static CUmodule module;
 	CUfunction function;
+	pthread_mutex_lock(&lock);
 	if (!module)
 		CHECK(cuModuleLoadData(&module, image));
+	pthread_mutex_unlock(&lock);
 	CHECK(cuModuleGetFunction(&function, module, name));
 	return function;
 }
@@ -112,18 +119,18 @@ static void make(const struct plan *plan, struct made *made)
 }
 
 /* What is freed within a graph would be used again by the next one in the stream, or after its end. */
-static CUresult launch_apart(const struct made *made)
+static CUresult launch_apart(const struct plan *plan, const struct made *made)
 {
 	CUstream own;
 	CHECK(cuStreamCreate(&own, CU_STREAM_NON_BLOCKING));
-	launch_kernel(own, 20000);
+	launch_kernel(own, plan->iterations);
 	return cuGraphLaunch(made->exec, own);
 }
 
 static CUresult launch(const struct plan *plan, const struct made *made)
 {
 	if (is(plan->how, "streams"))
-		return launch_apart(made);
+		return launch_apart(plan, made);
 	CUresult result = is(plan->how, "upload") ? cuGraphUpload(made->exec, stream) : CUDA_SUCCESS;
 	if (result == CUDA_SUCCESS)
 		result = cuGraphLaunch(made->exec, stream);
@@ -221,6 +228,45 @@ static int replay(const struct plan *plan)
 	       (unsigned long long)reserved_mib(), result == CUDA_SUCCESS ? "stopped" : error_name(result));
 	CHECK(cuCtxSynchronize());
 	return 0;
+}
+
+/* Launches of four sizes in a stream of its own; a refusal is as good as a grant. */
+static void *launch_in_crowd(void *argument)
+{
+	const struct plan *plan = argument;
+	struct made made[4];
+	CUstream own;
+	CUcontext context;
+	CHECK(cuDevicePrimaryCtxRetain(&context, device));
+	CHECK(cuCtxSetCurrent(context));
+	CHECK(cuStreamCreate(&own, CU_STREAM_NON_BLOCKING));
+	for (unsigned i = 0; i < 4; i++) {
+		struct plan sized = {.step = (i + 1) * 150 * MIB, .iterations = 1};
+		make_passing(&sized, &made[i]);
+	}
+	for (uint64_t i = 0; i < plan->launches; i++) {
+		CUresult result = cuGraphLaunch(made[i % 4].exec, own);
+		if (result != CUDA_ERROR_OUT_OF_MEMORY)
+			CHECK(result);
+		if (i % 7 == 0)
+			CHECK(cuDeviceGraphMemTrim(device));
+	}
+	CHECK(cuStreamSynchronize(own));
+	for (unsigned i = 0; i < 4; i++)
+		CHECK(cuGraphExecDestroy(made[i].exec));
+	return NULL;
+}
+
+static int crowd(const struct plan *plan)
+{
+	pthread_t threads[4];
+	for (unsigned i = 0; i < 4; i++)
+		if (pthread_create(&threads[i], NULL, launch_in_crowd, (void *)plan) != 0)
+			return 1;
+	for (unsigned i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	CHECK(cuDeviceGraphMemTrim(device));
+	return fill(plan);
 }
 
 /* An allocator that is asked in a capture, and may ask the driver for more: only not in the capture's own mode. */
@@ -330,6 +376,8 @@ static void read_option(struct plan *plan, const char *option, const char *value
 		plan->hold = number_argument(option, value, 0, 3600);
 	else if (is(option, "--max"))
 		plan->max = number_argument(option, value, 1, MOST_GRAPHS - 1);
+	else if (is(option, "--on"))
+		plan->on = number_argument(option, value, 0, 63);
 	else if (is(option, "--graphs"))
 		plan->graphs = number_argument(option, value, 1, MOST_GRAPHS - 1);
 	else if (is(option, "--launches"))
@@ -349,13 +397,15 @@ int main(int argc, char **argv)
 	const char *command = argc > 1 ? argv[1] : "";
 	for (int i = 2; i < argc; i += 2)
 		read_option(&plan, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
-	if (!is(command, "fill") && !is(command, "replay") && !is(command, "train") && !is(command, "nodes")) {
+	if (!is(command, "crowd") && !is(command, "fill") && !is(command, "replay") && !is(command, "train") && !is(command, "nodes")) {
 		fputs(usage, stderr);
 		return 2;
 	}
-	device = use_device(0);
+	use_device(0);
+	device = (CUdevice)plan.on;
 	CHECK(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
 	return is(command, "fill")     ? fill(&plan)
+	       : is(command, "crowd")  ? crowd(&plan)
 	       : is(command, "replay") ? replay(&plan)
 	       : is(command, "train")  ? train(&plan)
 				       : print_nodes();

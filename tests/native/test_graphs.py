@@ -27,7 +27,9 @@ def steps(output: str) -> list[int]:
 @pytest.mark.parametrize("how", HOWS)
 def test_graphs_get_exactly_the_slice(machine: Machine, how: str) -> None:
     """Whatever makes a graph's memory, the slice grants all of its limit and no more, and again after a trim."""
-    filled = machine.run("graphs", "fill", "--how", how, "--cycles", "3", CUDA_DEVICE_MEMORY_LIMIT=LIMIT)
+    filled = machine.run(
+        "graphs", "fill", "--how", how, "--cycles", "3", "--iterations", "10000", CUDA_DEVICE_MEMORY_LIMIT=LIMIT
+    )
     assert filled.returncode == 0, filled.stderr
     assert steps(filled.stdout) == [32] * 3
     assert reserved(filled.stdout) == [2048] * 3
@@ -80,6 +82,21 @@ def test_a_killed_processs_graphs_come_back(machine: Machine, granted: Callable[
     holder.communicate()
     again = machine.run("fill", "--step", "64m", CUDA_DEVICE_MEMORY_LIMIT=LIMIT)
     assert granted(again.stdout) == 2048
+
+
+def test_graphs_take_of_the_device_that_their_nodes_name(machine: Machine) -> None:
+    """Whatever context is current: each device has its own limit."""
+    machine.cards(12288, 12288)
+    limits = {"CUDA_DEVICE_MEMORY_LIMIT_0": "1g", "CUDA_DEVICE_MEMORY_LIMIT_1": "512m"}
+    assert steps(machine.run("graphs", "fill", **limits).stdout) == [16]
+    assert steps(machine.run("graphs", "fill", "--on", "1", **limits).stdout) == [8]
+
+
+def test_threads_that_launch_at_once_leave_the_ledger_right(machine: Machine) -> None:
+    """Grants, refusals and trims in four streams; afterwards the slice holds exactly its limit again."""
+    crowd = machine.run("graphs", "crowd", "--launches", "400", "--cycles", "2", CUDA_DEVICE_MEMORY_LIMIT=LIMIT)
+    assert crowd.returncode == 0, crowd.stderr
+    assert steps(crowd.stdout) == [32] * 2
 
 
 @pytest.mark.parametrize(("graphs", "step", "held"), [("1", "1500m", 1504), ("2", "1200m", 1216), ("3", "2g", 2048)])

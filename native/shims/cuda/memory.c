@@ -321,4 +321,5 @@ void memory_context_ended(unsigned position)
 	charges_drop(CHARGE_POINTER, position, lost);
 	charges_drop(CHARGE_BLOCK, position, lost);
 	arrays_drop(position);
+	graphs_settle(position);
 }

@@ -54,7 +54,6 @@ static void close_context(CUcontext context)
 	while (*link != context)
 		link = &(*link)->next;
 	*link = context->next;
-	graph_memory_forget_context(context);
 	memory_forget_context(context);
 	streams_forget_context(context);
 	modules_forget_context(context);

@@ -145,7 +145,6 @@ CUresult ready_device(CUdevice device);
 void memory_forget_context(CUcontext context);
 void modules_forget_context(CUcontext context);
 void streams_forget_context(CUcontext context);
-void graph_memory_forget_context(CUcontext context);
 
 /* Memory that a graph's allocation node made and that outlives its launch: false when the address is none of it. */
 bool graph_memory_free(CUdeviceptr address);

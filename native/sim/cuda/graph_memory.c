@@ -1,7 +1,8 @@
 /*
- * The memory of graphs. Their allocation nodes have addresses from the start, memory only from a launch on: the card gives it in pieces of
- * 32 MiB to all graphs of the process, and gets it back when it is trimmed. A launch takes over what graphs before it in
- * its stream, or graphs that have ended, used; what an allocation that outlives its graph lies in is taken over by nobody.
+ * The memory of graphs. Their allocation nodes have addresses from the start, memory only from a launch on: the card
+ * gives it in pieces of 32 MiB to all graphs of the process, and gets it back when it is trimmed, not when a context ends.
+ * A launch takes over what graphs before it in its stream, or graphs that have ended, used; what an allocation that
+ * outlives its graph lies in is taken over by nobody.
  *
  * Source: what an H100 (driver 580.159.04) said of reserved memory, 2026-11-27, in 40 steps with one to 40 nodes. Not the
  * same: a card counts as used only what is mapped, here all that is reserved; a card that has no room for a launch keeps
@@ -407,12 +408,12 @@ void graph_memory_after(CUstream stream, uint64_t ticket)
 
 /* --- what a program asks of it */
 
-static void give_up(CUdevice device, bool all)
+static void give_up(CUdevice device)
 {
 	for (struct segment **link = &segments; *link;) {
 		struct segment *segment = *link;
 		if (segment->device != device ||
-		    (!all && (segment->live || segment->ticket == UINT64_MAX || !timeline_ended(segment->ticket)))) {
+		    segment->live || segment->ticket == UINT64_MAX || !timeline_ended(segment->ticket)) {
 			link = &segment->next;
 			continue;
 		}
@@ -428,7 +429,7 @@ SIM_EXPORT CUresult cuDeviceGraphMemTrim(CUdevice device)
 	if (result != CUDA_SUCCESS)
 		return result;
 	driver_lock();
-	give_up(device, false);
+	give_up(device);
 	driver_unlock();
 	return CUDA_SUCCESS;
 }
@@ -458,18 +459,4 @@ SIM_EXPORT CUresult cuDeviceSetGraphMemAttribute(CUdevice device, CUgraphMem_att
 	high[device][attribute / 2] = reserved(device);
 	driver_unlock();
 	return CUDA_SUCCESS;
-}
-
-/* With the lock held: the last context of a device takes the memory of its graphs with it. */
-void graph_memory_forget_context(CUcontext context)
-{
-	for (CUcontext other = driver.contexts; other; other = other->next)
-		if (other != context && other->device == context->device)
-			return;
-	for (struct survivor **link = &survivors; *link;)
-		if ((*link)->segment->device == context->device)
-			end_survivor((*link)->address);
-		else
-			link = &(*link)->next;
-	give_up(context->device, true);
 }

@@ -321,6 +321,20 @@ static void a_launch_without_room_takes_nothing(void)
 	EXPECT(608, reserved_mib());
 }
 
+static void a_context_leaves_the_memory_of_its_graphs(void)
+{
+	use_stream();
+	uint64_t before = free_mib();
+	OK(cuGraphLaunch(passing(100 * MIB), stream));
+	OK(cuCtxSynchronize());
+	OK(cuDevicePrimaryCtxReset_v2(0));
+	EXPECT(128, reserved_mib());
+	use_stream();
+	EXPECT(before - 128, free_mib());
+	trim();
+	EXPECT(before, free_mib());
+}
+
 static void only_the_highest_values_can_be_reset(void)
 {
 	use_stream();
@@ -352,6 +366,7 @@ int main(void)
 	in_child(graphs_share_memory_that_is_not_in_use);
 	in_child(what_outlives_its_graph_is_freed_once_and_by_anything);
 	in_child(a_launch_without_room_takes_nothing);
+	in_child(a_context_leaves_the_memory_of_its_graphs);
 	in_child(only_the_highest_values_can_be_reset);
 	remove_machine();
 	return 0;
