@@ -424,6 +424,90 @@ static void threads_lose_no_charge(void)
 	expect_nothing();
 }
 
+/* One call of each sequence goes wrong; what it is about comes from the file of faults. */
+static const char *const faulty_calls[] = {
+	"cuMemAlloc_v2", "cuMemAllocManaged", "cuMemAllocPitch_v2", "cuMemFree_v2", "cuMemAllocAsync",
+	"cuMemAllocFromPoolAsync", "cuMemFreeAsync", "cuMemPoolGetAttribute", "cuMemCreate", "cuMemMap", "cuMemUnmap",
+	"cuMemRelease", "cuArrayCreate_v2", "cuArray3DCreate_v2", "cuArrayDestroy", "cuMipmappedArrayCreate",
+	"cuMipmappedArrayDestroy", "cuDeviceGetMemPool",
+};
+
+static void write_faults(const char *call, const char *action)
+{
+	char path[96];
+	snprintf(path, sizeof path, "%s/faults", machine_directory);
+	FILE *file = fopen(path, "w");
+	EXPECT(true, file != NULL);
+	fprintf(file, "%s 5 %s\n", call, action);
+	EXPECT(0, fclose(file));
+}
+
+static void remove_faults(void)
+{
+	char path[96];
+	snprintf(path, sizeof path, "%s/faults", machine_directory);
+	unlink(path);
+}
+
+/* Like `change`, where any call may fail: then nothing has changed. */
+static void change_or_fail(struct piece *piece, unsigned *seed)
+{
+	if (piece->api) {
+		if (piece->api->release(piece->held, piece->bytes) == CUDA_SUCCESS)
+			piece->api = NULL;
+		return;
+	}
+	const struct paths_api *api = &paths[(size_t)rand_r(seed) % paths_count];
+	if (api->old)
+		return;
+	piece->bytes = random_bytes(api, seed);
+	if (api->allocate(&piece->held, piece->bytes) == CUDA_SUCCESS)
+		piece->api = api;
+}
+
+static void run_with_a_fault(void)
+{
+	static struct piece pieces[40];
+	unsigned seed = 7;
+	start();
+	for (int step = 0; step < 1000; step++) {
+		change_or_fail(&pieces[(size_t)rand_r(&seed) % 40], &seed);
+		EXPECT(true, lost(0) <= LIMIT);
+	}
+	expect_honest();
+	clear(pieces, 40);
+	OK(cuCtxSynchronize());
+	expect_honest(); /* a fault may have left the program something that it knows no address of */
+}
+
+static void a_call_that_fails_leaves_no_charge_behind(void)
+{
+	for (size_t i = 0; i < sizeof faulty_calls / sizeof *faulty_calls; i++) {
+		write_faults(faulty_calls[i], "fail 999");
+		in_child(run_with_a_fault);
+	}
+	remove_faults();
+}
+
+static void expect_all_of_it(void)
+{
+	start();
+	expect_nothing();
+}
+
+static void a_process_that_dies_in_a_call_leaves_no_charge_behind(void)
+{
+	static const char *const actions[] = {"die", "die-after"};
+	for (size_t i = 0; i < sizeof faulty_calls / sizeof *faulty_calls; i++) {
+		int status;
+		write_faults(faulty_calls[i], actions[i % 2]);
+		EXPECT(true, waitpid(start_child(run_with_a_fault), &status, 0) > 0);
+		EXPECT(SIGKILL, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+		remove_faults();
+		in_child(expect_all_of_it);
+	}
+}
+
 int main(void)
 {
 	char region[96], limit[32];
@@ -447,6 +531,8 @@ int main(void)
 	in_child(host_memory_is_not_charged);
 	in_child(any_sequence_is_charged_what_the_card_loses);
 	in_child(threads_lose_no_charge);
+	a_call_that_fails_leaves_no_charge_behind();
+	a_process_that_dies_in_a_call_leaves_no_charge_behind();
 	unlink(region);
 	remove_machine();
 	return 0;
