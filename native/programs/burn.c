@@ -8,18 +8,25 @@
 #include "common.h"
 
 static const char usage[] =
-	"usage: burn [--seconds 5] [--launch plain|extended|cooperative] [--iterations N] [--kernel-ns NS] [--report]\n"
-	"  --seconds     how long to launch kernels\n"
-	"  --launch      by which call: cuLaunchKernel, cuLaunchKernelEx or cuLaunchCooperativeKernel\n"
-	"  --iterations  of the kernel's loop; chosen for kernels of about 2 ms when not given\n"
-	"  --kernel-ns   time of one kernel, when it is known; measured when not given\n"
-	"  --report      a line each second as well as at the end\n";
+	"usage: burn [--seconds 5] [--launch plain|extended|cooperative|per-thread|graph]\n"
+	"            [--workload decode|gemm|matmul|persistent|sync] [--spread PERCENT]\n"
+	"            [--iterations N] [--kernel-ns NS] [--ns-per-iteration NS] [--report]\n"
+	"  --seconds           how long to launch kernels\n"
+	"  --launch            by which call: cuLaunchKernel, cuLaunchKernelEx, cuLaunchCooperativeKernel,\n"
+	"                      cuLaunchKernel_ptsz, or cuGraphLaunch of a graph of 20 kernels\n"
+	"  --workload          decode: 8 us, many queued; gemm: 1.6 ms; matmul: 3 ms; persistent: 20 ms;\n"
+	"                      sync: 10 ms, one at a time; without it 2 ms, four queued\n"
+	"  --spread            kernels that take so much longer or shorter, at random; 0 to 90\n"
+	"  --iterations        of the kernel's loop; chosen for the workload when not given\n"
+	"  --kernel-ns         time of one kernel, when it is known; measured when not given\n"
+	"  --ns-per-iteration  of the kernel's loop, when it is known; nothing is measured then\n"
+	"  --report            a line each second as well as at the end\n";
 
-#define IN_FLIGHT 4           /* launches queued at once */
-#define TARGET_NS 2000000.0   /* long against a launch, short against a limiter's period */
+#define MOST_IN_FLIGHT 64
 #define ROW 3                 /* kernels measured one after the other */
 #define MOST_ROWS 24
 #define LEAST_PAUSE 0.011     /* seconds between rows; no multiple of a kernel's time */
+#define GRAPH_KERNELS 20
 
 /* The store keeps the loop from being optimised away. */
 static const char image[] =
@@ -53,6 +60,11 @@ static CUresult launch_plain(CUfunction kernel, void **parameters)
 	return cuLaunchKernel(kernel, 1, 1, 1, 1, 1, 1, 0, NULL, parameters, NULL);
 }
 
+static CUresult launch_per_thread(CUfunction kernel, void **parameters)
+{
+	return cuLaunchKernel_ptsz(kernel, 1, 1, 1, 1, 1, 1, 0, NULL, parameters, NULL);
+}
+
 static CUresult launch_extended(CUfunction kernel, void **parameters)
 {
 	const CUlaunchConfig one = {
@@ -65,10 +77,46 @@ static CUresult launch_cooperative(CUfunction kernel, void **parameters)
 	return cuLaunchCooperativeKernel(kernel, 1, 1, 1, 1, 1, 1, 0, NULL, parameters);
 }
 
-static launch_call *launch_by = launch_plain;
+static CUgraphExec graph; /* of kernels of the time that is launched; made before the clock starts */
+
+static CUresult launch_graph(CUfunction kernel, void **parameters)
+{
+	(void)kernel;
+	(void)parameters;
+	return cuGraphLaunch(graph, NULL);
+}
+
+static const struct {
+	const char *name;
+	launch_call *call;
+} forms[] = {
+	{"plain", launch_plain},
+	{"extended", launch_extended},
+	{"cooperative", launch_cooperative},
+	{"per-thread", launch_per_thread},
+	{"graph", launch_graph},
+};
+
+struct workload {
+	const char *name;
+	double kernel_ns;
+	unsigned in_flight; /* launches queued at once */
+};
+
+/* The first one is long against a launch and short against a limiter's period. */
+static const struct workload workloads[] = {
+	{"", 2e6, 4},
+	{"decode", 8e3, MOST_IN_FLIGHT},
+	{"gemm", 1.6e6, 8},
+	{"matmul", 3e6, 4},
+	{"persistent", 20e6, 2},
+	{"sync", 10e6, 1},
+};
 
 struct plan {
-	uint64_t seconds, iterations, kernel_ns;
+	const struct workload *workload;
+	launch_call *launch;
+	uint64_t seconds, iterations, kernel_ns, ns_per_iteration, spread;
 	bool report;
 };
 
@@ -80,43 +128,66 @@ static void refuse(void)
 
 static launch_call *call_named(const char *name)
 {
-	if (name && strcmp(name, "extended") == 0)
-		return launch_extended;
-	if (name && strcmp(name, "cooperative") == 0)
-		return launch_cooperative;
-	if (!name || strcmp(name, "plain") != 0)
-		refuse();
-	return launch_plain;
+	for (size_t i = 0; name && i < sizeof forms / sizeof *forms; i++)
+		if (strcmp(name, forms[i].name) == 0)
+			return forms[i].call;
+	refuse();
+	return NULL;
+}
+
+static const struct workload *workload_named(const char *name)
+{
+	for (size_t i = 1; name && i < sizeof workloads / sizeof *workloads; i++)
+		if (strcmp(name, workloads[i].name) == 0)
+			return &workloads[i];
+	refuse();
+	return NULL;
+}
+
+static uint64_t *number_of(struct plan *plan, const char *option)
+{
+	const struct {
+		const char *name;
+		uint64_t *number;
+	} numbers[] = {
+		{"--seconds", &plan->seconds},
+		{"--iterations", &plan->iterations},
+		{"--kernel-ns", &plan->kernel_ns},
+		{"--ns-per-iteration", &plan->ns_per_iteration},
+	};
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		if (strcmp(option, numbers[i].name) == 0)
+			return numbers[i].number;
+	refuse();
+	return NULL;
 }
 
 static struct plan read_arguments(char **argument)
 {
-	struct plan plan = {.seconds = 5};
+	struct plan plan = {.seconds = 5, .workload = workloads, .launch = launch_plain};
 	while (*argument) {
 		const char *option = *argument++, *value = *argument;
 		if (strcmp(option, "--report") == 0) {
 			plan.report = true;
 			continue;
 		}
-		if (strcmp(option, "--seconds") == 0)
-			plan.seconds = number_argument(option, value, 1, 86400);
-		else if (strcmp(option, "--iterations") == 0)
-			plan.iterations = number_argument(option, value, 1, 1000000000000);
-		else if (strcmp(option, "--kernel-ns") == 0)
-			plan.kernel_ns = number_argument(option, value, 1, 1000000000000);
-		else if (strcmp(option, "--launch") == 0)
-			launch_by = call_named(value);
+		if (strcmp(option, "--launch") == 0)
+			plan.launch = call_named(value);
+		else if (strcmp(option, "--workload") == 0)
+			plan.workload = workload_named(value);
+		else if (strcmp(option, "--spread") == 0)
+			plan.spread = number_argument(option, value, 0, 90);
 		else
-			refuse();
+			*number_of(&plan, option) = number_argument(option, value, 1, 1000000000000);
 		argument++;
 	}
 	return plan;
 }
 
-static void launch(CUfunction kernel, uint64_t iterations)
+static void launch(launch_call *call, CUfunction kernel, uint64_t iterations)
 {
 	void *parameters[] = {&iterations};
-	CHECK(launch_by(kernel, parameters));
+	CHECK(call(kernel, parameters));
 }
 
 static double ns_between(CUevent before, CUevent after)
@@ -132,7 +203,7 @@ static double shortest_of_row(CUfunction kernel, uint64_t iterations, CUevent ev
 	double least = 0;
 	CHECK(cuEventRecord(event[0], NULL));
 	for (int i = 0; i < ROW; i++) {
-		launch(kernel, iterations);
+		launch(launch_plain, kernel, iterations);
 		CHECK(cuEventRecord(event[i + 1], NULL));
 	}
 	CHECK(cuEventSynchronize(event[ROW]));
@@ -169,45 +240,107 @@ static double measure(CUfunction kernel, uint64_t iterations, int agreeing)
 }
 
 /* Twice as many until a kernel is long against its launch; then by proportion. */
-static uint64_t choose_iterations(CUfunction kernel)
+static uint64_t choose_iterations(CUfunction kernel, double target_ns)
 {
 	uint64_t iterations = 100;
-	double ns = 0;
-	while ((ns = measure(kernel, iterations, 2)) < TARGET_NS / 8)
+	double ns = 0, enough = target_ns / 8 > 250e3 ? target_ns / 8 : 250e3;
+	while ((ns = measure(kernel, iterations, 2)) < enough)
 		iterations *= 2;
-	return (uint64_t)((double)iterations * TARGET_NS / ns) + 1;
+	return (uint64_t)((double)iterations * target_ns / ns) + 1;
 }
 
-static void print_share(const char *label, uint64_t launches, uint64_t kernel_ns, double wall)
+static void complete(struct plan *plan, CUfunction kernel)
+{
+	double target = plan->workload->kernel_ns;
+	if (plan->ns_per_iteration) {
+		plan->iterations = (uint64_t)(target / (double)plan->ns_per_iteration);
+		plan->kernel_ns = plan->iterations * plan->ns_per_iteration;
+	}
+	if (!plan->iterations)
+		plan->iterations = choose_iterations(kernel, target);
+	if (!plan->kernel_ns)
+		plan->kernel_ns = (uint64_t)measure(kernel, plan->iterations, 6);
+}
+
+static void make_graph(struct plan *plan, CUfunction kernel)
+{
+	CUstream stream;
+	CUgraph captured;
+	void *parameters[] = {&plan->iterations};
+	CHECK(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+	CHECK(cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL));
+	for (int i = 0; i < GRAPH_KERNELS; i++)
+		CHECK(cuLaunchKernel(kernel, 1, 1, 1, 1, 1, 1, 0, stream, parameters, NULL));
+	CHECK(cuStreamEndCapture(stream, &captured));
+	CHECK(cuGraphInstantiateWithFlags(&graph, captured, 0));
+	CHECK(cuGraphDestroy(captured));
+	CHECK(cuStreamDestroy_v2(stream));
+	plan->kernel_ns *= GRAPH_KERNELS;
+}
+
+static void print_share(const char *label, uint64_t launches, double busy_ns, const struct plan *plan, double wall)
 {
 	printf("%s: launches %llu, kernel %llu ns, wall %.3f s, busy %.1f %%\n", label, (unsigned long long)launches,
-	       (unsigned long long)kernel_ns, wall, 100.0 * (double)launches * (double)kernel_ns / (wall * 1e9));
+	       (unsigned long long)plan->kernel_ns, wall, 100.0 * busy_ns / (wall * 1e9));
 	fflush(stdout);
+}
+
+/* The same row of kernels in each run. */
+static uint64_t spread_around(uint64_t iterations, uint64_t percent)
+{
+	static uint64_t state = 88172645463325252u;
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	uint64_t most = 2 * (iterations * percent / 100);
+	return iterations - most / 2 + (most ? state % (most + 1) : 0);
+}
+
+/* What was launched and has not ended counts for nothing: it is told by the event behind it. */
+struct tally {
+	CUevent done[MOST_IN_FLIGHT];
+	double ns[MOST_IN_FLIGHT]; /* of the launch in front of each event; 0: none */
+	uint64_t launches;
+	double busy_ns;
+};
+
+static void await_place(struct tally *tally, unsigned place)
+{
+	CHECK(cuEventSynchronize(tally->done[place]));
+	tally->launches += tally->ns[place] > 0;
+	tally->busy_ns += tally->ns[place];
+}
+
+static void launch_in(struct tally *tally, unsigned place, const struct plan *plan, CUfunction kernel)
+{
+	uint64_t iterations = spread_around(plan->iterations, plan->spread);
+	launch(plan->launch, kernel, iterations);
+	CHECK(cuEventRecord(tally->done[place], NULL));
+	tally->ns[place] = (double)plan->kernel_ns * (double)iterations / (double)plan->iterations;
 }
 
 static void burn(CUfunction kernel, const struct plan *plan)
 {
-	CUevent done[IN_FLIGHT];
-	uint64_t launches = 0, reported = 0;
-	for (int i = 0; i < IN_FLIGHT; i++)
-		CHECK(cuEventCreate(&done[i], CU_EVENT_DISABLE_TIMING));
+	unsigned in_flight = plan->workload->in_flight, place = 0;
+	struct tally tally = {.launches = 0}, before = {.launches = 0};
+	for (unsigned i = 0; i < in_flight; i++)
+		CHECK(cuEventCreate(&tally.done[i], CU_EVENT_DISABLE_TIMING));
 	double start = seconds_now(), since = start, now = start;
-	for (; now - start < (double)plan->seconds; now = seconds_now()) {
-		CUevent event = done[launches % IN_FLIGHT];
-		CHECK(cuEventSynchronize(event)); /* an event never recorded is complete */
-		launch(kernel, plan->iterations);
-		CHECK(cuEventRecord(event, NULL));
-		launches++;
+	for (; now - start < (double)plan->seconds; now = seconds_now(), place = (place + 1) % in_flight) {
+		await_place(&tally, place);
 		if (plan->report && now - since >= 1) {
-			print_share("last second", launches - reported, plan->kernel_ns, now - since);
-			reported = launches;
+			print_share("last second", tally.launches - before.launches, tally.busy_ns - before.busy_ns, plan,
+				    now - since);
+			before = tally;
 			since = now;
 		}
+		launch_in(&tally, place, plan, kernel);
 	}
-	CHECK(cuCtxSynchronize());
-	print_share("total", launches, plan->kernel_ns, seconds_now() - start);
-	for (int i = 0; i < IN_FLIGHT; i++)
-		CHECK(cuEventDestroy_v2(done[i]));
+	for (unsigned i = 0; i < in_flight; i++)
+		await_place(&tally, i);
+	print_share("total", tally.launches, tally.busy_ns, plan, seconds_now() - start);
+	for (unsigned i = 0; i < in_flight; i++)
+		CHECK(cuEventDestroy_v2(tally.done[i]));
 }
 
 int main(int argc, char **argv)
@@ -219,11 +352,12 @@ int main(int argc, char **argv)
 	CUdevice device = use_device(0);
 	CHECK(cuModuleLoadData(&module, image));
 	CHECK(cuModuleGetFunction(&kernel, module, "work"));
-	if (!plan.iterations)
-		plan.iterations = choose_iterations(kernel);
-	if (!plan.kernel_ns)
-		plan.kernel_ns = (uint64_t)measure(kernel, plan.iterations, 6);
+	complete(&plan, kernel);
+	if (plan.launch == launch_graph)
+		make_graph(&plan, kernel);
 	burn(kernel, &plan);
+	if (graph)
+		CHECK(cuGraphExecDestroy(graph));
 	CHECK(cuModuleUnload(module));
 	CHECK(cuDevicePrimaryCtxRelease_v2(device));
 	return 0;
