@@ -178,6 +178,14 @@ void hetero_pacer_draw(struct hetero_region *region, unsigned device, int64_t ne
 		transfer(region, device, lack + grant, limit);
 }
 
+void hetero_pacer_correct(struct hetero_region *region, unsigned device, int64_t ns)
+{
+	uint32_t limit = limit_of(&region->devices[device], hetero_monotonic_ns());
+	ns = greatest(least(ns, burst(limit)), -burst(limit));
+	add_within(&region->devices[device].budget_ns, ns, INT64_MIN, burst(limit));
+	hetero_pacer_count(region, device, -ns, 0);
+}
+
 int64_t hetero_pacer_used(struct hetero_region *region, unsigned device)
 {
 	return atomic_load_explicit(&granted[device], memory_order_relaxed) -

@@ -145,6 +145,9 @@ void hetero_pacer_leave(struct hetero_region *region, unsigned device);
 /* Counts what ran without being drawn: device time, and launches. */
 void hetero_pacer_count(struct hetero_region *region, unsigned device, int64_t busy_ns, uint64_t launches);
 
+/* Gives device time back that was charged too much, or (negative) takes what was charged too little, up to a burst. */
+void hetero_pacer_correct(struct hetero_region *region, unsigned device, int64_t ns);
+
 /* What this process' predictions come to: ns of device time for each ns predicted, 0.1 to 4; 1 until it is set. */
 void hetero_pacer_rate(unsigned device, double rate);
 

@@ -8,14 +8,19 @@
  */
 #include "contention.h"
 
+#include "samples.h"
+
 #include <unistd.h>
 
 #define PERIOD_NS 1000000000ull
 #define MOST_PROCESSES 256
 /* Utilisation comes in whole percents and lags: less than this share of the period tells nothing... */
 #define LEAST_USE 50
-/* ...and alone on the device measurements are right, unless kernels ran beside each other: then they are too much by far. */
-#define NEAR 0.15
+/* ...and alone on the device measurements are right, unless kernels ran beside each other: then they are too much by far, at one
+ * look after the other. */
+#define BESIDE 0.75
+#define LEAST_RATE 0.2
+#define MOST_RATE 4
 
 static struct look {
 	_Atomic uint64_t next_ns; /* CLOCK_MONOTONIC; who moves it on is the one who looks */
@@ -23,7 +28,10 @@ static struct look {
 	nvmlDevice_t device;
 	uint64_t looked_ns;
 	unsigned long long newest; /* time stamp of the last sample, us */
-	int64_t used_ns;           /* charged by then */
+	int64_t used_ns;           /* charged by then, for what had run */
+	double amiss_ns;           /* charged too much by then, and not given back; half of it goes back at each look */
+	bool beside;               /* at the look before, kernels seemed to have run beside each other */
+	double real_sum, used_sum; /* of the last looks, ns */
 	double rate;               /* 0: not known yet */
 } looks[HETERO_DEVICES];
 
@@ -76,16 +84,32 @@ static bool utilisation(struct look *look, double *percent)
 	return own > 0;
 }
 
-static double rate_of(const struct look *look, double percent, int64_t used_ns, uint64_t passed_ns)
+/* By the last looks together, the latest most. */
+static double rate_of(struct look *look, double real_ns, double used_ns)
 {
-	double rate = percent / 100 * (double)passed_ns / (double)used_ns;
-	if (contention_alone((unsigned)(look - looks)) && rate > 1 - NEAR)
-		rate = 1;
-	rate = rate < 0.25 ? 0.25 : rate > 2 ? 2 : rate;
-	return look->rate > 0 ? look->rate + (rate - look->rate) / 2 : rate;
+	look->real_sum = look->real_sum / 2 + real_ns;
+	look->used_sum = look->used_sum / 2 + used_ns;
+	double rate = look->real_sum / look->used_sum;
+	bool beside = real_ns < used_ns * BESIDE, again = beside && look->beside;
+	look->beside = beside;
+	if (contention_alone((unsigned)(look - looks)) && !again)
+		return 1;
+	return rate < LEAST_RATE ? LEAST_RATE : rate > MOST_RATE ? MOST_RATE : rate;
 }
 
-static void compare(struct look *look, int64_t used_ns, uint64_t now)
+/* From now on the new rate is charged; and what was charged too much or too little since the last look is made good. */
+static void settle(struct hetero_region *region, struct look *look, double real_ns, double used_ns)
+{
+	unsigned position = (unsigned)(look - looks);
+	double charged_ns = used_ns * (look->rate > 0 ? look->rate : 1);
+	look->rate = rate_of(look, real_ns, used_ns);
+	hetero_pacer_rate(position, look->rate);
+	look->amiss_ns = look->rate == 1 ? 0 : look->amiss_ns + charged_ns - real_ns;
+	hetero_pacer_correct(region, position, (int64_t)(look->amiss_ns / 2));
+	look->amiss_ns -= look->amiss_ns / 2;
+}
+
+static void compare(struct hetero_region *region, struct look *look, int64_t used_ns, uint64_t now)
 {
 	double percent;
 	bool told = utilisation(look, &percent);
@@ -94,10 +118,8 @@ static void compare(struct look *look, int64_t used_ns, uint64_t now)
 	bool first = !look->looked_ns;
 	look->looked_ns = now;
 	look->used_ns = used_ns;
-	if (told && !first && percent > 0 && used > (int64_t)(passed / LEAST_USE)) {
-		look->rate = rate_of(look, percent, used, passed);
-		hetero_pacer_rate((unsigned)(look - looks), look->rate);
-	}
+	if (told && !first && percent > 0 && used > (int64_t)(passed / LEAST_USE))
+		settle(region, look, percent / 100 * (double)passed, (double)used);
 }
 
 void contention_look(struct hetero_region *region, unsigned position)
@@ -107,5 +129,5 @@ void contention_look(struct hetero_region *region, unsigned position)
 	if (now < next || !atomic_compare_exchange_strong(&look->next_ns, &next, now + PERIOD_NS) || !find_device(look))
 		return;
 	atomic_store(&look->alone, nobody_else(look->device));
-	compare(look, hetero_pacer_used(region, position), now);
+	compare(region, look, hetero_pacer_used(region, position) - samples_in_flight(position), now);
 }

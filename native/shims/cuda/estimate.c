@@ -9,6 +9,7 @@
  * A kernel on an idle stream measures the host's delay too, which only matters for short ones: such a sample counts
  * only where there is none that ran behind other work.
  */
+#include <math.h>
 #include <string.h>
 
 #include "estimate.h"
@@ -25,6 +26,8 @@
 #define WAITED 4
 #define WAITED_NS 5000000
 #define FEW 8
+/* The mean is over about so many samples. */
+#define MANY 128
 
 struct estimate estimates[ESTIMATE_ROWS];
 
@@ -67,7 +70,7 @@ static uint32_t interval(const struct estimate *estimate)
 	int64_t ns = estimate->ns, every;
 	if (estimate->samples < FIRST_SAMPLES || ns >= SAMPLE_ALL_NS)
 		return 1;
-	every = SAMPLE_NS / ns;
+	every = SAMPLE_NS / ns / (estimate->varies ? 2 : 1);
 	return spread(every < 2 ? 2 : every > SAMPLE_LEAST ? SAMPLE_LEAST : (uint32_t)every);
 }
 
@@ -138,39 +141,63 @@ static struct belief shorter(const struct estimate *estimate)
 	return (struct belief){ns, ns * 3 / 2};
 }
 
-static int64_t mean_of_last(const struct estimate *estimate, uint32_t count, int64_t most)
+static double mean_of_last(const struct estimate *estimate, uint32_t count, int64_t most)
 {
-	int64_t sum = 0;
+	double sum = 0;
 	count = estimate->held < count ? estimate->held : count;
 	for (uint32_t i = 0; i < count; i++)
-		sum += least(estimate->recent[(estimate->samples - 1 - i) % ESTIMATE_WINDOW], most);
+		sum += (double)least(estimate->recent[(estimate->samples - 1 - i) % ESTIMATE_WINDOW], most);
 	return sum / count;
 }
 
-/* When the last few are unlike those before, they alone count: the kind has something else to do now. */
+static double deviation(const struct estimate *estimate, double mean, int64_t most)
+{
+	double sum = 0;
+	for (uint32_t i = 0; i < estimate->held; i++)
+		sum += fabs((double)least(estimate->recent[(estimate->samples - 1 - i) % ESTIMATE_WINDOW], most) - mean);
+	return sum / estimate->held;
+}
+
+/*
+ * Over many samples, since one kind may take a different time at each launch. When the last few are unlike those before, by more than these
+ * are unlike each other, they alone count: the kind has something else to do now.
+ */
 static struct belief mean(struct estimate *estimate)
 {
-	int64_t sorted[FEW];
+	int64_t sorted[FEW], last = estimate->recent[(estimate->samples - 1) % ESTIMATE_WINDOW];
 	uint32_t count = sort_last(estimate, FEW, sorted);
-	int64_t most = WAITED * sorted[(count - 1) / 4];
+	int64_t most = WAITED * sorted[(count - 1) / 2];
 	most = most > WAITED_NS ? most : WAITED_NS;
-	int64_t all = mean_of_last(estimate, ESTIMATE_WINDOW, most), few = mean_of_last(estimate, FEW, most);
-	if (few > all + all / 4 || few < all - all / 4) {
-		estimate->held = count;
-		all = few;
+	double all = mean_of_last(estimate, ESTIMATE_WINDOW, most), few = mean_of_last(estimate, FEW, most);
+	double unlike = deviation(estimate, all, most);
+	estimate->varies = unlike > all / 8;
+	if (estimate->weight == 0 || fabs(few - all) > all / 4 + unlike) {
+		estimate->held = estimate->weight = count;
+		estimate->mean_ns = few;
+	} else {
+		estimate->weight += estimate->weight < MANY;
+		estimate->mean_ns += ((double)least(last, most) - estimate->mean_ns) / estimate->weight;
 	}
-	return (struct belief){all, most};
+	return (struct belief){(int64_t)(estimate->mean_ns + 0.5), most};
+}
+
+int64_t estimate_undisturbed(const struct estimate *estimate)
+{
+	int64_t sorted[ESTIMATE_WINDOW];
+	uint32_t count = sort_last(estimate, ESTIMATE_WINDOW, sorted);
+	return count ? least(sorted[(count - 1) / 4], estimate->ns) : estimate->ns;
 }
 
 /* What was learned under other circumstances counts no more. */
 static void note(struct estimate *estimate, const struct measurement *measurement)
 {
-	bool better = (measurement->alone && !estimate->alone) || (measurement->exact && !estimate->exact);
+	bool exact = measurement->exact || estimate->ns >= ESTIMATE_EXACT_NS;
+	bool better = (measurement->alone && !estimate->alone) || (exact && !estimate->exact);
 	if (better)
-		estimate->held = estimate->samples = 0;
+		estimate->held = estimate->samples = estimate->weight = 0;
 	if (!estimate->held || !measurement->alone)
 		estimate->alone = measurement->alone;
-	estimate->exact = estimate->held ? estimate->exact : measurement->exact;
+	estimate->exact = estimate->held ? estimate->exact : exact;
 	estimate->recent[estimate->samples++ % ESTIMATE_WINDOW] = measurement->ns;
 	estimate->held += estimate->held < ESTIMATE_WINDOW;
 }
@@ -186,7 +213,7 @@ static int64_t settle(struct estimate *estimate, const struct measurement *measu
 int64_t estimate_learn(struct estimate *estimate, const struct measurement *measurement)
 {
 	int64_t before = estimate->ns;
-	if (before && estimate->exact && !measurement->exact)
+	if (before && before < ESTIMATE_EXACT_NS && estimate->exact && !measurement->exact)
 		return 0;
 	note(estimate, measurement);
 	struct belief belief = estimate->alone && estimate->exact ? mean(estimate) : shorter(estimate);

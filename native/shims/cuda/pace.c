@@ -39,20 +39,23 @@ static void prepare(void)
 	pthread_atfork(NULL, NULL, forget_in_child);
 }
 
-static int64_t patience(const struct hetero_region_device *device, int64_t need_ns)
+/* By the shorter runs of its kind: one that itself waited for a peer tells nothing of what it takes. */
+static int64_t patience(const struct hetero_region_device *device, int64_t undisturbed_ns)
 {
 	uint32_t limit = atomic_load_explicit(&device->core_limit, memory_order_relaxed);
-	int64_t ns = limit ? need_ns * PATIENCE_KERNELS * 100 / limit : 0;
+	int64_t ns = limit ? undisturbed_ns * PATIENCE_KERNELS * 100 / limit : 0;
 	return ns < PATIENCE_NS ? PATIENCE_NS : ns < LONGEST_PATIENCE_NS ? ns : LONGEST_PATIENCE_NS;
 }
 
-/* What the launch is going to be charged, by all that is known now. */
-static int64_t expected(struct hetero_region *region, uint64_t key)
+/* What the launch is going to be charged, by all that is known now, and for how long it may be held for that. */
+static int64_t expected(struct hetero_region *region, uint64_t key, const struct paced *paced, int64_t *patience_ns)
 {
 	samples_lock();
 	if (!capture_any())
 		samples_collect(region);
-	int64_t ns = estimate_of(key)->ns;
+	const struct estimate *row = estimate_of(key);
+	int64_t ns = row->ns;
+	*patience_ns = patience(&region->devices[paced->position], estimate_undisturbed(row));
 	samples_unlock();
 	return ns;
 }
@@ -93,10 +96,9 @@ static void admit(struct hetero_region *region, uint64_t key, bool sparing, stru
 {
 	const struct timespec moment = {.tv_nsec = LOOK_NS};
 	contention_look(region, paced->position);
-	int64_t need = expected(region, key);
+	int64_t patience_ns, need = expected(region, key, paced, &patience_ns);
 	if (atomic_load_explicit(current.drawn, memory_order_relaxed) < need)
-		hetero_pacer_draw(region, paced->position, need,
-				  patience(&region->devices[paced->position], need));
+		hetero_pacer_draw(region, paced->position, need, patience_ns);
 	for (int looks = PATIENCE_NS / LOOK_NS; !account(region, key, looks > 0, sparing, paced); looks--)
 		nanosleep(&moment, NULL);
 	atomic_fetch_sub_explicit(current.drawn, paced->charged, memory_order_relaxed);

@@ -9,9 +9,7 @@
 #include "samples.h"
 
 #define PENDING 32
-/* From here on an idle stream's delay does not matter: it was 25 us around an empty kernel (H100, driver 580)... */
-#define EXACT_NS 500000
-/* ...and a pair around nothing, behind other work, measured 1.25 us; more than this is not the pair's own. */
+/* A pair around nothing, behind other work, measured 1.25 us (H100, driver 580); more than this is not the pair's own. */
 #define PAIR_MOST_NS 5000
 #define THOROUGH 8
 #define THOROUGH_EVERY 64
@@ -176,7 +174,7 @@ static bool measure(const struct sample *sample, struct measurement *measurement
 		.ns = ns > 0 ? ns : 1,
 		.charged = sample->charged,
 		.alone = contention_alone(sample->position),
-		.exact = sample->behind || ns >= EXACT_NS,
+		.exact = sample->behind || ns >= ESTIMATE_EXACT_NS,
 	};
 	return true;
 }
@@ -227,6 +225,16 @@ void samples_collect(struct hetero_region *region)
 	for (unsigned i = 0; pending && i < PENDING; i++)
 		if (samples[i].state == SAMPLE_RECORDED)
 			finish(region, &samples[i]);
+}
+
+int64_t samples_in_flight(unsigned position)
+{
+	int64_t ns = 0;
+	samples_lock();
+	for (unsigned i = 0; i < PENDING; i++)
+		ns += samples[i].state != SAMPLE_FREE && samples[i].position == position ? samples[i].charged : 0;
+	samples_unlock();
+	return ns;
 }
 
 /* Those that are lent belong to launches under way, which whoever ends their context has to wait for. */

@@ -45,6 +45,9 @@ void samples_end(struct sample *sample, bool recorded);
 /* With the lock held: charges what the samples that ended meanwhile tell. */
 void samples_collect(struct hetero_region *region);
 
+/* What launches that are being measured and have not been seen to end were charged, ns. */
+int64_t samples_in_flight(unsigned position);
+
 /* Where there is no limit: one launch in so many is measured and stands for the others. */
 unsigned samples_observe_every(void);
 
