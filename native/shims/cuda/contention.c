@@ -21,6 +21,7 @@
 #define BESIDE 0.75
 #define LEAST_RATE 0.2
 #define MOST_RATE 4
+#define FIRST_RATE 0.5
 
 static struct look {
 	_Atomic uint64_t next_ns; /* CLOCK_MONOTONIC; who moves it on is the one who looks */
@@ -97,14 +98,19 @@ static double rate_of(struct look *look, double real_ns, double used_ns)
 	return rate < LEAST_RATE ? LEAST_RATE : rate > MOST_RATE ? MOST_RATE : rate;
 }
 
-/* From now on the new rate is charged; and what was charged too much or too little since the last look is made good. */
+/*
+ * From now on the new rate is charged; and what was charged too much or too little since the last look is made good. The
+ * first time, the device's answer may be of a time in which this process did not run yet: it is half believed.
+ */
 static void settle(struct hetero_region *region, struct look *look, double real_ns, double used_ns)
 {
 	unsigned position = (unsigned)(look - looks);
-	double charged_ns = used_ns * (look->rate > 0 ? look->rate : 1);
+	bool first = look->rate == 0;
+	double charged_ns = used_ns * look->rate;
 	look->rate = rate_of(look, real_ns, used_ns);
+	look->rate = first && look->rate < FIRST_RATE ? FIRST_RATE : look->rate;
 	hetero_pacer_rate(position, look->rate);
-	look->amiss_ns = look->rate == 1 ? 0 : look->amiss_ns + charged_ns - real_ns;
+	look->amiss_ns = first || look->rate == 1 ? 0 : look->amiss_ns + charged_ns - real_ns;
 	hetero_pacer_correct(region, position, (int64_t)(look->amiss_ns / 2));
 	look->amiss_ns -= look->amiss_ns / 2;
 }
