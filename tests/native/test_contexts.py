@@ -51,7 +51,7 @@ def retain(device=0):
 
 def allocate(mib):
     pointer = ctypes.c_ulonglong()
-    code = cuda.cuMemAlloc_v2(ctypes.byref(pointer), ctypes.c_size_t(mib << 20))
+    code = cuda.cuMemAlloc_v2(ctypes.byref(pointer), ctypes.c_size_t(int(mib * (1 << 20))))
     return code, pointer
 
 call("cuInit", 0)
@@ -150,6 +150,35 @@ call("{end}", 0); tell()
 retain(); assert allocate(3584)[0] == 0; tell()
 """
     assert results(run(card, code, image(256 * MIB))) == [(0, 1792), (0, 0), (0, 4096)]
+
+
+@pytest.mark.parametrize("small", [1, 600])
+def test_memory_of_a_destroyed_context_comes_back_while_another_lives(card: Machine, small: int) -> None:
+    """What was allocated in it is free again; what was allocated in the other stays, large and small."""
+    code = f"""
+retain(); own = ctypes.c_void_p()
+assert allocate(256)[0] == 0 and allocate({small} / 1024)[0] == 0
+call("cuCtxCreate_v2", ctypes.byref(own), 0, 0)
+assert allocate(512)[0] == 0; tell()
+call("cuCtxDestroy_v2", own); tell()
+call("cuDevicePrimaryCtxRelease_v2", 0); tell()
+"""
+    assert results(run(card, code)) == [(0, 512 + 258 + 512 + 512), (0, 512 + 258), (0, 0)]
+
+
+def test_arrays_go_with_their_context(card: Machine) -> None:
+    """A large one and small ones that share a block."""
+    code = """
+class Shape(ctypes.Structure):
+    _fields_ = [("width", ctypes.c_size_t), ("height", ctypes.c_size_t), ("format", ctypes.c_int), ("n", ctypes.c_uint)]
+
+retain(); array = ctypes.c_void_p()
+for side in (1024, 4096, 32, 32):
+    call("cuArrayCreate_v2", ctypes.byref(array), ctypes.byref(Shape(side, side, 0x20, 1)))
+tell()
+call("cuDevicePrimaryCtxReset_v2", 0); tell()
+"""
+    assert results(run(card, code)) == [(0, 512 + 4 + 64 + 2), (0, 0)]
 
 
 def test_threads_that_retain_together_are_charged_once(card: Machine) -> None:

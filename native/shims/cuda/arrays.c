@@ -212,5 +212,6 @@ static void lost(const struct charge *charge)
 
 void arrays_drop(unsigned position)
 {
-	charges_drop(CHARGE_ARRAY, position, lost);
+	const struct charges_choice all = {.position = position, .give_back = lost};
+	charges_drop(CHARGE_ARRAY, &all);
 }

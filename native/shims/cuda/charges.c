@@ -188,31 +188,33 @@ bool charges_find(enum charge_kind kind, uint64_t key, struct charge *charge)
 }
 
 /* From place `*at` on; a place is looked at again after its row was taken out, since another moves into the gap. */
-static bool take_next(struct shard *shard, size_t *at, unsigned position, struct charge *charge)
+static bool take_next(struct shard *shard, size_t *at, const struct charges_choice *choice, struct charge *charge)
 {
-	for (; *at < shard->size; ++*at)
-		if (shard->rows[*at].key && shard->rows[*at].position == position)
-			return take(shard, shard->rows[*at].key, charge);
+	for (; *at < shard->size; ++*at) {
+		const struct charge *row = &shard->rows[*at];
+		if (row->key && row->position == choice->position && (!choice->gone || choice->gone(row)))
+			return take(shard, row->key, charge);
+	}
 	return false;
 }
 
 /* Without the lock while a charge is given back: that may take others. */
-static void drop(struct shard *shard, unsigned position, void (*give_back)(const struct charge *))
+static void drop(struct shard *shard, const struct charges_choice *choice)
 {
 	struct charge charge;
 	size_t at = 0;
 	for (bool found = true; found;) {
 		pthread_mutex_lock(&shard->lock);
-		found = take_next(shard, &at, position, &charge);
+		found = take_next(shard, &at, choice, &charge);
 		pthread_mutex_unlock(&shard->lock);
 		if (found)
-			give_back(&charge);
+			choice->give_back(&charge);
 	}
 }
 
-void charges_drop(enum charge_kind kind, unsigned position, void (*give_back)(const struct charge *))
+void charges_drop(enum charge_kind kind, const struct charges_choice *choice)
 {
 	pthread_once(&prepared, prepare);
 	for (size_t i = 0; i < SHARDS; i++)
-		drop(&shards[kind][i], position, give_back);
+		drop(&shards[kind][i], choice);
 }

@@ -41,7 +41,12 @@ unsigned charges_join(enum charge_kind kind, const struct charge *charge);
 bool charges_join_others(enum charge_kind kind, uint64_t key); /* only where somebody did before */
 bool charges_leave(enum charge_kind kind, uint64_t key, struct charge *charge);
 
-/* Forgets all of a device, and gives each of them back. */
-void charges_drop(enum charge_kind kind, unsigned position, void (*give_back)(const struct charge *));
+/* Forgets those of a device that are gone, all without `gone`, and gives each of them back. */
+struct charges_choice {
+	unsigned position;
+	bool (*gone)(const struct charge *); /* called with a lock held: it may change no charge */
+	void (*give_back)(const struct charge *);
+};
+void charges_drop(enum charge_kind kind, const struct charges_choice *choice);
 
 #endif

@@ -48,24 +48,23 @@ static CUcontext *primary_of(CUdevice device)
 static void ended(CUcontext context, unsigned position)
 {
 	footprint_forget_context(context);
-	if (!footprint_any_context(position))
-		memory_context_ended(position);
+	memory_context_ended(position, !footprint_any_context(position));
 }
 
 static CUresult retain_first(CUresult (*real)(CUcontext *, CUdevice), CUcontext *context, CUdevice device)
 {
-	struct footprint before = footprint_now(device);
+	struct footprint before = footprint_begin(device);
 	CUresult result = real(context, device);
-	if (result != CUDA_SUCCESS)
-		return result;
-	if (footprint_charge(&before, *context, *context)) {
-		if (primary_of(device))
-			*primary_of(device) = *context;
-		return result;
+	bool paid = result == CUDA_SUCCESS && footprint_charge(&before, *context, *context);
+	if (paid && primary_of(device))
+		*primary_of(device) = *context;
+	if (result == CUDA_SUCCESS && !paid) {
+		cuda_real()->cuDevicePrimaryCtxRelease_v2(device);
+		footprint_forget_context(*context);
+		result = CUDA_ERROR_OUT_OF_MEMORY;
 	}
-	cuda_real()->cuDevicePrimaryCtxRelease_v2(device);
-	footprint_forget_context(*context);
-	return CUDA_ERROR_OUT_OF_MEMORY;
+	footprint_end(&before);
+	return result;
 }
 
 CUresult hook_primary_ctx_retain(CUresult (*real)(CUcontext *, CUdevice), CUcontext *context, CUdevice device)
@@ -95,17 +94,19 @@ CUresult hook_primary_ctx_release(CUresult (*real)(CUdevice), CUdevice device)
 static CUresult created(CUresult result, const CUcontext *context, const struct footprint *before)
 {
 	current_forget(); /* a new context is current at once */
-	if (result != CUDA_SUCCESS || footprint_charge(before, *context, *context))
-		return result;
-	cuda_real()->cuCtxDestroy_v2(*context);
-	footprint_forget_context(*context);
-	return CUDA_ERROR_OUT_OF_MEMORY;
+	if (result == CUDA_SUCCESS && !footprint_charge(before, *context, *context)) {
+		cuda_real()->cuCtxDestroy_v2(*context);
+		footprint_forget_context(*context);
+		result = CUDA_ERROR_OUT_OF_MEMORY;
+	}
+	footprint_end(before);
+	return result;
 }
 
 CUresult hook_ctx_create(CUresult (*real)(CUcontext *, unsigned int, CUdevice), CUcontext *context, unsigned int flags,
 			 CUdevice device)
 {
-	struct footprint before = footprint_now(device);
+	struct footprint before = footprint_begin(device);
 	return created(real(context, flags, device), context, &before);
 }
 
@@ -113,14 +114,14 @@ CUresult hook_ctx_create_affinity(CUresult (*real)(CUcontext *, CUexecAffinityPa
 				  CUcontext *context, CUexecAffinityParam *affinity, int count, unsigned int flags,
 				  CUdevice device)
 {
-	struct footprint before = footprint_now(device);
+	struct footprint before = footprint_begin(device);
 	return created(real(context, affinity, count, flags, device), context, &before);
 }
 
 CUresult hook_ctx_create_params(CUresult (*real)(CUcontext *, CUctxCreateParams *, unsigned int, CUdevice),
 				CUcontext *context, CUctxCreateParams *params, unsigned int flags, CUdevice device)
 {
-	struct footprint before = footprint_now(device);
+	struct footprint before = footprint_begin(device);
 	return created(real(context, params, flags, device), context, &before);
 }
 

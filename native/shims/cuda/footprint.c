@@ -2,9 +2,9 @@
  * What the driver takes for itself counts to the slice, as it does to the device. NVML is asked for what this process uses;
  * where it cannot see the process (another pid namespace), for what the device uses.
  *
- * What is charged otherwise meanwhile, by other threads too, is taken off: compared are not two uses but two differences
- * between use and charges. So what two threads load at the same time is charged once, to the one that ends first. The
- * comparison and its charge are one step under a lock; the driver loads without it.
+ * What is charged otherwise meanwhile, by threads that allocate, is taken off: compared are not two uses but two differences
+ * between use and charges. An allocation that is under way at either moment, charged and not taken yet, is in one of the two
+ * only, and makes the difference wrong by what it is.
  */
 #include "footprint.h"
 
@@ -22,26 +22,37 @@ struct row {
 	bool paid;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Held over the driver's call, which lets nobody else load into the same context either; the last is for devices outside. */
+static pthread_mutex_t loading[HETERO_DEVICES + 1];
+
+static pthread_mutex_t lock;
 static struct row *rows;
 static size_t count, room;
 
 /* The child of a fork has no context, and its parent's charges are its parent's. */
-static void in_child(void)
+static void begin_empty(void)
 {
+	for (unsigned position = 0; position <= HETERO_DEVICES; position++)
+		pthread_mutex_init(&loading[position], NULL);
 	pthread_mutex_init(&lock, NULL);
 	count = 0;
 }
 
 static void prepare(void)
 {
-	pthread_atfork(NULL, NULL, in_child);
+	begin_empty();
+	pthread_atfork(NULL, NULL, begin_empty);
+}
+
+static void prepare_once(void)
+{
+	static pthread_once_t done = PTHREAD_ONCE_INIT;
+	pthread_once(&done, prepare);
 }
 
 static void take_lock(void)
 {
-	static pthread_once_t done = PTHREAD_ONCE_INIT;
-	pthread_once(&done, prepare);
+	prepare_once();
 	pthread_mutex_lock(&lock);
 }
 
@@ -104,26 +115,39 @@ static int64_t charged(unsigned position)
 	return (int64_t)hetero_ledger_held(region, (unsigned)(slot - region->slots), position);
 }
 
-struct footprint footprint_now(CUdevice device)
+static struct footprint now(CUdevice device)
 {
-	struct footprint now = {.device = device, .position = slice_device(device)};
+	struct footprint footprint = {.device = device, .position = slice_device(device)};
 	nvmlDevice_t found;
 	nvmlMemory_t memory = {0};
 	if (!find_device(device, &found))
-		return now;
-	now.own_seen = own_use(found, &now.own);
-	if (!now.own_seen && nvml_real()->nvmlDeviceGetMemoryInfo &&
+		return footprint;
+	footprint.own_seen = own_use(found, &footprint.own);
+	if (!footprint.own_seen && nvml_real()->nvmlDeviceGetMemoryInfo &&
 	    nvml_real()->nvmlDeviceGetMemoryInfo(found, &memory) == NVML_SUCCESS)
-		now.card = (int64_t)memory.used;
-	now.own -= charged(now.position);
-	now.card -= charged(now.position);
-	return now;
+		footprint.card = (int64_t)memory.used;
+	footprint.own -= charged(footprint.position);
+	footprint.card -= charged(footprint.position);
+	return footprint;
+}
+
+struct footprint footprint_begin(CUdevice device)
+{
+	unsigned position = slice_device(device);
+	prepare_once();
+	pthread_mutex_lock(&loading[position < HETERO_DEVICES ? position : HETERO_DEVICES]);
+	return now(device);
+}
+
+void footprint_end(const struct footprint *before)
+{
+	pthread_mutex_unlock(&loading[before->position < HETERO_DEVICES ? before->position : HETERO_DEVICES]);
 }
 
 /* A process that was not listed before had no context there. */
 static uint64_t growth(const struct footprint *before)
 {
-	struct footprint after = footprint_now(before->device);
+	struct footprint after = now(before->device);
 	int64_t grown = after.own_seen ? after.own - before->own : after.card - before->card;
 	return grown > 0 ? (uint64_t)grown : 0;
 }

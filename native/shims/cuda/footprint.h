@@ -15,7 +15,9 @@ struct footprint {
 	int64_t own, card;  /* bytes of this process; of everybody, where the process is not listed */
 };
 
-struct footprint footprint_now(CUdevice device);
+/* What is loaded on a device is loaded one after the other, from here to the end: so it is known whose it is. */
+struct footprint footprint_begin(CUdevice device);
+void footprint_end(const struct footprint *before);
 
 /*
  * Charges what the device lost since `before` for a thing (a module, a library, the context itself) in a context. False

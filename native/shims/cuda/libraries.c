@@ -54,25 +54,33 @@ static CUresult refuse(CUlibrary library, CUcontext context)
 	return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
+static CUresult load(CUlibrary library, CUcontext context, const struct footprint *before)
+{
+	CUmodule module;
+	if (footprint_of(library, context) != FOOTPRINT_NONE || is_gone(library, false) ||
+	    cuda_real()->cuLibraryGetModule(&module, library) != CUDA_SUCCESS)
+		return CUDA_SUCCESS; /* another thread was first; or the call that was made will say what is wrong */
+	return footprint_charge(before, library, context) ? CUDA_SUCCESS : refuse(library, context);
+}
+
 /* Loads the library into the current context, if it is not there yet, and charges what that took. */
 static CUresult settle(CUlibrary library)
 {
 	CUcontext context;
 	CUdevice device;
-	CUmodule module;
 	if (is_gone(library, false))
 		return CUDA_ERROR_OUT_OF_MEMORY;
 	if (!cuda_real()->cuLibraryGetModule || !footprint_context(&context, &device))
 		return CUDA_SUCCESS;
-	switch (footprint_of(library, context)) {
-	case FOOTPRINT_PAID: return CUDA_SUCCESS;
-	case FOOTPRINT_OWED: return CUDA_ERROR_OUT_OF_MEMORY;
-	case FOOTPRINT_NONE: break;
+	if (footprint_of(library, context) == FOOTPRINT_NONE) {
+		struct footprint before = footprint_begin(device);
+		CUresult result = load(library, context, &before);
+		footprint_end(&before);
+		if (result != CUDA_SUCCESS)
+			return result;
 	}
-	struct footprint before = footprint_now(device);
-	if (cuda_real()->cuLibraryGetModule(&module, library) != CUDA_SUCCESS)
-		return CUDA_SUCCESS; /* the call that was made will say what is wrong */
-	return footprint_charge(&before, library, context) ? CUDA_SUCCESS : refuse(library, context);
+	return footprint_of(library, context) == FOOTPRINT_OWED || is_gone(library, false) ? CUDA_ERROR_OUT_OF_MEMORY
+											    : CUDA_SUCCESS;
 }
 
 /* The driver may give a new library the handle of one that is gone. */

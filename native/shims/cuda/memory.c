@@ -315,11 +315,27 @@ static void lost(const struct charge *charge)
 		slice_release(charge->position, charge->bytes);
 }
 
-/* Physical memory and what is mapped of it belong to no context. */
-void memory_context_ended(unsigned position)
+static bool unknown_to_driver(const struct charge *charge)
 {
-	charges_drop(CHARGE_POINTER, position, lost);
-	charges_drop(CHARGE_BLOCK, position, lost);
+	unsigned int type;
+	return !charge->object && cuda_real()->cuPointerGetAttribute &&
+	       cuda_real()->cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, charge->key) ==
+		       CUDA_ERROR_INVALID_VALUE;
+}
+
+/*
+ * Physical memory and what is mapped of it belong to no context. Of the rest all is gone with the last context of the
+ * device; while others are left, the driver says of each address whether it is. Of small allocations and arrays it
+ * does not, so these stay charged until then.
+ */
+void memory_context_ended(unsigned position, bool last)
+{
+	const struct charges_choice all = {.position = position, .give_back = lost};
+	const struct charges_choice some = {.position = position, .gone = unknown_to_driver, .give_back = lost};
+	charges_drop(CHARGE_POINTER, last ? &all : &some);
+	if (!last)
+		return;
+	charges_drop(CHARGE_BLOCK, &all);
 	arrays_drop(position);
 	graphs_settle(position);
 }

@@ -16,18 +16,21 @@ static struct loading begin(void)
 	CUdevice device;
 	loading.counts = footprint_context(&loading.context, &device);
 	if (loading.counts)
-		loading.before = footprint_now(device);
+		loading.before = footprint_begin(device);
 	return loading;
 }
 
 static CUresult loaded(const struct loading *loading, CUresult result, const CUmodule *module)
 {
-	if (result != CUDA_SUCCESS || !loading->counts ||
-	    footprint_charge(&loading->before, *module, loading->context))
+	if (!loading->counts)
 		return result;
-	footprint_forget(*module);
-	cuda_real()->cuModuleUnload(*module);
-	return CUDA_ERROR_OUT_OF_MEMORY;
+	if (result == CUDA_SUCCESS && !footprint_charge(&loading->before, *module, loading->context)) {
+		footprint_forget(*module);
+		cuda_real()->cuModuleUnload(*module);
+		result = CUDA_ERROR_OUT_OF_MEMORY;
+	}
+	footprint_end(&loading->before);
+	return result;
 }
 
 CUresult hook_module_load(CUresult (*real)(CUmodule *, const char *), CUmodule *module, const char *path)

@@ -79,7 +79,7 @@ void slice_view(unsigned position, uint64_t *free_bytes, uint64_t *total);
 
 #include "charges.h"
 
-/* The process has no context on the device any more, and what was allocated in one is gone with it (memory.c). */
-void memory_context_ended(unsigned position);
+/* A context of the device has ended, and what was allocated in it with it (memory.c); `last`: the process has no other there. */
+void memory_context_ended(unsigned position, bool last);
 
 #endif
