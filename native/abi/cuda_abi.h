@@ -73,6 +73,37 @@ typedef struct {
 	char bytes[16];
 } CUuuid;
 
+/* Another process' memory: by a handle of the driver's own, or by a descriptor from another library. */
+typedef struct {
+	char reserved[64];
+} CUipcMemHandle;
+
+typedef struct CUextMemory_st *CUexternalMemory;
+
+typedef struct {
+	int type; /* CUexternalMemoryHandleType */
+	union {
+		int fd;
+		struct {
+			void *handle;
+			const void *name;
+		} win32;
+	} handle;
+	unsigned long long size; /* bytes */
+	unsigned int flags, reserved[16];
+} CUDA_EXTERNAL_MEMORY_HANDLE_DESC;
+
+typedef struct {
+	unsigned long long offset, size;
+	unsigned int flags, reserved[16];
+} CUDA_EXTERNAL_MEMORY_BUFFER_DESC;
+
+_Static_assert(sizeof(CUDA_EXTERNAL_MEMORY_HANDLE_DESC) == 104, "imported memory");
+_Static_assert(sizeof(CUDA_EXTERNAL_MEMORY_BUFFER_DESC) == 88, "a buffer of it");
+
+#define CU_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD 1
+#define CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS 1
+
 typedef enum { CU_MEM_ALLOCATION_TYPE_PINNED = 1, CU_MEM_ALLOCATION_TYPE_MANAGED = 2 } CUmemAllocationType;
 typedef enum {
 	CU_MEM_LOCATION_TYPE_DEVICE = 1,

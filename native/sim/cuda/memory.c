@@ -262,7 +262,8 @@ CUresult memory_allocate(CUcontext context, uint64_t bytes, enum memory_kind kin
 
 static bool can_be_freed(const struct allocation *found, CUdeviceptr address)
 {
-	return found && found->address == address && (found->kind == PLAIN || found->kind == MANAGED || found->kind == ASYNC);
+	return found && found->address == address &&
+	       (found->kind == PLAIN || found->kind == MANAGED || found->kind == ASYNC || found->kind == IMPORTED);
 }
 
 CUresult memory_free(CUdeviceptr address)

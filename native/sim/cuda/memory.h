@@ -5,7 +5,7 @@
 #include "blocks.h"
 #include "driver.h"
 
-enum memory_kind { PLAIN, MANAGED, ASYNC, HANDLE_MAPPING, HOST, HOST_REGISTERED };
+enum memory_kind { PLAIN, MANAGED, ASYNC, HANDLE_MAPPING, HOST, HOST_REGISTERED, OPENED, IMPORTED };
 
 struct allocation {
 	CUdeviceptr address;
