@@ -1,7 +1,8 @@
 /*
  * Captures and graphs of the CUDA driver API: the part of cuda_abi.h that says what a graph's nodes are made of.
  *
- * Source: cuda.h of CUDA 11.8 to 13.5. The layouts are the same in all of them; the asserts give the sizes on a 64-bit machine.
+ * Source: cuda.h of CUDA 11.8 to 13.5. The layouts are the same in all of them; the asserts give the sizes on a
+ * 64-bit machine.
  */
 #ifndef HETERO_ABI_CUDA_GRAPH_H
 #define HETERO_ABI_CUDA_GRAPH_H

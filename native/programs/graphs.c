@@ -1,22 +1,24 @@
 /*
- * graphs: what programs do with CUDA graphs. Fills a device with memory that graphs allocate, replays one as PyTorch does, and
- * tells what a capture has recorded.
+ * graphs: what programs do with CUDA graphs. Fills a device with memory that graphs allocate, replays one as PyTorch
+ * does, and tells what a capture has recorded.
  */
 #include "common.h"
 
 #include <pthread.h>
 
 static const char usage[] =
-	"usage: graphs fill [--step 64m] [--how node|capture|moved|upload|streams|auto] [--free memory|async|node] [--cycles N]\n"
-	"                   [--hold SECONDS] [--max N] [--on DEVICE] [--iterations N]\n"
+	"usage: graphs fill [--step 64m] [--how node|capture|moved|upload|streams|auto]\n"
+	"                   [--free memory|async|node] [--cycles N] [--hold SECONDS] [--max N]\n"
+	"                   [--on DEVICE] [--iterations N]\n"
 	"       graphs replay [--step 64m] [--graphs N] [--launches N] [--iterations N]\n"
 	"       graphs crowd [--launches N]\n"
 	"       graphs train [--launches N]\n"
 	"       graphs nodes\n"
-	"  fill    launches graphs that each allocate a step until the driver refuses, and frees it all; as often as asked\n"
-	"          --how   node: cuGraphAddMemAllocNode; capture: cuMemAllocAsync in a captured stream; moved: in a child\n"
-	"                  graph; upload: uploaded before it is launched; streams: freed within the graph, each in a\n"
-	"                  stream of its own behind a kernel of N iterations; auto: launched twice, the second time freeing what the first left\n"
+	"  fill    launches graphs that each allocate a step until the driver refuses, and frees it all, N times\n"
+	"          --how   node: cuGraphAddMemAllocNode; capture: cuMemAllocAsync in a captured stream;\n"
+	"                  moved: in a child graph; upload: uploaded before it is launched; streams: freed within the graph, each in a\n"
+	"                  stream of its own behind a kernel of N iterations; auto: launched twice,\n"
+	"                  the second time freeing what the first left\n"
 	"          --free  memory: cuMemFree; async: cuMemFreeAsync; node: by another graph\n"
 	"  replay  launches N graphs in turn, each of which allocates a step, runs a kernel and frees\n"
 	"  crowd   launches such graphs of several sizes from four threads, refused or not, and fills afterwards\n"
@@ -336,8 +338,9 @@ static CUgraph capture_a_fork(void)
 	return graph;
 }
 
-static int print_nodes(void)
+static int print_nodes(const struct plan *plan)
 {
+	(void)plan;
 	CUgraph graph = capture_a_fork();
 	CUgraphNode nodes[64];
 	size_t count = 64, edges = 0;
@@ -390,23 +393,31 @@ static void read_option(struct plan *plan, const char *option, const char *value
 	}
 }
 
+static const struct command {
+	const char *name;
+	int (*run)(const struct plan *plan);
+} commands[] = {
+	{"fill", fill}, {"replay", replay}, {"crowd", crowd}, {"train", train}, {"nodes", print_nodes},
+};
+
+static const struct command *command_argument(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof commands / sizeof *commands; i++)
+		if (is(name, commands[i].name))
+			return &commands[i];
+	fputs(usage, stderr);
+	exit(2);
+}
+
 int main(int argc, char **argv)
 {
 	struct plan plan = {.how = "node", .free = "memory", .step = 64 * MIB, .cycles = 1, .max = MOST_GRAPHS - 1,
 			    .graphs = 1, .launches = 1000, .iterations = 1};
-	const char *command = argc > 1 ? argv[1] : "";
+	const struct command *command = command_argument(argc > 1 ? argv[1] : NULL);
 	for (int i = 2; i < argc; i += 2)
 		read_option(&plan, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
-	if (!is(command, "crowd") && !is(command, "fill") && !is(command, "replay") && !is(command, "train") && !is(command, "nodes")) {
-		fputs(usage, stderr);
-		return 2;
-	}
 	use_device(0);
 	device = (CUdevice)plan.on;
 	CHECK(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
-	return is(command, "fill")     ? fill(&plan)
-	       : is(command, "crowd")  ? crowd(&plan)
-	       : is(command, "replay") ? replay(&plan)
-	       : is(command, "train")  ? train(&plan)
-				       : print_nodes();
+	return command->run(&plan);
 }

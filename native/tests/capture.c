@@ -1,4 +1,7 @@
-/* Captures are counted from begin to end, whatever the driver answers at either; asked about is a stream only meanwhile. */
+/*
+ * Captures are counted from begin to end, whatever the driver answers at either; asked about is a stream only
+ * meanwhile.
+ */
 #include "capture.h"
 
 #include "shim.h"

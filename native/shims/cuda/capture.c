@@ -1,9 +1,10 @@
 /*
- * Captures, counted from their begin to their end. To ask the driver whether a stream is captured costs 80 to 850 ns on a
- * card (H100, driver 580), at each launch; almost no launch is near a capture, and for those the count answers.
+ * Captures, counted from their begin to their end. To ask the driver whether a stream is captured costs 80 to 850 ns
+ * on a card (H100, driver 580), at each launch; almost no launch is near a capture, and for those the count answers.
  *
- * The count is raised before the driver begins, so that no other thread finds it too low. A stream that is destroyed in
- * its capture leaves it too high: from then on each launch of this process asks the driver, which is slower and not wrong.
+ * The count is raised before the driver begins, so that no other thread finds it too low. A stream that is destroyed
+ * in its capture leaves it too high: from then on each launch of this process asks the driver, which is slower and
+ * not wrong.
  */
 #include "capture.h"
 
@@ -72,7 +73,8 @@ CUresult hook_capture_begin_to_graph(CUresult (*real)(CUstream, CUgraph, const C
 	return begun(real(stream, graph, dependencies, edges, count, mode));
 }
 
-CUresult hook_recapture_begin(CUresult (*real)(CUstream, CUstreamCaptureMode, CUgraph, CUgraphRecaptureCallback, void *),
+CUresult hook_recapture_begin(CUresult (*real)(CUstream, CUstreamCaptureMode, CUgraph, CUgraphRecaptureCallback,
+					       void *),
 			      CUstream stream, CUstreamCaptureMode mode, CUgraph graph,
 			      CUgraphRecaptureCallback callback, void *user)
 {
@@ -80,8 +82,10 @@ CUresult hook_recapture_begin(CUresult (*real)(CUstream, CUstreamCaptureMode, CU
 	return begun(real(stream, mode, graph, callback, user));
 }
 
-/* An end that fails may have ended a capture all the same (it was invalidated, or is not joined), or not (there was none, it is
- * another thread's). Only the stream tells. */
+/*
+ * An end that fails may have ended a capture all the same (it was invalidated, or is not joined), or not (there was
+ * none, it is another thread's). Only the stream tells.
+ */
 static CUresult ended(CUresult result, bool captured, CUstream stream, bool per_thread)
 {
 	if (result == CUDA_SUCCESS ||

@@ -17,8 +17,9 @@ static inline bool capture_any(void)
 }
 
 /*
- * True when work queued in this stream runs nothing now; also when the driver does not say, for then the stream is not to be
- * touched. `per_thread` tells which default stream NULL stands for. The driver is asked only while something is captured.
+ * True when work queued in this stream runs nothing now; also when the driver does not say, for then the stream is
+ * not to be touched. `per_thread` tells which default stream NULL stands for. The driver is asked only while
+ * something is captured.
  */
 bool capture_of(CUstream stream, bool per_thread);
 

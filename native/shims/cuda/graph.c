@@ -1,6 +1,6 @@
 /*
- * Executable graphs as they are made, changed and destroyed. Their nodes are read once, when they are instantiated: each costs
- * the driver some ten nanoseconds there, and a launch then looks nothing up but the graph itself.
+ * Executable graphs as they are made, changed and destroyed. Their nodes are read once, when they are instantiated:
+ * each costs the driver some ten nanoseconds there, and a launch then looks nothing up but the graph itself.
  */
 #include "graph.h"
 

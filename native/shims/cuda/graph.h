@@ -1,6 +1,6 @@
 /*
- * What is known of the executable graphs of this process (graph.c): the kernels in them, and the memory that a launch takes of
- * a device (graph_memory.c).
+ * What is known of the executable graphs of this process (graph.c): the kernels in them, and the memory that a launch
+ * takes of a device (graph_memory.c).
  */
 #ifndef HETERO_SHIM_GRAPH_H
 #define HETERO_SHIM_GRAPH_H
@@ -57,8 +57,8 @@ bool graph_predict(CUgraphExec exec, int64_t *ns);
 bool graph_scan_memory(CUgraph graph, struct graph *found);
 
 /*
- * A launch or an upload, and room in the slice for what it takes of the device: CUDA_ERROR_OUT_OF_MEMORY without. `call` is
- * the one that makes it.
+ * A launch or an upload, and room in the slice for what it takes of the device: CUDA_ERROR_OUT_OF_MEMORY without.
+ * `call` is the one that makes it.
  */
 typedef CUresult graph_call(CUgraphExec exec, CUstream stream);
 
@@ -75,7 +75,10 @@ struct graph_room {
 };
 
 bool graph_room_take(struct graph_room *room, struct graph *graph, CUstream stream, bool per_thread);
-/* False when the device gave more than was reserved and the slice has no room for that: it was given back as far as possible. */
+/*
+ * False when the device gave more than was reserved and the slice has no room for that: it was given back as far as
+ * possible.
+ */
 bool graph_room_settle(struct graph_room *room, bool launched);
 
 #endif

@@ -1,15 +1,15 @@
 /*
- * The memory of graphs. An allocation node takes nothing until its graph is launched; then the driver takes pieces of 32 MiB
- * of the device for it, keeps them when the graph has ended and is gone, and gives them back when it is asked to. What is
- * charged is what the driver says it has reserved: room for the most that a launch can add is taken before the driver is
- * asked, and afterwards the charge is brought to the driver's figure.
+ * The memory of graphs. An allocation node takes nothing until its graph is launched; then the driver takes pieces of
+ * 32 MiB of the device for it, keeps them when the graph has ended and is gone, and gives them back when it is asked
+ * to. What is charged is what the driver says it has reserved: room for the most that a launch can add is taken
+ * before the driver is asked, and afterwards the charge is brought to the driver's figure.
  *
- * A launch uses again what graphs before it in the same stream used, so nothing more is reserved for a graph that is launched
- * there over and over. Of other streams only the driver knows whether they have come to their end.
+ * A launch uses again what graphs before it in the same stream used, so nothing more is reserved for a graph that is
+ * launched there over and over. Of other streams only the driver knows whether they have come to their end.
  *
- * Source: an H100 (driver 580.159.04, 2026-11-27), in 40 launches with one to 40 nodes: each node that reaches into
- * a piece which no node before it does adds these, or its own size rounded up to pieces if that is more. The figure costs
- * 11 ns to ask.
+ * Source: an H100 (driver 580.159.04, 2026-11-27), in 40 launches with one to 40 nodes: each node that reaches into a
+ * piece which no node before it does adds these, or its own size rounded up to pieces if that is more. The figure
+ * costs 11 ns to ask.
  */
 #include <pthread.h>
 #include <stdlib.h>

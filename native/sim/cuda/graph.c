@@ -1,6 +1,6 @@
 /*
- * Graphs as a program builds, copies and asks about them. Handles keep their place when they end, so that a stale one is
- * told from a live one, as with all objects.
+ * Graphs as a program builds, copies and asks about them. Handles keep their place when they end, so that a stale one
+ * is told from a live one, as with all objects.
  */
 #include "graph.h"
 
@@ -41,7 +41,8 @@ bool graph_has_memory(CUgraph graph)
 {
 	for (size_t i = 0; i < graph->node_count; i++) {
 		const CUgraphNodeParams *parameters = &graph->nodes[i]->parameters;
-		if (parameters->type == CU_GRAPH_NODE_TYPE_MEM_ALLOC || parameters->type == CU_GRAPH_NODE_TYPE_MEM_FREE ||
+		if (parameters->type == CU_GRAPH_NODE_TYPE_MEM_ALLOC ||
+		    parameters->type == CU_GRAPH_NODE_TYPE_MEM_FREE ||
 		    (parameters->type == CU_GRAPH_NODE_TYPE_GRAPH && graph_has_memory(parameters->child.graph)))
 			return true;
 	}

@@ -69,8 +69,11 @@ CUresult arena_take(CUgraph graph, CUdeviceptr *address, uint64_t bytes);
 void arena_return(CUgraph graph, CUdeviceptr address);
 void arena_end(struct graph_arena *arena);
 
-/* Memory for one launch: CUDA_ERROR_OUT_OF_MEMORY when the card has none, CUDA_ERROR_INVALID_VALUE when what an
- * earlier launch allocated has not been freed. What it took is in use until `graph_memory_after` tells its ticket's end. */
+/*
+ * Memory for one launch: CUDA_ERROR_OUT_OF_MEMORY when the card has none, CUDA_ERROR_INVALID_VALUE when what an earlier
+ * launch allocated has not been freed. What it took is in use until the work of the ticket has ended that
+ * `graph_memory_after` is told.
+ */
 CUresult graph_memory_before(CUgraphExec exec, CUstream stream);
 /* The same for an upload, after which everything is free to be used. */
 CUresult graph_memory_upload(CUgraphExec exec, CUstream stream);

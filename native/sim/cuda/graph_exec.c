@@ -1,6 +1,7 @@
 /*
  * Executable graphs. One is launched as one piece of work, as long as its kernels one after the other; its events are
- * recorded when all of that has ended. Functions of the host are called before the launch returns, at the end of the work.
+ * recorded when all of that has ended. Functions of the host are called before the launch returns, at the end of the
+ * work.
  */
 #include "graph.h"
 
@@ -310,12 +311,17 @@ SIM_EXPORT CUresult cuGraphExecKernelNodeSetParams(CUgraphExec exec, CUgraphNode
 	return cuGraphExecKernelNodeSetParams_v2(exec, node, &wide);
 }
 
+static bool can_be_disabled(CUgraphNodeType type)
+{
+	return type == CU_GRAPH_NODE_TYPE_KERNEL || type == CU_GRAPH_NODE_TYPE_MEMSET ||
+	       type == CU_GRAPH_NODE_TYPE_MEMCPY;
+}
+
 SIM_EXPORT CUresult cuGraphNodeSetEnabled(CUgraphExec exec, CUgraphNode node, unsigned int enabled)
 {
 	NEED_INIT();
 	CUgraphNode own = own_node(exec, node);
-	if (!own || (own->parameters.type != CU_GRAPH_NODE_TYPE_KERNEL && own->parameters.type != CU_GRAPH_NODE_TYPE_MEMSET &&
-		     own->parameters.type != CU_GRAPH_NODE_TYPE_MEMCPY))
+	if (!own || !can_be_disabled(own->parameters.type))
 		return CUDA_ERROR_INVALID_VALUE;
 	own->disabled = !enabled;
 	return CUDA_SUCCESS;

@@ -1,12 +1,12 @@
 /*
  * The memory of graphs. Their allocation nodes have addresses from the start, memory only from a launch on: the card
- * gives it in pieces of 32 MiB to all graphs of the process, and gets it back when it is trimmed, not when a context ends.
- * A launch takes over what graphs before it in its stream, or graphs that have ended, used; what an allocation that
- * outlives its graph lies in is taken over by nobody.
+ * gives it in pieces of 32 MiB to all graphs of the process, and gets it back when it is trimmed, not when a context
+ * ends. A launch takes over what graphs before it in its stream, or graphs that have ended, used; what an allocation
+ * that outlives its graph lies in is taken over by nobody.
  *
- * Source: what an H100 (driver 580.159.04) said of reserved memory, 2026-11-27, in 40 steps with one to 40 nodes. Not the
- * same: a card counts as used only what is mapped, here all that is reserved; a card that has no room for a launch keeps
- * what it had taken of it until then, here nothing.
+ * Source: what an H100 (driver 580.159.04) said of reserved memory, 2026-11-27, in 40 steps with one to 40 nodes. Not
+ * the same: a card counts as used only what is mapped, here all that is reserved; a card that has no room for a
+ * launch keeps what it had taken of it until then, here nothing.
  */
 #include "graph.h"
 
@@ -379,7 +379,8 @@ CUresult graph_memory_before(CUgraphExec exec, CUstream stream)
 static CUresult prepare(CUgraph graph, CUdevice device, CUstream stream)
 {
 	uint64_t need = need_of(graph, device, false), taken = take_idle(device, stream, need);
-	bool enough = need == taken || sim_memory_take(&driver.machine, driver.process, driver.card_of[device], need - taken);
+	bool enough = need == taken || sim_memory_take(&driver.machine, driver.process, driver.card_of[device],
+						       need - taken);
 	uint64_t kept = enough ? need : taken;
 	if (kept)
 		put(device, stream, kept);

@@ -1,6 +1,6 @@
 /*
- * The nodes of graphs: what each type needs, and its parameters. A kernel's time is that of its arguments when they were given;
- * copies and fills take none, as outside a graph.
+ * The nodes of graphs: what each type needs, and its parameters. A kernel's time is that of its arguments when they
+ * were given; copies and fills take none, as outside a graph.
  */
 #include "graph.h"
 

@@ -1,4 +1,7 @@
-/* Graphs of the simulated driver: nodes and edges, executable copies, and the memory of launches as a card's driver counts it. */
+/*
+ * Graphs of the simulated driver: nodes and edges, executable copies, and the memory of launches as a card's driver
+ * counts it.
+ */
 #include "check.h"
 
 static CUstream stream;
@@ -189,7 +192,10 @@ static void functions_of_the_host_are_called(void)
 	EXPECT(2, calls);
 }
 
-/* What a card reserved for a launch of these allocations, in MiB; 0 ends them, and a negative one frees that of before. */
+/*
+ * What a card reserved for a launch of these allocations, in MiB; 0 ends them, and a negative one frees that of
+ * before.
+ */
 static void one_launch_reserves(uint64_t expected, const int *sizes)
 {
 	CUgraph graph = new_graph();
