@@ -205,6 +205,8 @@ void timeline_wait(uint64_t ticket);
 /* Ties an event to the end of a work, or takes it off again; it must be off to be recorded or destroyed. */
 void timeline_record(CUevent event, uint64_t ticket);
 void timeline_release(CUevent event);
+/* Of the work that the event waits for, 0 when it has happened or was never recorded. */
+uint64_t timeline_ticket(CUevent event);
 /* True when the event has happened: its time is known then. */
 bool timeline_happened(CUevent event);
 /* What a call that says "not ready" costs who asks again and again, on the virtual clock. */

@@ -94,7 +94,7 @@ SIM_EXPORT CUresult cuEventSynchronize(CUevent event)
 	CUresult result = capture_event_asked(event);
 	if (result != CUDA_SUCCESS)
 		return result;
-	timeline_wait(event->ticket);
+	timeline_wait(timeline_ticket(event));
 	return CUDA_SUCCESS;
 }
 

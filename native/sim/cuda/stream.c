@@ -176,7 +176,7 @@ static CUresult wait_event(CUstream stream, CUevent event, unsigned flags, bool 
 		return result;
 	if (!object_is(event, EVENT))
 		return CUDA_ERROR_INVALID_HANDLE;
-	uint64_t ticket = event->ticket; /* 0 when there is nothing to wait for */
+	uint64_t ticket = timeline_ticket(event);
 	if (ticket && event->context->device != context->device)
 		ticket = timeline_run(driver.card_of[context->device], 0, ticket);
 	if (ticket)

@@ -139,6 +139,14 @@ bool timeline_happened(CUevent event)
 	return happened;
 }
 
+uint64_t timeline_ticket(CUevent event)
+{
+	driver_lock();
+	uint64_t ticket = event->ticket;
+	driver_unlock();
+	return ticket;
+}
+
 void timeline_spend_query(void)
 {
 	sim_spend(QUERY_NS);

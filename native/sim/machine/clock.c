@@ -171,10 +171,12 @@ enum verdict { NOT_HOLDING, UNSURE, HOLDING };
 
 static bool has_slot(int32_t pid)
 {
+	bool found = false;
+	sim_lock(followed);
 	for (uint32_t i = 0; i < followed->slots_used; i++)
-		if (followed->processes[i].taken && followed->processes[i].pid == (uint32_t)pid)
-			return true;
-	return false;
+		found |= followed->processes[i].taken && followed->processes[i].pid == (uint32_t)pid;
+	sim_unlock(followed);
+	return found;
 }
 
 /*

@@ -1,6 +1,7 @@
 /*
  * The clock of a card.  Time stamps are compared with each other, never with a
- * stop-watch: a slow machine makes the tests slower, not wrong.
+ * stop-watch: a slow machine makes the tests slower, not wrong.  What processes do to
+ * each other is tested by the virtual clock (virtual.c).
  */
 #include "check.h"
 
@@ -102,28 +103,6 @@ static void events_say_whether_they_have_happened(void)
 	EXPECT(CUDA_ERROR_INVALID_HANDLE, cuEventQuery(end));
 }
 
-static void launch_200(void)
-{
-	CUfunction function = (use_card(0), kernel("work"));
-	work(function, NULL, 200);
-	tell(steps.to_parent);
-	await(steps.to_child);
-	OK(cuCtxSynchronize());
-}
-
-static void processes_queue_behind_each_other(void)
-{
-	make_steps(&steps);
-	pid_t child = start_child(launch_200);
-	CUfunction function = (use_card(0), kernel("work"));
-	await(steps.to_parent);
-	CUevent start = mark(NULL);
-	work(function, NULL, 1);
-	EXPECT(true, between(start, mark(NULL)) > 1.5); /* it alone takes 1 */
-	tell(steps.to_child);
-	expect_child(child);
-}
-
 static void launch_an_hour(void)
 {
 	CUfunction function = (use_card(0), kernel("work"));
@@ -205,7 +184,6 @@ int main(void)
 	in_child(any_other_kernel_takes_ten_microseconds);
 	in_child(streams_share_the_card_in_the_order_of_launches);
 	in_child(events_say_whether_they_have_happened);
-	in_child(processes_queue_behind_each_other);
 	in_child(the_queue_of_a_killed_process_is_dropped);
 	in_child(more_launches_than_the_queue_holds_are_all_run);
 	in_child(wrong_launches_are_refused);

@@ -213,7 +213,7 @@ static void who_waits_gains_from_the_death_of_a_neighbour(void)
 	waitpid(child, NULL, 0);
 }
 
-static volatile bool worked;
+static _Atomic bool worked;
 
 static void *work_for_a_while(void *begun)
 {
@@ -334,7 +334,7 @@ static void on_signal(int number)
 	(void)number;
 }
 
-static volatile bool slept;
+static _Atomic bool slept;
 
 /* Again and again, since a signal that comes while the sleeper looks at the others does not end its sleep. */
 static void *send_signals(void *thread)
