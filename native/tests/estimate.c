@@ -215,6 +215,17 @@ static void a_kind_that_is_forgotten_is_unknown(void)
 	CHECK(estimate_of(key)->ns == 0 && estimate_turn(estimate_of(key), 1));
 }
 
+static void what_is_expected_gives_way_to_what_is_measured(void)
+{
+	uint64_t key = fresh_key();
+	estimate_expect(key, 7 * MS);
+	CHECK(estimate_charge(estimate_of(key)) == 7 * MS);
+	learn(estimate_of(key), MS, true);
+	CHECK(estimate_of(key)->ns == MS);
+	estimate_expect(key, 7 * MS);
+	CHECK(estimate_of(key)->ns == MS);
+}
+
 static void kinds_are_told_apart(void)
 {
 	const uint64_t keys[] = {estimate_key(1, 2, 1, 1, 1, 1), estimate_key(1, 1, 2, 1, 1, 1),
@@ -253,6 +264,7 @@ int main(void)
 	a_sample_on_an_idle_stream_counts_only_where_there_is_no_better();
 	an_unknown_kind_gets_so_many_ahead_while_one_is_awaited();
 	a_kind_that_is_forgotten_is_unknown();
+	what_is_expected_gives_way_to_what_is_measured();
 	kinds_are_told_apart();
 	a_full_table_gives_a_row_to_a_new_kind();
 	return TEST_RESULT();

@@ -48,6 +48,13 @@ struct estimate *estimate_of(uint64_t key)
 	return row;
 }
 
+void estimate_expect(uint64_t key, int64_t ns)
+{
+	struct estimate *row = estimate_of(key);
+	if (!row->samples && !row->ns)
+		row->ns = ns;
+}
+
 void estimate_forget(uint64_t key)
 {
 	struct estimate *row = estimate_of(key);

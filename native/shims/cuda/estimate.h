@@ -77,6 +77,9 @@ static inline struct estimate *estimate_peek(uint64_t key)
 /* Row of a kind of kernel, made where there is none; a full table reuses the row of another kind. */
 struct estimate *estimate_of(uint64_t key);
 
+/* What a kind that was never measured is expected to take, ns: a graph by its kernels. */
+void estimate_expect(uint64_t key, int64_t ns);
+
 /* Nothing is known any more: a graph was changed, or is gone. */
 void estimate_forget(uint64_t key);
 

@@ -120,20 +120,30 @@ static struct graph *scan(CUgraph source, unsigned long long flags)
 	return found;
 }
 
-bool graph_predict(CUgraphExec exec, int64_t *ns)
+/* With the samples' lock held: 0 when a part of it is not known. */
+static int64_t sum_of_kernels(const struct graph *graph)
 {
-	const struct graph *graph = graph_of(exec);
 	int64_t sum = 0;
-	if (!graph || graph->untimed)
-		return false;
 	for (size_t i = 0; i < graph->kernel_count; i++) {
 		const struct estimate *row = estimate_peek(graph->kernels[i].key);
 		if (!row || !row->ns)
-			return false;
+			return 0;
 		sum += row->ns;
 	}
-	*ns = sum;
-	return true;
+	return graph->untimed ? 0 : sum;
+}
+
+void graph_expect(CUgraphExec exec)
+{
+	const struct estimate *row = estimate_peek(graph_key(exec));
+	const struct graph *graph = row && row->ns ? NULL : graph_of(exec);
+	if (!graph)
+		return;
+	samples_lock();
+	int64_t ns = sum_of_kernels(graph);
+	if (ns)
+		estimate_expect(graph_key(exec), ns);
+	samples_unlock();
 }
 
 /* --- instantiation */

@@ -48,10 +48,10 @@ static inline uint64_t graph_key(CUgraphExec exec)
 struct graph *graph_of(CUgraphExec exec);
 
 /*
- * How long a launch takes by what is known of each of its kernels, in ns of device time: a first prediction, before the
- * graph itself has been measured. False when a part of it is not known. Call it with the samples' lock held.
+ * Before a graph has been measured it is charged what its kernels are known to take, one after the other; nothing
+ * where a part of it is not known.
  */
-bool graph_predict(CUgraphExec exec, int64_t *ns);
+void graph_expect(CUgraphExec exec);
 
 /* What a launch of this graph takes of each device; false when it cannot be told, for want of memory here. */
 bool graph_scan_memory(CUgraph graph, struct graph *found);

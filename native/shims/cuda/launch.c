@@ -131,7 +131,10 @@ LAUNCH(cuLaunchGridAsync, false, estimate_key(GRID), stream, false,
 		 (exec, stream))                                                                                   \
 	static CUresult timed_##symbol(CUgraphExec exec, CUstream stream)                                          \
 	{                                                                                                          \
-		return PASSES(graph_key(exec)) ? cuda_table.symbol(exec, stream) : paced_##symbol(exec, stream);   \
+		if (PASSES(graph_key(exec)))                                                                       \
+			return cuda_table.symbol(exec, stream);                                                    \
+		graph_expect(exec);                                                                                \
+		return paced_##symbol(exec, stream);                                                               \
 	}                                                                                                          \
 	CUresult direct_##symbol(CUgraphExec exec, CUstream stream)                                                \
 	{                                                                                                          \
