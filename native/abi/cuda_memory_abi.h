@@ -92,6 +92,40 @@ typedef enum {
 
 typedef enum { CU_MEMORYTYPE_HOST = 1, CU_MEMORYTYPE_DEVICE = 2 } CUmemorytype;
 
+typedef enum { CU_MEM_OPERATION_TYPE_MAP = 1, CU_MEM_OPERATION_TYPE_UNMAP = 2 } CUmemOperationType;
+
+/* A part of a sparse array, and the physical memory that it gets or loses. */
+typedef struct {
+	int resourceType;
+	union {
+		CUmipmappedArray mipmap;
+		CUarray array;
+	} resource;
+	int subresourceType; /* 0: of a level; 1: the tail of the small levels */
+	union {
+		struct {
+			unsigned int level, layer;
+			unsigned int offsetX, offsetY, offsetZ;
+			unsigned int extentWidth, extentHeight, extentDepth;
+		} sparseLevel;
+		struct {
+			unsigned int layer;
+			unsigned long long offset, size; /* bytes */
+		} miptail;
+	} subresource;
+	CUmemOperationType memOperationType;
+	int memHandleType;
+	union {
+		CUmemGenericAllocationHandle memHandle;
+	} memHandle;
+	unsigned long long offset; /* bytes, in the physical memory */
+	unsigned int deviceBitMask;
+	unsigned int flags;
+	unsigned int reserved[2];
+} CUarrayMapInfo;
+
+_Static_assert(sizeof(CUarrayMapInfo) == 96, "mapping of a sparse array");
+_Static_assert(offsetof(CUarrayMapInfo, memHandle) == 64, "its memory");
 _Static_assert(sizeof(CUDA_ARRAY_DESCRIPTOR) == 24, "array descriptor");
 _Static_assert(sizeof(CUDA_ARRAY_DESCRIPTOR_v1) == 16, "array descriptor of version 1");
 _Static_assert(sizeof(CUDA_ARRAY3D_DESCRIPTOR) == 40, "array descriptor of three dimensions");

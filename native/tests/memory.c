@@ -310,6 +310,69 @@ static void memory_behind_a_descriptor_stays_charged_once(void)
 	expect_charged(0, 0);
 }
 
+static CUarrayMapInfo part_of(CUarray array, unsigned int row, CUmemGenericAllocationHandle handle)
+{
+	CUarrayMapInfo part = {.resource.array = array, .memOperationType = CU_MEM_OPERATION_TYPE_MAP,
+			       .memHandle.memHandle = handle, .deviceBitMask = 1};
+	part.subresource.sparseLevel.offsetY = row;
+	part.subresource.sparseLevel.extentWidth = part.subresource.sparseLevel.extentHeight = 1024;
+	return part;
+}
+
+static void memory_in_a_sparse_array_stays_charged(void)
+{
+	CUDA_ARRAY3D_DESCRIPTOR sparse = {4096, 4096, 0, CU_AD_FORMAT_FLOAT, 1, CUDA_ARRAY3D_SPARSE};
+	CUmemGenericAllocationHandle one, two, three;
+	CUarray array;
+	start();
+	OK(cuArray3DCreate_v2(&array, &sparse));
+	OK(cuMemCreate(&one, 4 * MIB, &first, 0));
+	OK(cuMemCreate(&two, 8 * MIB, &first, 0));
+	OK(cuMemCreate(&three, 16 * MIB, &first, 0));
+	CUarrayMapInfo parts[] = {part_of(array, 0, one), part_of(array, 1024, two)};
+	CUarrayMapInfo instead = part_of(array, 0, three), nothing = part_of(array, 0, 0xdead);
+	OK(cuMemMapArrayAsync(parts, 2, NULL));
+	EXPECT(CUDA_ERROR_INVALID_VALUE, cuMemMapArrayAsync(&nothing, 1, NULL));
+	OK(cuMemRelease(one));
+	OK(cuMemRelease(two));
+	expect_charged(28, 0);
+	OK(cuMemMapArrayAsync(&instead, 1, NULL)); /* one is nowhere any more */
+	OK(cuMemRelease(three));
+	expect_charged(24, 0);
+	parts[1].memOperationType = CU_MEM_OPERATION_TYPE_UNMAP;
+	OK(cuMemMapArrayAsync(&parts[1], 1, NULL));
+	expect_charged(16, 0);
+	OK(cuArrayDestroy(array));
+	expect_charged(0, 0);
+}
+
+/* What a context takes along when it goes, and what it leaves. */
+static void the_end_of_a_context_ends_what_is_in_it(void)
+{
+	CUDA_ARRAY3D_DESCRIPTOR sparse = {4096, 4096, 0, CU_AD_FORMAT_FLOAT, 1, CUDA_ARRAY3D_SPARSE};
+	CUmemGenericAllocationHandle mapped, created;
+	CUdeviceptr held[8];
+	CUarray array;
+	size_t count = 0;
+	start();
+	for (size_t path = 0; path < paths_count; path++)
+		if (!paths[path].old && strcmp(paths[path].name, "create") != 0 && strcmp(paths[path].name, "mapped") != 0 &&
+		    count < 8)
+			OK(paths[path].allocate(&held[count++], 4 * MIB));
+	OK(cuArray3DCreate_v2(&array, &sparse));
+	OK(cuMemCreate(&mapped, 4 * MIB, &first, 0));
+	OK(cuMemCreate(&created, 8 * MIB, &first, 0));
+	CUarrayMapInfo part = part_of(array, 0, mapped);
+	OK(cuMemMapArrayAsync(&part, 1, NULL));
+	OK(cuMemRelease(mapped));
+	expect_honest();
+	OK(cuDevicePrimaryCtxReset_v2(0));
+	contexts[0] = use_card(0);
+	expect_charged(8, 0);
+	OK(cuMemRelease(created));
+	expect_charged(0, 0);
+}
+
 static void arrays_that_take_nothing_are_charged_nothing(void)
 {
 	CUDA_ARRAY3D_DESCRIPTOR sparse = {4096, 4096, 0, CU_AD_FORMAT_FLOAT, 1, CUDA_ARRAY3D_SPARSE};
@@ -527,6 +590,8 @@ int main(void)
 	in_child(a_destroyed_pool_is_charged_until_its_last_is_freed);
 	in_child(physical_memory_is_charged_while_anything_refers_to_it);
 	in_child(memory_behind_a_descriptor_stays_charged_once);
+	in_child(memory_in_a_sparse_array_stays_charged);
+	in_child(the_end_of_a_context_ends_what_is_in_it);
 	in_child(arrays_that_take_nothing_are_charged_nothing);
 	in_child(host_memory_is_not_charged);
 	in_child(any_sequence_is_charged_what_the_card_loses);

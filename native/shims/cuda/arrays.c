@@ -182,8 +182,10 @@ CUresult hook_mipmap_create(CUresult (*real)(CUmipmappedArray *, const CUDA_ARRA
 }
 
 /* Levels and planes of an array have no charge of their own, so that they are the driver's to refuse. */
-static CUresult destroyed(CUresult result, bool was_charged, const struct charge *charge)
+static CUresult destroyed(CUresult result, bool was_charged, const struct charge *charge, const void *array)
 {
+	if (result == CUDA_SUCCESS)
+		sparse_array_ended(array);
 	if (was_charged && result == CUDA_SUCCESS)
 		release(charge);
 	else if (was_charged)
@@ -195,14 +197,14 @@ CUresult hook_array_destroy(CUresult (*real)(CUarray), CUarray array)
 {
 	struct charge charge;
 	bool was_charged = charges_take(CHARGE_ARRAY, (uint64_t)(uintptr_t)array, &charge);
-	return destroyed(real(array), was_charged, &charge);
+	return destroyed(real(array), was_charged, &charge, array);
 }
 
 CUresult hook_mipmap_destroy(CUresult (*real)(CUmipmappedArray), CUmipmappedArray array)
 {
 	struct charge charge;
 	bool was_charged = charges_take(CHARGE_ARRAY, (uint64_t)(uintptr_t)array, &charge);
-	return destroyed(real(array), was_charged, &charge);
+	return destroyed(real(array), was_charged, &charge, array);
 }
 
 static void lost(const struct charge *charge)

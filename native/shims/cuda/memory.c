@@ -20,6 +20,7 @@ void memory_in_child(void)
 	arrays_in_child();
 	pools_in_child();
 	virtual_in_child();
+	sparse_in_child();
 	graphs_in_child();
 }
 
@@ -336,6 +337,7 @@ void memory_context_ended(unsigned position, bool last)
 	if (!last)
 		return;
 	charges_drop(CHARGE_BLOCK, &all);
+	sparse_context_ended(position);
 	arrays_drop(position);
 	graphs_settle(position);
 }

@@ -21,10 +21,22 @@ void memory_in_child(void);
 void arrays_in_child(void);
 void pools_in_child(void);
 void virtual_in_child(void);
+void sparse_in_child(void);
 void graphs_in_child(void);
 
 /* The arrays of a device are gone with their contexts (arrays.c). */
 void arrays_drop(unsigned position);
+
+/*
+ * Physical memory that something else than an address refers to (virtual.c): the pin, to be given back, or NULL when it
+ * is not charged here.
+ */
+void *virtual_pin(CUmemGenericAllocationHandle number);
+void virtual_unpin(void *pin);
+
+/* What was mapped into an array has lost it (sparse.c). */
+void sparse_array_ended(const void *array);
+void sparse_context_ended(unsigned position);
 
 /* A pointer out of a pool was freed (pools.c). */
 void pool_pointer_freed(void *pool, uint64_t bytes);

@@ -213,6 +213,25 @@ CUresult hook_mem_map(CUresult (*real)(CUdeviceptr, size_t, size_t, CUmemGeneric
 	return result;
 }
 
+void *virtual_pin(CUmemGenericAllocationHandle number)
+{
+	pthread_mutex_lock(&lock);
+	struct handle *handle = find_handle(number);
+	if (handle)
+		handle->mappings++;
+	pthread_mutex_unlock(&lock);
+	return handle;
+}
+
+void virtual_unpin(void *pin)
+{
+	struct handle *handle = pin;
+	pthread_mutex_lock(&lock);
+	handle->mappings--;
+	end_handle(handle);
+	pthread_mutex_unlock(&lock);
+}
+
 /* Several mappings that adjoin may end in one call. */
 static void forget_mappings(CUdeviceptr address, size_t bytes)
 {

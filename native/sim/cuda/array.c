@@ -134,6 +134,7 @@ static void end(CUarray array)
 {
 	if (array->bytes)
 		memory_give_piece(array->block, array->place, array->card, array->bytes);
+	virtual_forget_array(array);
 	*array->link = array->next;
 	if (array->next)
 		array->next->link = array->link;

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define MAGIC 0x56495254u
@@ -45,6 +46,14 @@ struct range {
 	uint64_t bytes;
 };
 
+/* A part of a sparse array that has memory. */
+struct part {
+	struct part *next;
+	CUarrayMapInfo info;
+	struct handle *handle;
+};
+
+static struct part *parts;
 static struct physical *memories;
 static struct handle *handles;
 static struct range *ranges;
@@ -186,6 +195,19 @@ static bool any_mapped(CUdeviceptr address, uint64_t bytes)
 	return false;
 }
 
+static void refer(struct handle *handle)
+{
+	handle->mappings++;
+	handle->memory->mappings++;
+}
+
+static void let_go(struct handle *handle)
+{
+	handle->mappings--;
+	handle->memory->mappings--;
+	settle_handle(handle);
+}
+
 static CUresult map(CUdeviceptr address, uint64_t bytes, uint64_t offset, struct handle *handle)
 {
 	if (!range_around(address, bytes) || any_mapped(address, bytes))
@@ -196,8 +218,7 @@ static CUresult map(CUdeviceptr address, uint64_t bytes, uint64_t offset, struct
 				    .card = handle->memory->card};
 	if (!memory_enter(&filled))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	handle->mappings++;
-	handle->memory->mappings++;
+	refer(handle);
 	return CUDA_SUCCESS;
 }
 
@@ -208,10 +229,47 @@ static void unmap(CUdeviceptr address, uint64_t bytes)
 		struct handle *handle = found->owner;
 		at += found->bytes;
 		memory_discard(found);
-		handle->mappings--;
-		handle->memory->mappings--;
-		settle_handle(handle);
+		let_go(handle);
 	}
+}
+
+static bool is_part(const struct part *part, const CUarrayMapInfo *info)
+{
+	return part->info.resource.array == info->resource.array &&
+	       memcmp(&part->info.subresource, &info->subresource, sizeof info->subresource) == 0;
+}
+
+/* Of one part, or of the whole array when none is given. */
+static void drop_parts(const void *array, const CUarrayMapInfo *info)
+{
+	for (struct part **link = &parts; *link;) {
+		struct part *part = *link;
+		if (info ? !is_part(part, info) : (const void *)part->info.resource.array != array) {
+			link = &part->next;
+			continue;
+		}
+		*link = part->next;
+		let_go(part->handle);
+		free(part);
+	}
+}
+
+void virtual_forget_array(const void *array)
+{
+	drop_parts(array, NULL);
+}
+
+static CUresult map_part(const CUarrayMapInfo *info)
+{
+	struct handle *handle = find_handle(info->memHandle.memHandle);
+	struct part *part = handle ? malloc(sizeof *part) : NULL;
+	if (!part)
+		return handle ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_VALUE;
+	refer(handle); /* before what was there goes: it may be the same */
+	drop_parts(NULL, info);
+	*part = (struct part){parts, *info, handle};
+	parts = part;
+	return CUDA_SUCCESS;
 }
 
 static CUresult export(struct physical *memory, int *out)
@@ -423,4 +481,31 @@ SIM_EXPORT CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle 
 	CUresult result = import((int)(intptr_t)shared, out);
 	driver_unlock();
 	return result;
+}
+
+/* Nothing is queued: what a part's memory is, is known from now on. */
+static CUresult map_parts(CUarrayMapInfo *list, unsigned int count, CUstream stream, bool per_thread)
+{
+	CUcontext context;
+	uint64_t tail;
+	CUresult result = list && count ? stream_tail(stream, per_thread, &context, &tail) : CUDA_ERROR_INVALID_VALUE;
+	driver_lock();
+	for (unsigned int i = 0; i < count && result == CUDA_SUCCESS; i++) {
+		if (list[i].memOperationType == CU_MEM_OPERATION_TYPE_MAP)
+			result = map_part(&list[i]);
+		else
+			drop_parts(NULL, &list[i]);
+	}
+	driver_unlock();
+	return result;
+}
+
+SIM_EXPORT CUresult cuMemMapArrayAsync(CUarrayMapInfo *list, unsigned int count, CUstream stream)
+{
+	return map_parts(list, count, stream, false);
+}
+
+SIM_EXPORT CUresult cuMemMapArrayAsync_ptsz(CUarrayMapInfo *list, unsigned int count, CUstream stream)
+{
+	return map_parts(list, count, stream, true);
 }
