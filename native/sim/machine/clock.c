@@ -127,7 +127,8 @@ static struct sim_thread *take_part(void)
 		return NULL;
 	place->pid = getpid();
 	place->state = WORKING;
-	place->switches = place->gone_ns = 0;
+	place->switches = 0;
+	place->gone_ns = 0;
 	place->tid = tid;
 	atomic_fetch_add(&followed->clock.changes, 1);
 	self = place;

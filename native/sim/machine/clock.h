@@ -32,12 +32,12 @@
 
 struct sim_thread {
 	_Atomic int32_t tid;      /* 0: a free place; -1: being taken */
-	int32_t pid;
+	_Atomic int32_t pid;
 	_Atomic uint32_t state;   /* what it does: enum in clock.c; a futex */
 	_Atomic uint32_t looks;   /* it sleeps for a time that the death of another process may bring forward */
 	_Atomic uint64_t wake_ns;
 	_Atomic uint64_t switches; /* how often it had left a processor when it was last seen blocked, plus 1; 0: it was not */
-	uint64_t gone_ns;         /* real time at which it was first found to have ended */
+	_Atomic uint64_t gone_ns; /* real time at which it was first found to have ended */
 };
 
 struct sim_clock {
