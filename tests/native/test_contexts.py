@@ -407,3 +407,31 @@ os.kill(os.getpid(), 9)
     )
     assert killed.stdout == f"{CONTEXT + 256 + local_mib(16384)}\n"
     assert results(run(card, "retain(); assert allocate(3584)[0] == 0; tell()")) == [(0, 4096)]
+
+
+def test_a_forked_child_is_answered_as_by_the_driver(card: Machine) -> None:
+    """It has no driver any more: every call says so at once, whatever its parent's threads were doing."""
+    code = """
+import sys
+context, stop = retain(), threading.Event()
+def load():
+    call("cuCtxSetCurrent", context)
+    while not stop.is_set():
+        module = ctypes.c_void_p()
+        call("cuModuleLoadData", ctypes.byref(module), sys.argv[1].encode())
+        call("cuModuleUnload", module)
+threads = [threading.Thread(target=load) for _ in range(3)]
+[thread.start() for thread in threads]
+for _ in range(20):
+    child = os.fork()
+    if not child:
+        out = ctypes.c_void_p()
+        codes = [cuda.cuDevicePrimaryCtxRetain(ctypes.byref(out), 0), cuda.cuCtxCreate_v2(ctypes.byref(out), 0, 0)]
+        codes += [cuda.cuModuleLoadData(ctypes.byref(out), sys.argv[1].encode()), cuda.cuDevicePrimaryCtxRelease_v2(0)]
+        os._exit(0 if codes == [3] * 4 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+[thread.join() for thread in threads]
+tell()
+"""
+    assert results(run(card, code, image(32 * MIB))) == [(0, 512)]

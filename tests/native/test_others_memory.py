@@ -1,4 +1,4 @@
-"""Memory of other processes is theirs: whoever opens or imports it is charged nothing, and frees it as the driver says."""
+"""Memory of others is theirs: whoever opens or imports it is charged nothing, and frees it as the driver says."""
 
 from __future__ import annotations
 
@@ -53,14 +53,16 @@ print(answers)
 
 IMPORT = """
 class Memory(ctypes.Structure):
-    _fields_ = [("type", ctypes.c_int), ("fd", ctypes.c_int * 5), ("size", ctypes.c_ulonglong), ("rest", ctypes.c_uint * 18)]
+    _fields_ = [("type", ctypes.c_int), ("fd", ctypes.c_int * 5), ("size", ctypes.c_ulonglong),
+                ("rest", ctypes.c_uint * 18)]
 
 class Buffer(ctypes.Structure):
     _fields_ = [("offset", ctypes.c_ulonglong), ("size", ctypes.c_ulonglong), ("rest", ctypes.c_uint * 18)]
 
 memory, asked = ctypes.c_void_p(), Memory(1, (ctypes.c_int * 5)(), 2 << 30)
 answers = [cuda.cuImportExternalMemory(ctypes.byref(memory), ctypes.byref(asked)), held()]
-answers += [cuda.cuExternalMemoryGetMappedBuffer(ctypes.byref(pointer), memory, ctypes.byref(Buffer(0, 2 << 30))), held()]
+mapped = Buffer(0, 2 << 30)
+answers += [cuda.cuExternalMemoryGetMappedBuffer(ctypes.byref(pointer), memory, ctypes.byref(mapped)), held()]
 answers += [cuda.cuMemFree_v2(pointer), held(), cuda.cuMemFree_v2(pointer), held()]
 answers += [cuda.cuDestroyExternalMemory(memory), held()]
 print(answers)

@@ -31,12 +31,24 @@ static void take_turn(void)
 	pthread_mutex_lock(&retaining);
 }
 
-static bool primary_active(CUdevice device)
+/*
+ * False when the driver does not answer for the device: there is none, or this is a forked child, in which nothing is to be
+ * asked of NVML either. Then the call that was made says what is wrong.
+ */
+static bool primary_state(CUdevice device, bool *active)
 {
 	unsigned int flags;
-	int active = 0;
-	return cuda_real()->cuDevicePrimaryCtxGetState &&
-	       cuda_real()->cuDevicePrimaryCtxGetState(device, &flags, &active) == CUDA_SUCCESS && active;
+	int is_active = 0;
+	bool answered = cuda_real()->cuDevicePrimaryCtxGetState &&
+			cuda_real()->cuDevicePrimaryCtxGetState(device, &flags, &is_active) == CUDA_SUCCESS;
+	*active = is_active;
+	return answered;
+}
+
+static bool primary_ended(CUdevice device)
+{
+	bool active;
+	return primary_state(device, &active) && !active;
 }
 
 static CUcontext *primary_of(CUdevice device)
@@ -70,7 +82,7 @@ static CUresult retain_first(CUresult (*real)(CUcontext *, CUdevice), CUcontext 
 CUresult hook_primary_ctx_retain(CUresult (*real)(CUcontext *, CUdevice), CUcontext *context, CUdevice device)
 {
 	take_turn();
-	CUresult result = primary_active(device) ? real(context, device) : retain_first(real, context, device);
+	CUresult result = context && primary_ended(device) ? retain_first(real, context, device) : real(context, device);
 	pthread_mutex_unlock(&retaining);
 	return result;
 }
@@ -83,7 +95,7 @@ CUresult hook_primary_ctx_release(CUresult (*real)(CUdevice), CUdevice device)
 	CUresult result = real(device);
 	current_forget();
 	CUcontext *context = primary_of(device);
-	if (result == CUDA_SUCCESS && context && *context && !primary_active(device)) {
+	if (result == CUDA_SUCCESS && context && *context && primary_ended(device)) {
 		ended(*context, slice_device(device));
 		*context = NULL;
 	}
@@ -91,38 +103,77 @@ CUresult hook_primary_ctx_release(CUresult (*real)(CUdevice), CUdevice device)
 	return result;
 }
 
-static CUresult created(CUresult result, const CUcontext *context, const struct footprint *before)
+/* A call that makes a context, with its arguments, whichever it is. */
+struct creation {
+	CUresult (*call)(const struct creation *);
+	CUresult (*plain)(CUcontext *, unsigned int, CUdevice);
+	CUresult (*with_affinity)(CUcontext *, CUexecAffinityParam *, int, unsigned int, CUdevice);
+	CUresult (*with_params)(CUcontext *, CUctxCreateParams *, unsigned int, CUdevice);
+	CUcontext *context;
+	unsigned int flags;
+	CUdevice device;
+	CUexecAffinityParam *affinity;
+	int count;
+	CUctxCreateParams *params;
+};
+
+static CUresult create(const struct creation *creation)
 {
+	bool active;
+	if (!creation->context || !primary_state(creation->device, &active))
+		return creation->call(creation);
+	struct footprint before = footprint_begin(creation->device);
+	CUresult result = creation->call(creation);
 	current_forget(); /* a new context is current at once */
-	if (result == CUDA_SUCCESS && !footprint_charge(before, *context, *context)) {
-		cuda_real()->cuCtxDestroy_v2(*context);
-		footprint_forget_context(*context);
+	if (result == CUDA_SUCCESS && !footprint_charge(&before, *creation->context, *creation->context)) {
+		cuda_real()->cuCtxDestroy_v2(*creation->context);
+		footprint_forget_context(*creation->context);
 		result = CUDA_ERROR_OUT_OF_MEMORY;
 	}
-	footprint_end(before);
+	footprint_end(&before);
 	return result;
+}
+
+static CUresult call_plain(const struct creation *creation)
+{
+	return creation->plain(creation->context, creation->flags, creation->device);
 }
 
 CUresult hook_ctx_create(CUresult (*real)(CUcontext *, unsigned int, CUdevice), CUcontext *context, unsigned int flags,
 			 CUdevice device)
 {
-	struct footprint before = footprint_begin(device);
-	return created(real(context, flags, device), context, &before);
+	const struct creation creation = {
+		.call = call_plain, .plain = real, .context = context, .flags = flags, .device = device};
+	return create(&creation);
+}
+
+static CUresult call_with_affinity(const struct creation *creation)
+{
+	return creation->with_affinity(creation->context, creation->affinity, creation->count, creation->flags,
+				       creation->device);
 }
 
 CUresult hook_ctx_create_affinity(CUresult (*real)(CUcontext *, CUexecAffinityParam *, int, unsigned int, CUdevice),
 				  CUcontext *context, CUexecAffinityParam *affinity, int count, unsigned int flags,
 				  CUdevice device)
 {
-	struct footprint before = footprint_begin(device);
-	return created(real(context, affinity, count, flags, device), context, &before);
+	const struct creation creation = {.call = call_with_affinity, .with_affinity = real, .context = context,
+					  .flags = flags,	      .device = device,	       .affinity = affinity,
+					  .count = count};
+	return create(&creation);
+}
+
+static CUresult call_with_params(const struct creation *creation)
+{
+	return creation->with_params(creation->context, creation->params, creation->flags, creation->device);
 }
 
 CUresult hook_ctx_create_params(CUresult (*real)(CUcontext *, CUctxCreateParams *, unsigned int, CUdevice),
 				CUcontext *context, CUctxCreateParams *params, unsigned int flags, CUdevice device)
 {
-	struct footprint before = footprint_begin(device);
-	return created(real(context, params, flags, device), context, &before);
+	const struct creation creation = {.call = call_with_params, .with_params = real, .context = context,
+					  .flags = flags,	    .device = device,	 .params = params};
+	return create(&creation);
 }
 
 CUresult hook_ctx_destroy(CUresult (*real)(CUcontext), CUcontext context)

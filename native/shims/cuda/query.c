@@ -1,12 +1,22 @@
 /* What a program may know: the slice's memory where it asks for the device's. Outputs that the program leaves out are left out. */
-#include "shim.h"
+#include "current.h"
+
+/* A thread knows its device from its launches; without any it is asked for. */
+static bool find_position(unsigned *position)
+{
+	struct hetero_region *region = slice_region();
+	if (!region || !current_look_up(region))
+		return slice_current_device(position);
+	*position = current.position;
+	return true;
+}
 
 CUresult hook_mem_get_info(CUresult (*real)(size_t *, size_t *), size_t *free_bytes, size_t *total)
 {
 	unsigned position;
 	size_t card_free = 0, card_total = 0;
 	CUresult result = real(&card_free, &card_total);
-	if (result != CUDA_SUCCESS || !slice_current_device(&position))
+	if (result != CUDA_SUCCESS || !find_position(&position))
 		return result;
 	uint64_t seen_free = card_free, seen_total = card_total;
 	slice_view(position, &seen_free, &seen_total);
@@ -22,9 +32,7 @@ CUresult hook_device_total_mem(CUresult (*real)(size_t *, CUdevice), size_t *byt
 	CUresult result = real(bytes, device);
 	if (result != CUDA_SUCCESS || !bytes)
 		return result;
-	uint64_t ignored = 0, total = *bytes;
-	slice_view(slice_device(device), &ignored, &total);
-	*bytes = (size_t)total;
+	*bytes = (size_t)slice_total(slice_device(device), *bytes);
 	return CUDA_SUCCESS;
 }
 
@@ -38,7 +46,7 @@ CUresult hook_mem_get_info_v1(CUresult (*real)(unsigned int *, unsigned int *), 
 	unsigned position;
 	unsigned int card_free = 0, card_total = 0;
 	CUresult result = real(&card_free, &card_total);
-	if (result != CUDA_SUCCESS || !slice_current_device(&position))
+	if (result != CUDA_SUCCESS || !find_position(&position))
 		return result;
 	uint64_t seen_free = card_free, seen_total = card_total;
 	slice_view(position, &seen_free, &seen_total);
@@ -54,8 +62,6 @@ CUresult hook_device_total_mem_v1(CUresult (*real)(unsigned int *, CUdevice), un
 	CUresult result = real(bytes, device);
 	if (result != CUDA_SUCCESS || !bytes)
 		return result;
-	uint64_t ignored = 0, total = *bytes;
-	slice_view(slice_device(device), &ignored, &total);
-	*bytes = (unsigned int)total;
+	*bytes = (unsigned int)slice_total(slice_device(device), *bytes);
 	return CUDA_SUCCESS;
 }

@@ -17,7 +17,7 @@ static const struct hetero_option_names names = {
 };
 
 static struct hetero_limits limits;
-static struct hetero_region *region;
+static struct hetero_region *_Atomic region; /* NULL until it is open, and when it cannot be opened */
 static pthread_once_t options_read = PTHREAD_ONCE_INIT, region_opened = PTHREAD_ONCE_INIT;
 static _Atomic int known; /* 0 not yet, 1 no slice, 2 a slice */
 
@@ -45,6 +45,9 @@ static void open_region(void)
 
 struct hetero_region *slice_region(void)
 {
+	struct hetero_region *opened = atomic_load_explicit(&region, memory_order_acquire);
+	if (__builtin_expect(opened != NULL, 1))
+		return opened;
 	if (!slice_limits())
 		return NULL;
 	pthread_once(&region_opened, open_region);
@@ -127,6 +130,16 @@ void slice_release(unsigned position, uint64_t bytes)
 static uint64_t least(uint64_t one, uint64_t other)
 {
 	return one < other ? one : other;
+}
+
+uint64_t slice_total(unsigned position, uint64_t card)
+{
+	const struct hetero_region *held = slice_region();
+	if (!held || position >= HETERO_DEVICES)
+		return 0; /* as the next allocation will find */
+	const struct hetero_region_device *device = &held->devices[position];
+	uint64_t limit = device->memory_limit;
+	return limit && (limit < card || device->flags & HETERO_DEVICE_OVERSUBSCRIBE) ? limit : card;
 }
 
 void slice_view(unsigned position, uint64_t *free_bytes, uint64_t *total)
