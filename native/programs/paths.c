@@ -152,6 +152,42 @@ static CUresult release_mipmap(CUdeviceptr array, size_t bytes)
 	return cuMipmappedArrayDestroy((CUmipmappedArray)(uintptr_t)array);
 }
 
+/* The allocation of a launched graph, which outlives it. */
+static CUresult launch_and_forget(CUgraph graph)
+{
+	CUgraphExec exec;
+	CUresult result = cuGraphInstantiateWithFlags(&exec, graph, 0);
+	if (result == CUDA_SUCCESS) {
+		result = cuGraphLaunch(exec, NULL);
+		cuGraphExecDestroy(exec);
+	}
+	cuGraphDestroy(graph);
+	return result;
+}
+
+static CUresult allocate_by_graph(CUdeviceptr *out, size_t bytes)
+{
+	CUgraph graph;
+	CUgraphNode node;
+	CUDA_MEM_ALLOC_NODE_PARAMS_v1 wanted = {
+		.poolProps = {.allocType = CU_MEM_ALLOCATION_TYPE_PINNED,
+			      .location = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = 0}},
+		.bytesize = bytes,
+	};
+	CUresult result = cuGraphCreate(&graph, 0);
+	if (result == CUDA_SUCCESS)
+		result = cuGraphAddMemAllocNode(&node, graph, NULL, 0, &wanted);
+	*out = wanted.dptr;
+	return result == CUDA_SUCCESS ? launch_and_forget(graph) : result;
+}
+
+static CUresult release_of_graph(CUdeviceptr address, size_t bytes)
+{
+	(void)bytes;
+	CUresult result = cuMemFree_v2(address);
+	return result == CUDA_SUCCESS ? cuDeviceGraphMemTrim(0) : result;
+}
+
 const struct paths_api paths[] = {
 	{"alloc", allocate_plain, release_plain, false},
 	{"alloc1", allocate_old, release_old, true},
@@ -164,6 +200,7 @@ const struct paths_api paths[] = {
 	{"array", allocate_array, release_array, false},
 	{"array3d", allocate_deep_array, release_array, false},
 	{"mipmap", allocate_mipmap, release_mipmap, false},
+	{"graph", allocate_by_graph, release_of_graph, false},
 };
 
 const size_t paths_count = sizeof paths / sizeof *paths;

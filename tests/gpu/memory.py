@@ -10,7 +10,7 @@ from tests.bench.figures import Figure
 from tests.gpu.runs import BARE, Slice, card_uses_mib, granted, python, run, running
 
 LIMITS = (2 * 1024, 8 * 1024)
-PATHS = ("alloc", "managed", "pitch", "async", "pool", "create", "mapped", "array", "array3d", "mipmap")
+PATHS = ("alloc", "managed", "pitch", "async", "pool", "create", "mapped", "array", "array3d", "mipmap", "graph")
 STEP = 64
 
 

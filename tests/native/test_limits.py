@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 from simulated import Machine
 
-CALLS = ["alloc", "alloc1", "managed", "pitch", "async", "pool", "create", "mapped", "array", "array3d", "mipmap"]
-CYCLES = {"managed": 1000}
-"""Where not 10,000: the host's kernel maps its pages anew each time."""
+ARRAYS = ["array", "array3d", "mipmap"]
+CALLS = ["alloc", "alloc1", "managed", "pitch", "async", "pool", "create", "mapped", *ARRAYS, "graph"]
+CYCLES = {"managed": 1000, "graph": 1000}
+"""Where not 10,000: the host's kernel maps its pages anew each time; a graph is made, launched and ended."""
 
 
 def test_every_query_tells_the_slice(machine: Machine) -> None:
