@@ -181,6 +181,26 @@ call("cuDevicePrimaryCtxReset_v2", 0); tell()
     assert results(run(card, code)) == [(0, 512 + 4 + 64 + 2), (0, 0)]
 
 
+def test_a_green_context_pays_for_the_primary_one(card: Machine) -> None:
+    """It retains it: made by itself, beside a retained one, outliving that, and where there is no room."""
+    code = """
+def green():
+    made = ctypes.c_void_p()
+    return cuda.cuGreenCtxCreate(ctypes.byref(made), None, 0, 1), made
+result, first = green(); tell(result)
+result, second = green(); tell(result)
+retain(); assert allocate(64)[0] == 0; tell()
+call("cuGreenCtxDestroy", first); call("cuDevicePrimaryCtxRelease_v2", 0); tell()
+call("cuGreenCtxDestroy", second); tell()
+with_other = ctypes.c_void_p()
+call("cuCtxCreate_v2", ctypes.byref(with_other), 0, 0); assert allocate(256)[0] == 0
+result, refused = green(); tell(result)
+tell(cuda.cuGreenCtxCreate(None, None, 0, 1))
+"""
+    told = run(card, code, limit="1g")
+    assert results(told) == [(0, 512), (0, 512), (0, 576), (0, 576), (0, 0), (2, 768), (1, 768)]
+
+
 def test_threads_that_retain_together_are_charged_once(card: Machine) -> None:
     """Sixteen at once, on two devices, thirty times over."""
     card.cards(12288, 12288, context=CONTEXT)

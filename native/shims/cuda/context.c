@@ -87,6 +87,24 @@ CUresult hook_primary_ctx_retain(CUresult (*real)(CUcontext *, CUdevice), CUcont
 	return result;
 }
 
+/* With the turn taken. */
+static void settle_primary(CUdevice device)
+{
+	CUcontext *context = primary_of(device);
+	if (!context || !*context || !primary_ended(device))
+		return;
+	ended(*context, slice_device(device));
+	*context = NULL;
+}
+
+void context_primaries_settle(void)
+{
+	take_turn();
+	for (CUdevice device = 0; device < (CUdevice)HETERO_DEVICES; device++)
+		settle_primary(device);
+	pthread_mutex_unlock(&retaining);
+}
+
 /* Releases and resets: what counts is whether the context is still there. */
 CUresult hook_primary_ctx_release(CUresult (*real)(CUdevice), CUdevice device)
 {
@@ -94,11 +112,8 @@ CUresult hook_primary_ctx_release(CUresult (*real)(CUdevice), CUdevice device)
 	take_turn();
 	CUresult result = real(device);
 	current_forget();
-	CUcontext *context = primary_of(device);
-	if (result == CUDA_SUCCESS && context && *context && primary_ended(device)) {
-		ended(*context, slice_device(device));
-		*context = NULL;
-	}
+	if (result == CUDA_SUCCESS)
+		settle_primary(device);
 	pthread_mutex_unlock(&retaining);
 	return result;
 }

@@ -3,8 +3,8 @@
  * a preloaded one, so its calls would go round us. Once it is loaded, the places through which it calls (its global
  * offset table) are given the wrappers. Its constructors have run by then: what those call goes to the driver.
  *
- * A place is ours to change when it holds the driver's function; or when it holds nothing yet but the address of its own stub,
- * which would look for the function at the first call, and any other object that looked would find ours.
+ * A place is ours to change when it holds the driver's function; or when it holds nothing yet but the address of its own
+ * stub, which would look for the function at the first call, and any other object that looked would find ours.
  */
 #include <dlfcn.h>
 #include <stdatomic.h>

@@ -51,6 +51,9 @@ bool footprint_position(CUcontext context, unsigned *position);
 /* The current context and its device, where the slice limits that device's memory; elsewhere there is nothing to measure. */
 bool footprint_context(CUcontext *context, CUdevice *device);
 
+/* Primary contexts that are there no more are paid for no more (context.c). */
+void context_primaries_settle(void);
+
 /* True while some context of the process on that device is charged. */
 bool footprint_any_context(unsigned position);
 

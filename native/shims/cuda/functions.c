@@ -1,8 +1,8 @@
 /*
- * Local memory: a context keeps as much for a thread as the neediest function that it has launched asks for, times all threads
- * that the device can run at once: 16 GiB for a function of 64 KiB on an H100. The driver takes it at the launch; here it
- * is charged when the program looks the function up or sets the limit, when it can still be refused. It is given back with
- * the context.
+ * Local memory: a context keeps as much for a thread as the neediest function that it has launched asks for, times all
+ * threads that the device can run at once: 16 GiB for a function of 64 KiB on an H100. The driver takes it at the launch;
+ * here it is charged when the program looks the function up or sets the limit, when it can still be refused. It is given
+ * back with the context.
  *
  * What a context begins with is part of what was charged for the context. Source: measured on an H100 80GB with driver
  * 580.159.04 on 2026-11-27: (bytes - 1024) * processors * threads of one, to the byte.

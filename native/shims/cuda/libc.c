@@ -1,7 +1,7 @@
 /*
- * The C library's dlopen, dlsym and dlvsym. This library exports these names, so none of them can be called by name here, and
- * their symbol versions differ from one C library to the next. They are found as the dynamic loader finds them: in the
- * symbol tables of the objects that it has loaded.
+ * The C library's dlopen, dlsym and dlvsym. This library exports these names, so none of them can be called by name here,
+ * and their symbol versions differ from one C library to the next. They are found as the dynamic loader finds them: in
+ * the symbol tables of the objects that it has loaded.
  */
 #include <pthread.h>
 

@@ -1,7 +1,7 @@
 /*
- * Libraries: images that belong to no context. One takes memory of the device when something of it is first used in a context,
- * which may be in the middle of a launch. So it is loaded there as soon as the program asks for something of it, when that
- * can still be refused.
+ * Libraries: images that belong to no context. One takes memory of the device when something of it is first used in a
+ * context, which may be in the middle of a launch. So it is loaded there as soon as the program asks for something of it,
+ * when that can still be refused.
  *
  * A kernel that was looked up while no context was current is loaded by its launch, and is not charged.
  */

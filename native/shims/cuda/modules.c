@@ -1,6 +1,6 @@
 /*
- * Modules: the variables in one take memory of the device when it is loaded, and so does the heap of threads that allocate, if
- * it was made larger. Looked at only where memory is limited.
+ * Modules: the variables in one take memory of the device when it is loaded, and so does the heap of threads that allocate,
+ * if it was made larger. Looked at only where memory is limited.
  */
 #include "footprint.h"
 

@@ -1,7 +1,7 @@
 /*
- * NVML's lists of processes and of what they use. They tell of the whole machine; a program in a slice sees the processes of its
- * slice, and none on devices that are no part of it. Each list is asked for in full, and what is left of it is handed on
- * by the rules that the caller knows: how many there are when his room is too small.
+ * NVML's lists of processes and of what they use. They tell of the whole machine; a program in a slice sees the processes
+ * of its slice, and none on devices that are no part of it. Each list is asked for in full, and what is left of it is
+ * handed on by the rules that the caller knows: how many there are when his room is too small.
  */
 #include <stdlib.h>
 #include <string.h>

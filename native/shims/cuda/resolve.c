@@ -1,8 +1,8 @@
 /*
- * How programs find the driver's functions: dlsym, dlvsym, cuGetProcAddress. Each asks the real one first, and only the pointer
- * that comes back is looked at: where it is a function that hetero intercepts, the caller gets the wrapper. So version,
- * flags, handle and errors are the driver's and the C library's own. The three functions of the loader are among those
- * names, so that nobody gets round us by looking for dlsym itself.
+ * How programs find the driver's functions: dlsym, dlvsym, cuGetProcAddress. Each asks the real one first, and only the
+ * pointer that comes back is looked at: where it is a function that hetero intercepts, the caller gets the wrapper. So
+ * version, flags, handle and errors are the driver's and the C library's own. The three functions of the loader are among
+ * those names, so that nobody gets round us by looking for dlsym itself.
  *
  * What remains: dlmopen gives a library a C library of its own, whose dlsym is not ours.
  */
@@ -99,9 +99,9 @@ static void *intercept(const struct interception *row, void *found)
 }
 
 /*
- * The C library answers relative to its caller (RTLD_NEXT, and the search path of a library), so it must see the caller's own
- * return address: it is left to by a jump. A compiler that can promise one does; of the others the build asks for it
- * (CMakeLists.txt).
+ * The C library answers relative to its caller (RTLD_NEXT, and the search path of a library), so it must see the caller's
+ * own return address: it is left to by a jump. A compiler that can promise one does; of the others the build asks for
+ * it (CMakeLists.txt).
  */
 #if defined __has_attribute && __has_attribute(musttail)
 #define JUMP __attribute__((musttail)) return

@@ -19,7 +19,7 @@
 enum kind { CONTEXT = 0x43545853, STREAM = 0x5354524d, EVENT = 0x45564e54, MODULE = 0x4d4f4455, FUNCTION = 0x46554e43,
 	    POOL = 0x504f4f4c, ARRAY = 0x41525259, GRAPH = 0x47525048, GRAPH_NODE = 0x474e4f44,
 	    GRAPH_EXEC = 0x47455845, LIBRARY = 0x4c494252, KERNEL = 0x4b45524e,
-	    EXTERNAL = 0x4558544d };
+	    EXTERNAL = 0x4558544d, GREEN = 0x4752454e };
 
 /*
  * First member of all that a handle points to.  Objects are never returned to
