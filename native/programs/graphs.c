@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 static const char usage[] =
-	"usage: graphs fill [--step 64m] [--how node|capture|moved|upload|streams|auto]\n"
+	"usage: graphs fill [--step 64m] [--how node|capture|moved|upload|instantiate|streams|auto]\n"
 	"                   [--free memory|async|node] [--cycles N] [--hold SECONDS] [--max N]\n"
 	"                   [--on DEVICE] [--iterations N]\n"
 	"       graphs replay [--step 64m] [--graphs N] [--launches N] [--iterations N]\n"
@@ -16,9 +16,9 @@ static const char usage[] =
 	"       graphs nodes\n"
 	"  fill    launches graphs that each allocate a step until the driver refuses, and frees it all, N times\n"
 	"          --how   node: cuGraphAddMemAllocNode; capture: cuMemAllocAsync in a captured stream;\n"
-	"                  moved: in a child graph; upload: uploaded before it is launched; streams: freed within the graph, each in a\n"
-	"                  stream of its own behind a kernel of N iterations; auto: launched twice,\n"
-	"                  the second time freeing what the first left\n"
+	"                  moved: in a child graph; upload: uploaded before it is launched; instantiate: the same in\n"
+	"                  one call; streams: freed within the graph, each in a stream of its own behind a kernel of\n"
+	"                  N iterations; auto: launched twice, the second time freeing what the first left\n"
 	"          --free  memory: cuMemFree; async: cuMemFreeAsync; node: by another graph\n"
 	"  replay  launches N graphs in turn, each of which allocates a step, runs a kernel and frees\n"
 	"  crowd   launches such graphs of several sizes from four threads, refused or not, and fills afterwards\n"
@@ -104,9 +104,18 @@ static bool is(const char *text, const char *word)
 	return strcmp(text, word) == 0;
 }
 
-static void make(const struct plan *plan, struct made *made)
+/* With the upload in the same call. */
+static CUresult instantiate_and_upload(struct made *made)
+{
+	CUDA_GRAPH_INSTANTIATE_PARAMS parameters = {.flags = CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD,
+						    .hUploadStream = stream};
+	return cuGraphInstantiateWithParams(&made->exec, made->graph, &parameters);
+}
+
+static CUresult make(const struct plan *plan, struct made *made)
 {
 	unsigned flags = is(plan->how, "auto") ? CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH : 0;
+	made->exec = NULL;
 	if (is(plan->how, "capture")) {
 		capture_allocation(made, plan->step);
 	} else if (is(plan->how, "moved")) {
@@ -117,7 +126,8 @@ static void make(const struct plan *plan, struct made *made)
 		if (is(plan->how, "streams"))
 			CHECK(cuGraphAddMemFreeNode(&node, made->graph, &node, 1, made->address));
 	}
-	CHECK(cuGraphInstantiateWithFlags(&made->exec, made->graph, flags));
+	return is(plan->how, "instantiate") ? instantiate_and_upload(made)
+					    : cuGraphInstantiateWithFlags(&made->exec, made->graph, flags);
 }
 
 /* What is freed within a graph would be used again by the next one in the stream, or after its end. */
@@ -162,7 +172,8 @@ static void release(const struct plan *plan, const struct made *made, bool launc
 		else
 			CHECK(cuMemFree_v2(made->address));
 	}
-	CHECK(cuGraphExecDestroy(made->exec));
+	if (made->exec)
+		CHECK(cuGraphExecDestroy(made->exec));
 	CHECK(cuGraphDestroy(made->graph));
 }
 
@@ -178,8 +189,9 @@ static int fill_once(const struct plan *plan)
 	uint64_t steps = 0;
 	CUresult result = CUDA_SUCCESS;
 	while (steps < plan->max && result == CUDA_SUCCESS) {
-		make(plan, &all[steps]);
-		result = launch(plan, &all[steps]);
+		result = make(plan, &all[steps]);
+		if (result == CUDA_SUCCESS)
+			result = launch(plan, &all[steps]);
 		steps += result == CUDA_SUCCESS;
 	}
 	printf("granted %llu MiB in %llu steps, reserved %llu MiB, then %s\n",
@@ -370,7 +382,7 @@ static void read_option(struct plan *plan, const char *option, const char *value
 	if (is(option, "--step"))
 		plan->step = size_argument(option, value);
 	else if (is(option, "--how"))
-		plan->how = word_argument(option, value, "node capture moved upload streams auto");
+		plan->how = word_argument(option, value, "node capture moved upload instantiate streams auto");
 	else if (is(option, "--free"))
 		plan->free = word_argument(option, value, "memory async node");
 	else if (is(option, "--cycles"))

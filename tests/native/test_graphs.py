@@ -10,7 +10,7 @@ import pytest
 from simulated import Machine
 
 LIMIT = "2g"
-HOWS = ("node", "capture", "moved", "upload", "streams", "auto")
+HOWS = ("node", "capture", "moved", "upload", "instantiate", "streams", "auto")
 FREES = ("memory", "async", "node")
 
 
