@@ -19,7 +19,7 @@ static struct estimate *fresh(void)
 
 static int64_t learn(struct estimate *estimate, int64_t ns, bool alone)
 {
-	const struct measurement measurement = {.ns = ns, .charged = estimate->ns, .alone = alone, .exact = true};
+	const struct measurement measurement = {.ns = ns, .charged = estimate->ns, .launches = 1, .others = !alone, .exact = true};
 	return estimate_learn(estimate, &measurement);
 }
 
@@ -33,7 +33,7 @@ static struct estimate *measured(int64_t ns, bool alone)
 static void an_unknown_kind_is_charged_when_it_has_been_measured(void)
 {
 	struct estimate *estimate = fresh();
-	const struct measurement late = {.ns = 2 * MS, .charged = 0, .exact = true};
+	const struct measurement late = {.ns = 2 * MS, .charged = 0, .launches = 1, .others = 1, .exact = true};
 	for (int i = 0; i < 5; i++)
 		CHECK(estimate_charge(estimate) == 0);
 	CHECK(estimate_learn(estimate, &late) == 5 * 2 * MS);
@@ -131,7 +131,7 @@ static void a_neighbour_does_not_change_the_prediction(void)
 {
 	struct estimate *estimate = measured(2 * MS, true);
 	for (int i = 0; i < 7; i++)
-		CHECK(learn(estimate, 9 * MS, false) == MS); /* its own excess, half as much again at most */
+		CHECK(learn(estimate, 9 * MS, false) == 0);
 	CHECK(estimate->ns == 2 * MS);
 }
 
@@ -153,14 +153,61 @@ static void what_a_neighbour_spoiled_is_forgotten_when_he_is_gone(void)
 	CHECK(estimate_turn(estimate, 1));
 }
 
-static void a_kernel_that_became_longer_is_believed(void)
+static void alone_a_kernel_that_became_longer_is_believed(void)
 {
-	struct estimate *estimate = measured(2 * MS, true), *other = measured(2 * MS, false);
-	for (int i = 0; i < 2 * ESTIMATE_WINDOW; i++) {
+	struct estimate *estimate = measured(2 * MS, true);
+	for (int i = 0; i < 2 * ESTIMATE_WINDOW; i++)
 		learn(estimate, 9 * MS, true);
-		learn(other, 9 * MS, false);
+	CHECK(estimate->ns > 17 * MS / 2 && estimate->ns <= 9 * MS);
+}
+
+/* Beside a neighbour, twenty times as long from one launch to the next: measured at each launch, and then all are paid for. */
+static void in_company_a_kernel_that_became_longer_is_paid_for(void)
+{
+	struct estimate *estimate = measured(MS / 10, false);
+	for (int i = 0; i < 40; i++)
+		learn(estimate, MS / 10, false);
+	estimate_turn(estimate, 1);
+	int launches = 0;
+	int64_t charged = 0;
+	for (; estimate->ns < 2 * MS && launches < 1000; launches++) {
+		bool turn = estimate_turn(estimate, 1);
+		charged += estimate_charge(estimate);
+		charged += turn ? learn(estimate, 2 * MS, false) : 0;
 	}
-	CHECK(estimate->ns > 17 * MS / 2 && estimate->ns <= 9 * MS && other->ns == 9 * MS);
+	CHECK(launches < 50);
+	CHECK(charged > (int64_t)launches * 2 * MS / 3);
+}
+
+/* Kernels longer than a time slice: a neighbour stretches each of them, up to the double. */
+static void what_neighbours_explain_is_no_growth(void)
+{
+	struct estimate *estimate = measured(20 * MS, false);
+	for (int i = 0; i < 200; i++)
+		CHECK(learn(estimate, 40 * MS, false) == 0);
+	CHECK(estimate->ns == 20 * MS);
+	for (int i = 0; i < 20; i++)
+		learn(estimate, 60 * MS, false);
+	CHECK(estimate->ns == 60 * MS);
+}
+
+static void a_kind_that_always_surprises_is_measured_as_usual(void)
+{
+	struct estimate *estimate = measured(MS / 100, false);
+	int turns = 0;
+	for (int i = 0; i < 20000; i++)
+		if (estimate_turn(estimate, 1)) {
+			turns++;
+			learn(estimate, turns % 2 ? MS / 100 : MS / 20, false);
+		}
+	CHECK(turns < 20000 / 50);
+}
+
+static void a_sample_stands_for_those_since_the_one_before(void)
+{
+	struct estimate *estimate = measured(MS / 10, true);
+	const struct measurement more = {.ns = MS / 5, .charged = MS / 10, .launches = 10, .exact = true};
+	CHECK(estimate_learn(estimate, &more) == 10 * (MS / 10));
 }
 
 /* The same call, with more to do each time: what is charged follows at once. */
@@ -179,7 +226,7 @@ static void alone_a_kernel_that_grows_is_charged_as_it_grows(void)
 
 static void a_sample_on_an_idle_stream_counts_only_where_there_is_no_better(void)
 {
-	struct measurement idle = {.ns = MS / 20, .alone = true};
+	struct measurement idle = {.ns = MS / 20, .launches = 1};
 	struct estimate *estimate = fresh();
 	estimate_learn(estimate, &idle);
 	CHECK(estimate->ns == MS / 20);
@@ -259,7 +306,11 @@ int main(void)
 	a_neighbour_does_not_change_the_prediction();
 	with_a_neighbour_one_of_the_shorter_is_charged();
 	what_a_neighbour_spoiled_is_forgotten_when_he_is_gone();
-	a_kernel_that_became_longer_is_believed();
+	alone_a_kernel_that_became_longer_is_believed();
+	in_company_a_kernel_that_became_longer_is_paid_for();
+	what_neighbours_explain_is_no_growth();
+	a_kind_that_always_surprises_is_measured_as_usual();
+	a_sample_stands_for_those_since_the_one_before();
 	alone_a_kernel_that_grows_is_charged_as_it_grows();
 	a_sample_on_an_idle_stream_counts_only_where_there_is_no_better();
 	an_unknown_kind_gets_so_many_ahead_while_one_is_awaited();

@@ -9,11 +9,11 @@ from __future__ import annotations
 import statistics
 
 import pytest
-from shares import WORKLOADS, alone, error, together
+from shares import WORKLOADS, alone, error, seconds, together
 from simulated import Machine
 
-SETTLED = slice(2, None)
-"""Beside others, the first two seconds tell how much of a kernel's time is the neighbour's."""
+SETTLED = slice(3, None)
+"""Beside others, the first three seconds tell how much of a long kernel's time is the neighbour's."""
 
 
 @pytest.fixture
@@ -57,6 +57,35 @@ def test_slices_beside_each_other_have_theirs(timed: Machine, workload: str, lim
     for limit, mean in zip(limits, means, strict=True):
         assert abs(mean - limit) <= 3, shares
     assert sum(means) >= 97, shares
+
+
+def fresh(machine: Machine, limit: int, **more: str) -> list[float]:
+    """A program that first looks for a kernel of 2 ms by launching shorter ones of the same geometry."""
+    command = ["burn", "--report", "--seconds", "4", "--kernel-ns", "2000000"]
+    variables = {"CUDA_DEVICE_MEMORY_SHARED_CACHE": str(machine.directory / f"fresh-{limit}"), **more}
+    return seconds(machine.run(*command, CUDA_DEVICE_SM_LIMIT=str(limit), **variables).stdout)
+
+
+@pytest.mark.parametrize("limit", [10, 30, 50, 90])
+def test_kernels_that_become_longer_are_held_from_the_first_second_on(timed: Machine, limit: int) -> None:
+    """Twentyfold at one geometry: the first second has what was saved up, a tenth, and a few launches more."""
+    first, *later = fresh(timed, limit)
+    assert first <= limit * 1.1 + 3
+    assert error(later, limit) <= 2
+
+
+@pytest.mark.parametrize(("old", "new"), [(30, 70), (70, 10)])
+def test_nor_does_a_newcomer_get_more_beside_a_neighbour(timed: Machine, old: int, new: int) -> None:
+    """Who was there first has his share throughout."""
+    command = ["burn", "--report", "--seconds", "8", "--ns-per-iteration", "1000"]
+    region = str(timed.directory / "old")
+    neighbour = timed.start(
+        *command, CUDA_DEVICE_SM_LIMIT=str(old), CUDA_DEVICE_MEMORY_SHARED_CACHE=region, HETERO_SIM_PARTIES="2"
+    )
+    first, *later = fresh(timed, new, HETERO_SIM_PARTIES="2")
+    assert error(seconds(neighbour.communicate(timeout=120)[0])[1:], old) <= 3
+    assert first <= new * 1.1 + 3
+    assert error(later, new) <= 3
 
 
 @pytest.mark.parametrize("workload", ["decode", "gemm", "sync"])

@@ -4,7 +4,7 @@
  * tell, which is time sliced out and kernels that run beside each other. Both where NVML tells them; else a process counts as
  * in company, and is charged as measured.
  *
- * A look costs 30 to 80 us (H100, driver 580), once in a second and only where compute is limited.
+ * A look costs 30 to 80 us (H100, driver 580), four times in a second and only where compute is limited.
  */
 #include "contention.h"
 
@@ -12,33 +12,36 @@
 
 #include <unistd.h>
 
-#define PERIOD_NS 1000000000ull
+#define LOOK_NS 250000000ull
+#define PERIOD_NS 1000000000ull /* of utilisation */
 #define MOST_PROCESSES 256
 /* Utilisation comes in whole percents and lags: less than this share of the period tells nothing... */
 #define LEAST_USE 50
-/* ...and alone on the device measurements are right, unless kernels ran beside each other: then they are too much by far, at one
- * look after the other. */
-#define BESIDE 0.75
+/* ...the first answers are of a time in which the process hardly ran, and one second differs from the next by up to a third. */
+#define EARLY 2
+#define KEPT 0.75
+#define LOWER_ERROR 0.9
+#define UPPER_ERROR 1.2
 #define LEAST_RATE 0.2
 #define MOST_RATE 4
-#define FIRST_RATE 0.5
 
 static struct look {
 	_Atomic uint64_t next_ns; /* CLOCK_MONOTONIC; who moves it on is the one who looks */
-	_Atomic bool alone;
+	_Atomic uint32_t processes; /* on the device; 0: not known, which counts as one more than this */
 	nvmlDevice_t device;
-	uint64_t looked_ns;
+	uint64_t compared_ns;
 	unsigned long long newest; /* time stamp of the last sample, us */
 	int64_t used_ns;           /* charged by then, for what had run */
 	double amiss_ns;           /* charged too much by then, and not given back; half of it goes back at each look */
-	bool beside;               /* at the look before, kernels seemed to have run beside each other */
+	unsigned compares;
 	double real_sum, used_sum; /* of the last looks, ns */
-	double rate;               /* 0: not known yet */
+	double rate;               /* 0: not looked yet */
 } looks[HETERO_DEVICES];
 
-bool contention_alone(unsigned position)
+uint32_t contention_others(unsigned position)
 {
-	return atomic_load_explicit(&looks[position].alone, memory_order_relaxed);
+	uint32_t processes = atomic_load_explicit(&looks[position].processes, memory_order_relaxed);
+	return processes ? processes - 1 : 1;
 }
 
 static bool find_device(struct look *look)
@@ -56,61 +59,75 @@ static bool find_device(struct look *look)
 }
 
 /* A list without anybody is one that is not for this process to see. */
-static bool nobody_else(nvmlDevice_t device)
+static uint32_t count_processes(nvmlDevice_t device)
 {
 	nvmlProcessInfo_t processes[MOST_PROCESSES];
 	unsigned int count = MOST_PROCESSES;
 	const struct nvml_real *nvml = nvml_real();
-	return nvml->nvmlDeviceGetComputeRunningProcesses_v3 &&
-	       nvml->nvmlDeviceGetComputeRunningProcesses_v3(device, &count, processes) == NVML_SUCCESS && count == 1;
+	if (!nvml->nvmlDeviceGetComputeRunningProcesses_v3 ||
+	    nvml->nvmlDeviceGetComputeRunningProcesses_v3(device, &count, processes) != NVML_SUCCESS)
+		return 0;
+	return count;
 }
 
-/* Percent of the device's time since the last look; false when the samples tell nothing of this process. */
+/* What the samples since the last look tell of this process, and of all. */
+struct told {
+	double own, all;
+	bool others;
+};
+
+static struct told tell(struct look *look, const nvmlProcessUtilizationSample_t *samples, unsigned int count)
+{
+	struct told told = {0};
+	unsigned int own = (unsigned int)getpid();
+	for (unsigned int i = 0; i < count; i++) {
+		look->newest = samples[i].timeStamp > look->newest ? samples[i].timeStamp : look->newest;
+		told.own += samples[i].pid == own ? samples[i].smUtil : 0;
+		told.all += samples[i].smUtil;
+		told.others |= samples[i].pid != own;
+	}
+	return told;
+}
+
+/*
+ * Percent of the device's time that was this process': its part of the time in which the device was busy. Of a process' own
+ * utilisation only the proportion to that of the others is believed. False when NVML does not tell.
+ */
 static bool utilisation(struct look *look, double *percent)
 {
 	nvmlProcessUtilizationSample_t samples[MOST_PROCESSES];
-	unsigned int count = MOST_PROCESSES, own = 0, sum = 0;
+	nvmlUtilization_t device;
+	unsigned int count = MOST_PROCESSES;
 	const struct nvml_real *nvml = nvml_real();
-	if (!nvml->nvmlDeviceGetProcessUtilization ||
-	    nvml->nvmlDeviceGetProcessUtilization(look->device, samples, &count, look->newest) != NVML_SUCCESS)
+	if (!nvml->nvmlDeviceGetProcessUtilization || !nvml->nvmlDeviceGetUtilizationRates ||
+	    nvml->nvmlDeviceGetProcessUtilization(look->device, samples, &count, look->newest) != NVML_SUCCESS ||
+	    nvml->nvmlDeviceGetUtilizationRates(look->device, &device) != NVML_SUCCESS)
 		return false;
-	for (unsigned int i = 0; i < count; i++) {
-		look->newest = samples[i].timeStamp > look->newest ? samples[i].timeStamp : look->newest;
-		if (samples[i].pid != (unsigned int)getpid())
-			continue;
-		sum += samples[i].smUtil;
-		own++;
-	}
-	*percent = own ? (double)sum / own : 0;
-	return own > 0;
+	struct told told = tell(look, samples, count);
+	*percent = told.all > 0 ? device.gpu * told.own / told.all : 0;
+	return told.own > 0 && (told.others || look->processes == 1);
 }
 
-/* By the last looks together, the latest most. */
+/* By the last looks together, the latest most. So near to 1 that it may be NVML's own error, a measurement is better. */
 static double rate_of(struct look *look, double real_ns, double used_ns)
 {
-	look->real_sum = look->real_sum / 2 + real_ns;
-	look->used_sum = look->used_sum / 2 + used_ns;
+	look->real_sum = look->real_sum * KEPT + real_ns;
+	look->used_sum = look->used_sum * KEPT + used_ns;
 	double rate = look->real_sum / look->used_sum;
-	bool beside = real_ns < used_ns * BESIDE, again = beside && look->beside;
-	look->beside = beside;
-	if (contention_alone((unsigned)(look - looks)) && !again)
+	bool alone = look->processes == 1;
+	if (rate > LOWER_ERROR && (alone || rate < UPPER_ERROR))
 		return 1;
 	return rate < LEAST_RATE ? LEAST_RATE : rate > MOST_RATE ? MOST_RATE : rate;
 }
 
-/*
- * From now on the new rate is charged; and what was charged too much or too little since the last look is made good. The
- * first time, the device's answer may be of a time in which this process did not run yet: it is half believed.
- */
+/* From now on the new rate is charged; and what was charged too much or too little since the last look is made good. */
 static void settle(struct hetero_region *region, struct look *look, double real_ns, double used_ns)
 {
 	unsigned position = (unsigned)(look - looks);
-	bool first = look->rate == 0;
 	double charged_ns = used_ns * look->rate;
 	look->rate = rate_of(look, real_ns, used_ns);
-	look->rate = first && look->rate < FIRST_RATE ? FIRST_RATE : look->rate;
 	hetero_pacer_rate(position, look->rate);
-	look->amiss_ns = first || look->rate == 1 ? 0 : look->amiss_ns + charged_ns - real_ns;
+	look->amiss_ns = look->rate == 1 ? 0 : look->amiss_ns + charged_ns - real_ns;
 	hetero_pacer_correct(region, position, (int64_t)(look->amiss_ns / 2));
 	look->amiss_ns -= look->amiss_ns / 2;
 }
@@ -120,11 +137,12 @@ static void compare(struct hetero_region *region, struct look *look, int64_t use
 	double percent;
 	bool told = utilisation(look, &percent);
 	int64_t used = used_ns - look->used_ns;
-	uint64_t passed = now - look->looked_ns;
-	bool first = !look->looked_ns;
-	look->looked_ns = now;
+	uint64_t passed = now - look->compared_ns;
+	bool early = look->compares++ < EARLY;
+	look->compared_ns = now;
 	look->used_ns = used_ns;
-	if (told && !first && percent > 0 && used > (int64_t)(passed / LEAST_USE))
+	look->rate = look->rate > 0 ? look->rate : 1;
+	if (told && !early && percent > 0 && used > (int64_t)(passed / LEAST_USE))
 		settle(region, look, percent / 100 * (double)passed, (double)used);
 }
 
@@ -132,8 +150,9 @@ void contention_look(struct hetero_region *region, unsigned position)
 {
 	struct look *look = &looks[position];
 	uint64_t now = hetero_monotonic_ns(), next = atomic_load_explicit(&look->next_ns, memory_order_relaxed);
-	if (now < next || !atomic_compare_exchange_strong(&look->next_ns, &next, now + PERIOD_NS) || !find_device(look))
+	if (now < next || !atomic_compare_exchange_strong(&look->next_ns, &next, now + LOOK_NS) || !find_device(look))
 		return;
-	atomic_store(&look->alone, nobody_else(look->device));
-	compare(region, look, hetero_pacer_used(region, position) - samples_in_flight(position), now);
+	atomic_store(&look->processes, count_processes(look->device));
+	if (now - look->compared_ns >= PERIOD_NS)
+		compare(region, look, hetero_pacer_used(region, position) - samples_in_flight(position), now);
 }

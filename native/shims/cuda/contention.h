@@ -4,10 +4,10 @@
 
 #include "shim.h"
 
-/* True when this process was the only one on the device at the last look. */
-bool contention_alone(unsigned position);
+/* Processes on the device beside this one, at the last look; 1 when it is not known. */
+uint32_t contention_others(unsigned position);
 
-/* Looks, at most once in a second, at the device of the calling thread's context. No lock is held. */
+/* Looks, four times in a second at most, at the device of the calling thread's context. No lock is held. */
 void contention_look(struct hetero_region *region, unsigned position);
 
 #endif

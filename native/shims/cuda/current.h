@@ -14,6 +14,8 @@
 struct current {
 	uint64_t seen;           /* the region's limits_changed when the rest was looked up; CURRENT_UNKNOWN: not yet */
 	uint32_t left;           /* without a limit: launches until the next one that is observed */
+	uint32_t every;          /* what `left` was last set to */
+	uint64_t observed_ns;    /* CLOCK_MONOTONIC of then */
 	unsigned position;       /* of the device in the slice */
 	_Atomic int64_t *drawn;  /* with a limit: what this process has drawn there; NULL without */
 };

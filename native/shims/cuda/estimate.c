@@ -1,10 +1,14 @@
 /*
  * A measurement is the truth while nobody else is on the device: then the mean of the last ones is charged, and each
- * sample pays for what it shows. Only what took many times as long as most is not believed whole: it waited for a peer.
+ * sample pays for what it shows, of its own launch and those since the sample before. Only what took many times as long as most is
+ * not believed whole: it waited for a peer.
  *
- * With a neighbour, what was measured contains the time in which the neighbour ran. So one of the shorter of the last ones is
- * charged, and a longer sample pays for half as much again at most. What is still wrong then, as of kernels longer
- * than a time slice, which are always stretched, the rate of what is charged to what the device says corrects (contention.c).
+ * In company, what was measured contains the time in which a neighbour ran. So one of the shorter of the last ones is
+ * charged, and longer ones are believed when many in a row were longer than neighbours explain: then the kernel has more to do now, and
+ * what was launched meanwhile is paid for. What is still wrong then, as of kernels longer than a time slice, which are always
+ * stretched, the rate of what is charged to what the device says corrects (contention.c).
+ *
+ * In both, what is unlike the prediction has the next launches measured, too, until it is known what to think of it.
  *
  * A kernel on an idle stream measures the host's delay too, which only matters for short ones: such a sample counts
  * only where there is none that ran behind other work.
@@ -26,6 +30,12 @@
 #define WAITED 4
 #define WAITED_NS 5000000
 #define FEW 8
+/* So many samples longer than predicted, one after the other, are no accident; what they were charged too little is paid up to
+ * this. */
+#define GROWN 16
+#define GROWN_NS 100000000
+/* Samples in a row for one surprise after the other. */
+#define CHASES 24
 /* The mean is over about so many samples. */
 #define MANY 128
 
@@ -75,7 +85,7 @@ static uint32_t spread(uint32_t every)
 static uint32_t interval(const struct estimate *estimate)
 {
 	int64_t ns = estimate->ns, every;
-	if (estimate->samples < FIRST_SAMPLES || ns >= SAMPLE_ALL_NS)
+	if (estimate->samples < FIRST_SAMPLES || ns >= SAMPLE_ALL_NS || estimate->surprised)
 		return 1;
 	every = SAMPLE_NS / ns / (estimate->varies ? 2 : 1);
 	return spread(every < 2 ? 2 : every > SAMPLE_LEAST ? SAMPLE_LEAST : (uint32_t)every);
@@ -145,7 +155,7 @@ static struct belief shorter(const struct estimate *estimate)
 	int64_t sorted[ESTIMATE_WINDOW];
 	uint32_t count = sort_last(estimate, ESTIMATE_WINDOW, sorted);
 	int64_t ns = sorted[(count - 1) / 8];
-	return (struct belief){ns, ns * 3 / 2};
+	return (struct belief){ns, ns};
 }
 
 static double mean_of_last(const struct estimate *estimate, uint32_t count, int64_t most)
@@ -199,11 +209,11 @@ int64_t estimate_undisturbed(const struct estimate *estimate)
 static void note(struct estimate *estimate, const struct measurement *measurement)
 {
 	bool exact = measurement->exact || estimate->ns >= ESTIMATE_EXACT_NS;
-	bool better = (measurement->alone && !estimate->alone) || (exact && !estimate->exact);
+	bool better = (!measurement->others && !estimate->alone) || (exact && !estimate->exact);
 	if (better)
 		estimate->held = estimate->samples = estimate->weight = 0;
-	if (!estimate->held || !measurement->alone)
-		estimate->alone = measurement->alone;
+	if (!estimate->held || !!measurement->others)
+		estimate->alone = !measurement->others;
 	estimate->exact = estimate->held ? estimate->exact : exact;
 	estimate->recent[estimate->samples++ % ESTIMATE_WINDOW] = measurement->ns;
 	estimate->held += estimate->held < ESTIMATE_WINDOW;
@@ -217,16 +227,78 @@ static int64_t settle(struct estimate *estimate, const struct measurement *measu
 	return others > 0 ? others * estimate->ns : 0;
 }
 
+/*
+ * What is unlike the prediction: the next launches are measured until one is like it. A kind that surprises again and again is one that
+ * varies, or has a neighbour: its turns become its usual ones.
+ */
+static void be_surprised(struct estimate *estimate, int64_t ns)
+{
+	bool longer = ns > estimate->ns + estimate->ns / 4, shorter = ns < estimate->ns - estimate->ns / 4;
+	bool chased = estimate->surprised;
+	estimate->longer = longer ? estimate->longer + 1 : 0;
+	if (longer || shorter)
+		estimate->chases -= estimate->chases > 0;
+	else if (!chased)
+		estimate->chases += estimate->chases < CHASES;
+	estimate->surprised = (longer || shorter) && estimate->chases > 0;
+	if (estimate->surprised && !chased)
+		atomic_store_explicit(&estimate->until, 1, memory_order_relaxed);
+}
+
+/* All of the last ones were longer than predicted: they alone count, and those launched meanwhile are paid for. */
+static int64_t grow(struct estimate *estimate, int64_t before)
+{
+	estimate->held = GROWN;
+	estimate->ns = shorter(estimate).ns;
+	int64_t owed = (estimate->ns - before) * estimate->underpaid;
+	estimate->longer = estimate->underpaid = 0;
+	return least(owed, GROWN_NS);
+}
+
+/* Turn by turn with so many others, a kernel that is long against a turn takes so many times as long; a short one is now and then
+ * interrupted, but hardly ever many times in a row. */
+static bool neighbours_explain(const struct measurement *measurement, int64_t before)
+{
+	return before >= SAMPLE_ALL_NS && measurement->ns <= before * (measurement->others + 1) * 11 / 10;
+}
+
+/* In company: what is shorter than predicted is given back, what is longer waits until it is believed. */
+static int64_t learn_in_company(struct estimate *estimate, const struct measurement *measurement, int64_t before)
+{
+	if (neighbours_explain(measurement, before))
+		estimate->longer = 0;
+	estimate->underpaid = estimate->longer ? estimate->underpaid + measurement->launches : 0;
+	if (estimate->longer >= GROWN)
+		return grow(estimate, before);
+	estimate->ns = least(shorter(estimate).ns, before);
+	return measurement->charged ? least(measurement->ns - measurement->charged, 0) : 0;
+}
+
+static int64_t learn_alone(struct estimate *estimate, const struct measurement *measurement, int64_t before)
+{
+	struct belief belief = mean(estimate);
+	estimate->ns = belief.ns;
+	int64_t believed = least(measurement->ns, belief.most);
+	if (!measurement->charged)
+		return believed - before;
+	int64_t amiss = believed - measurement->charged;
+	return amiss + least(amiss, WAITED * measurement->charged) * (measurement->launches - 1);
+}
+
 int64_t estimate_learn(struct estimate *estimate, const struct measurement *measurement)
 {
 	int64_t before = estimate->ns;
 	if (before && before < ESTIMATE_EXACT_NS && estimate->exact && !measurement->exact)
 		return 0;
 	note(estimate, measurement);
-	struct belief belief = estimate->alone && estimate->exact ? mean(estimate) : shorter(estimate);
-	estimate->ns = belief.ns;
-	int64_t believed = least(measurement->ns, belief.most);
-	if (!before)
-		return believed - measurement->charged + settle(estimate, measurement);
-	return believed - (measurement->charged ? measurement->charged : before);
+	if (!before) {
+		estimate->ns = measurement->ns;
+		estimate->chases = CHASES;
+		mean(estimate);
+		return measurement->ns - measurement->charged + settle(estimate, measurement);
+	}
+	be_surprised(estimate, measurement->ns);
+	if (estimate->alone && estimate->exact)
+		return learn_alone(estimate, measurement, before);
+	return learn_in_company(estimate, measurement, before);
 }

@@ -24,6 +24,7 @@ struct estimate {
 	_Atomic uint32_t until;            /* launches until the next one that is measured; 0 and 1: that is this one */
 	uint32_t every;                    /* what `until` was last set to */
 	uint64_t turned_ns;                /* CLOCK_MONOTONIC of the last one that was to be measured */
+	uint32_t since;                    /* launches since the last one that is measured */
 	uint32_t samples;                  /* measured so far */
 	uint32_t unsettled;                /* launched before the first measurement, charged nothing */
 	uint32_t awaited;                  /* samples whose end has not been seen */
@@ -32,6 +33,10 @@ struct estimate {
 	bool alone;                        /* `recent` was measured while nobody else was on the device */
 	bool exact;                        /* ...behind other work, so that the start is the kernel's own */
 	bool varies;                       /* from launch to launch */
+	bool surprised;                    /* the last one was unlike the prediction: the next is measured, too */
+	uint32_t chases;                   /* how many more in a row may be measured for that */
+	uint32_t longer;                   /* samples in a row that were longer than predicted */
+	uint32_t underpaid;                /* launches that these stand for */
 	uint32_t weight;                   /* samples in the mean */
 	double mean_ns;
 	int64_t recent[ESTIMATE_WINDOW];
@@ -43,7 +48,8 @@ extern struct estimate estimates[ESTIMATE_ROWS];
 struct measurement {
 	int64_t ns;      /* > 0 */
 	int64_t charged; /* for this launch, in advance */
-	bool alone;      /* nobody else was on the device */
+	uint32_t launches; /* that it stands for: this one, and those of its kind since the one measured before; at least 1 */
+	uint32_t others; /* processes on the device beside this one */
 	bool exact;      /* it ran behind other work, or for so long that its start does not matter */
 };
 

@@ -23,6 +23,11 @@
 /* A long kernel at a small share is held longer, for what so many of its kind take, but never longer than this. */
 #define PATIENCE_KERNELS 4
 #define LONGEST_PATIENCE_NS 2000000000
+/* Without a limit a thread's launches are looked at about so often, that the slice's use is known and they cost nothing; at
+ * odd distances, which keep no step with a program's own rhythm. */
+#define OBSERVE_NS 100000000
+#define OBSERVE_LEAST 7
+#define OBSERVE_MOST 65535
 /* Measurements that a kind must have before it is spared. */
 #define NEEDED 4
 
@@ -68,6 +73,16 @@ static void measure(struct hetero_region *region, struct estimate *row, bool spa
 		atomic_fetch_add_explicit(&region->devices[paced->position].unmeasured, 1, memory_order_relaxed);
 }
 
+static void stand_for(struct estimate *row, uint32_t launches, struct paced *paced)
+{
+	row->since += launches;
+	if (!paced->sample)
+		return;
+	paced->sample->charged = paced->charged;
+	paced->sample->launches = row->since;
+	row->since = 0;
+}
+
 /* Charges the prediction for one launch, and has it measured if it is its turn. False, and nothing is done, when too many of
  * an unknown kind are queued already. */
 static bool account(struct hetero_region *region, uint64_t key, bool patient, bool sparing, struct paced *paced)
@@ -83,8 +98,7 @@ static bool account(struct hetero_region *region, uint64_t key, bool patient, bo
 		if (estimate_turn(row, hetero_monotonic_ns()))
 			measure(region, row, sparing, paced);
 		paced->charged = estimate_charge(row);
-		if (paced->sample)
-			paced->sample->charged = paced->charged;
+		stand_for(row, launches, paced);
 	}
 	samples_unlock();
 	if (accounted)
@@ -104,18 +118,30 @@ static void admit(struct hetero_region *region, uint64_t key, bool sparing, stru
 	atomic_fetch_sub_explicit(current.drawn, paced->charged, memory_order_relaxed);
 }
 
-/* The same where there is no limit: one measurement stands for many launches. */
+/* As many launches of this thread as come in OBSERVE_NS; step by step, since a short kernel may be followed by long ones. */
+static uint32_t until_next(uint32_t passed)
+{
+	uint64_t now = hetero_monotonic_ns(), since = now - current.observed_ns + 1;
+	current.observed_ns = now;
+	uint64_t next = passed * (uint64_t)OBSERVE_NS / since, most = 2 * (uint64_t)passed;
+	next = next > most ? most : next;
+	next = next < OBSERVE_LEAST ? OBSERVE_LEAST : next > OBSERVE_MOST ? OBSERVE_MOST : next;
+	return (uint32_t)next | 1;
+}
+
+/* The same where there is no limit: one measurement stands for the launches since the one before. */
 static void observe(struct hetero_region *region, uint64_t key, struct paced *paced)
 {
-	unsigned every = samples_observe_every();
+	uint32_t passed = current.every ? current.every : 1;
+	contention_look(region, paced->position);
 	if (!capture_any()) {
 		samples_lock();
 		samples_collect(region);
-		paced->sample = samples_begin(key, paced->position, every);
+		paced->sample = samples_begin(key, paced->position, passed);
 		samples_unlock();
 	}
-	hetero_pacer_count(region, paced->position, 0, every);
-	current.left = every;
+	hetero_pacer_count(region, paced->position, 0, passed);
+	current.every = current.left = until_next(passed);
 }
 
 struct paced pace_before(uint64_t key, CUstream stream, bool per_thread, bool sparing)

@@ -13,16 +13,9 @@
 #define PAIR_MOST_NS 5000
 #define THOROUGH 8
 #define THOROUGH_EVERY 64
-/* Without a limit one launch in some is measured and stands for the others, so that the slice's use is known and they
- * cost nothing: about one for so much device time, odd so that it does not keep step with a program's own rhythm. */
-#define OBSERVE_NS 16000000
-#define OBSERVE_LEAST 7
-#define OBSERVE_MOST 1021
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sample samples[PENDING];
 static unsigned pending, begun;
-static _Atomic unsigned observe_every = OBSERVE_LEAST;
 
 static _Thread_local CUstreamCaptureMode mode;
 
@@ -46,27 +39,56 @@ void samples_unlock(void)
 	exchange_mode();
 }
 
+/* Events are kept for the next sample in their context: to make and end a pair costs as much as to record it. */
+struct events {
+	CUcontext context;
+	CUevent before, start, end;
+};
+
+static struct events kept[PENDING];
+static unsigned kept_count;
+
 static bool make_event(CUevent *event)
 {
 	return cuda_real()->cuEventCreate(event, CU_EVENT_DEFAULT) == CUDA_SUCCESS;
 }
 
-static void end_events(struct sample *sample)
+static void end_events(const struct events *events)
 {
-	CUevent events[] = {sample->before, sample->start, sample->end};
-	for (unsigned i = 0; i < sizeof events / sizeof *events; i++)
-		if (events[i])
-			cuda_real()->cuEventDestroy_v2(events[i]);
+	const CUevent all[] = {events->before, events->start, events->end};
+	for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+		if (all[i])
+			cuda_real()->cuEventDestroy_v2(all[i]);
 }
 
-/* What a pair measures of itself is asked at first and now and then: it depends on the card. */
-static bool make_events(struct sample *sample)
+static bool take_kept(struct events *events)
 {
-	bool thorough = begun++ < THOROUGH || begun % THOROUGH_EVERY == 0;
-	if (make_event(&sample->start) && make_event(&sample->end) && (!thorough || make_event(&sample->before)))
-		return true;
-	end_events(sample);
+	for (unsigned i = kept_count; i-- > 0;)
+		if (kept[i].context == events->context) {
+			*events = kept[i];
+			kept[i] = kept[--kept_count];
+			return true;
+		}
 	return false;
+}
+
+static bool find_events(struct events *events)
+{
+	const struct cuda_real *real = cuda_real();
+	if (real->cuCtxGetCurrent && real->cuCtxGetCurrent(&events->context) != CUDA_SUCCESS)
+		return false;
+	if (take_kept(events) || (make_event(&events->before) && make_event(&events->start) && make_event(&events->end)))
+		return true;
+	end_events(events);
+	return false;
+}
+
+static void keep_events(const struct events *events)
+{
+	if (kept_count < PENDING)
+		kept[kept_count++] = *events;
+	else
+		end_events(events);
 }
 
 static struct sample *free_place(void)
@@ -80,12 +102,20 @@ static struct sample *free_place(void)
 struct sample *samples_begin(uint64_t key, unsigned position, unsigned weight)
 {
 	struct sample *sample = free_place();
-	if (!sample)
+	struct events events = {0};
+	if (!sample || !find_events(&events))
 		return NULL;
-	*sample = (struct sample){.key = key, .position = position, .weight = weight};
-	if (!make_events(sample))
-		return NULL;
-	sample->state = SAMPLE_LENT;
+	*sample = (struct sample){
+		.state = SAMPLE_LENT,
+		.context = events.context,
+		.before = events.before,
+		.start = events.start,
+		.end = events.end,
+		.key = key,
+		.position = position,
+		.weight = weight,
+		.thorough = begun++ < THOROUGH || begun % THOROUGH_EVERY == 0,
+	};
 	pending++;
 	if (!weight)
 		estimate_of(key)->awaited++;
@@ -108,10 +138,7 @@ static bool busy(CUstream stream, bool per_thread)
 void sample_start(struct sample *sample, CUstream stream, bool per_thread)
 {
 	sample->behind = busy(stream, per_thread);
-	if (sample->before && !record(sample->before, stream, per_thread)) {
-		cuda_real()->cuEventDestroy_v2(sample->before);
-		sample->before = NULL;
-	}
+	sample->thorough = sample->thorough && record(sample->before, stream, per_thread);
 	sample->started = record(sample->start, stream, per_thread);
 	sample->launched_ns = hetero_monotonic_ns();
 }
@@ -124,7 +151,7 @@ bool sample_stop(struct sample *sample, CUstream stream, bool per_thread)
 
 static void discard(struct sample *sample)
 {
-	end_events(sample);
+	keep_events(&(struct events){sample->context, sample->before, sample->start, sample->end});
 	struct estimate *estimate = sample->weight ? NULL : estimate_of(sample->key);
 	if (estimate && estimate->awaited) /* the row may have gone to another kind meanwhile */
 		estimate->awaited--;
@@ -153,7 +180,7 @@ static int64_t pair_itself(const struct sample *sample)
 {
 	static int64_t least = INT64_MAX;
 	int64_t ns;
-	if (sample->before && elapsed(sample->before, sample->start, &ns) && ns >= 0 && ns < least)
+	if (sample->thorough && elapsed(sample->before, sample->start, &ns) && ns >= 0 && ns < least)
 		least = ns;
 	return least < PAIR_MOST_NS ? least : 0;
 }
@@ -173,27 +200,11 @@ static bool measure(const struct sample *sample, struct measurement *measurement
 	*measurement = (struct measurement){
 		.ns = ns > 0 ? ns : 1,
 		.charged = sample->charged,
-		.alone = contention_alone(sample->position),
+		.launches = sample->launches,
+		.others = contention_others(sample->position),
 		.exact = sample->behind || ns >= ESTIMATE_EXACT_NS,
 	};
 	return true;
-}
-
-unsigned samples_observe_every(void)
-{
-	return atomic_load_explicit(&observe_every, memory_order_relaxed);
-}
-
-/* Takes in an observation. Returns what it stands for: neighbours that it waited for are not counted. */
-static int64_t observed(const struct sample *sample, struct estimate *estimate, const struct measurement *measurement)
-{
-	int64_t every = OBSERVE_NS / measurement->ns, most = 2 * (int64_t)samples_observe_every();
-	most = most < OBSERVE_MOST ? most : OBSERVE_MOST; /* step by step: a short kernel may be followed by long ones */
-	every = every < OBSERVE_LEAST ? OBSERVE_LEAST : every > most ? most : every;
-	every |= 1;
-	atomic_store_explicit(&observe_every, (unsigned)every, memory_order_relaxed);
-	estimate_learn(estimate, measurement);
-	return estimate->ns * sample->weight;
 }
 
 static void settle(struct hetero_region *region, const struct sample *sample)
@@ -202,11 +213,12 @@ static void settle(struct hetero_region *region, const struct sample *sample)
 	struct estimate *estimate = estimate_of(sample->key);
 	if (!measure(sample, &measurement))
 		return;
+	int64_t owed = estimate_learn(estimate, &measurement);
+	int64_t each = measurement.others ? estimate->ns : measurement.ns; /* a neighbour's time is not counted */
 	if (sample->weight)
-		hetero_pacer_count(region, sample->position, observed(sample, estimate, &measurement), 0);
+		hetero_pacer_count(region, sample->position, each * sample->weight, 0);
 	else
-		atomic_fetch_sub_explicit(hetero_pacer_drawn(region, sample->position),
-					  estimate_learn(estimate, &measurement), memory_order_relaxed);
+		atomic_fetch_sub_explicit(hetero_pacer_drawn(region, sample->position), owed, memory_order_relaxed);
 }
 
 /* Nothing is done with a sample whose kernel still runs. */
@@ -244,5 +256,7 @@ void samples_forget(void)
 	for (unsigned i = 0; i < PENDING; i++)
 		if (samples[i].state == SAMPLE_RECORDED)
 			discard(&samples[i]);
+	while (kept_count)
+		end_events(&kept[--kept_count]);
 	samples_unlock();
 }

@@ -15,14 +15,16 @@ enum sample_state {
 
 struct sample {
 	enum sample_state state;
-	CUevent before, start, end; /* `before` right before `start`, in a few samples: what a pair measures of itself */
+	CUevent before, start, end; /* `before` right before `start`, if it is thorough: what a pair measures of itself */
 	uint64_t key;               /* the kind of kernel, for the estimates */
+	CUcontext context;          /* that its events belong to */
 	int64_t charged;            /* ns, in advance */
+	uint32_t launches;          /* of its kind that it stands for: itself, and those since the sample before */
 	uint64_t launched_ns;       /* CLOCK_MONOTONIC after the start was recorded; then how long the launch took */
 	unsigned position;          /* of the device in the slice */
-	unsigned weight;            /* launches that it stands for where there is no limit; else 0 */
+	unsigned weight;            /* launches of any kind that it stands for where there is no limit; else 0 */
 	bool behind;                /* other work was queued before it */
-	bool started;
+	bool started, thorough;
 };
 
 /*
@@ -47,9 +49,6 @@ void samples_collect(struct hetero_region *region);
 
 /* What launches that are being measured and have not been seen to end were charged, ns. */
 int64_t samples_in_flight(unsigned position);
-
-/* Where there is no limit: one launch in so many is measured and stands for the others. */
-unsigned samples_observe_every(void);
 
 /* Before a context ends: its events go with it, and must not be asked for afterwards. */
 void samples_forget(void);
