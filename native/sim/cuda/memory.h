@@ -54,7 +54,7 @@ void memory_forget_old(CUdeviceptr address, uint64_t bytes);
 void pool_free(const struct allocation *allocation);
 void pools_synchronized(CUdevice device);
 
-/* A sparse array is gone, and with it what was mapped into it. With the driver's lock held (virtual.c). */
+/* A sparse array is gone, and with it what was mapped into it. With the driver's lock held (sparse.c). */
 void virtual_forget_array(const void *array);
 
 /* Physical memory that nothing refers to any more goes back to the card (virtual.c). */

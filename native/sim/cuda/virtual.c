@@ -6,13 +6,12 @@
  * An exported descriptor is the reading end of a pipe in which the memory's description lies. Its end is seen when
  * somebody asks what is free, or takes memory.
  */
-#include "memory.h"
+#include "virtual.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define MAGIC 0x56495254u
@@ -23,44 +22,19 @@ struct description {
 	uint64_t number, bytes;
 };
 
-struct physical {
-	struct physical *next;
-	uint64_t number, bytes;
-	uint32_t card, handles, mappings;
-	bool foreign; /* another process', which pays for it */
-	CUmemAllocationProp properties;
-	int exported; /* the writing end of its pipe; -1: never exported */
-};
-
-struct handle {
-	struct handle *next;
-	CUmemGenericAllocationHandle number;
-	struct physical *memory;
-	unsigned references;
-	unsigned mappings; /* made through it: the handle's number stays known as long as there are some */
-};
-
 struct range {
 	struct range *next;
 	CUdeviceptr address;
 	uint64_t bytes;
 };
 
-/* A part of a sparse array that has memory. */
-struct part {
-	struct part *next;
-	CUarrayMapInfo info;
-	struct handle *handle;
-};
-
-static struct part *parts;
 static struct physical *memories;
 static struct handle *handles;
 static struct range *ranges;
 static CUmemGenericAllocationHandle next_number = 0x1000;
 
 /* From here to the first call, with the driver's lock held. */
-static struct handle *find_handle(CUmemGenericAllocationHandle number)
+struct handle *virtual_find(CUmemGenericAllocationHandle number)
 {
 	for (struct handle *handle = handles; handle; handle = handle->next)
 		if (handle->number == number && handle->references)
@@ -195,13 +169,13 @@ static bool any_mapped(CUdeviceptr address, uint64_t bytes)
 	return false;
 }
 
-static void refer(struct handle *handle)
+void virtual_refer(struct handle *handle)
 {
 	handle->mappings++;
 	handle->memory->mappings++;
 }
 
-static void let_go(struct handle *handle)
+void virtual_let_go(struct handle *handle)
 {
 	handle->mappings--;
 	handle->memory->mappings--;
@@ -218,7 +192,7 @@ static CUresult map(CUdeviceptr address, uint64_t bytes, uint64_t offset, struct
 				    .card = handle->memory->card};
 	if (!memory_enter(&filled))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	refer(handle);
+	virtual_refer(handle);
 	return CUDA_SUCCESS;
 }
 
@@ -229,47 +203,8 @@ static void unmap(CUdeviceptr address, uint64_t bytes)
 		struct handle *handle = found->owner;
 		at += found->bytes;
 		memory_discard(found);
-		let_go(handle);
+		virtual_let_go(handle);
 	}
-}
-
-static bool is_part(const struct part *part, const CUarrayMapInfo *info)
-{
-	return part->info.resource.array == info->resource.array &&
-	       memcmp(&part->info.subresource, &info->subresource, sizeof info->subresource) == 0;
-}
-
-/* Of one part, or of the whole array when none is given. */
-static void drop_parts(const void *array, const CUarrayMapInfo *info)
-{
-	for (struct part **link = &parts; *link;) {
-		struct part *part = *link;
-		if (info ? !is_part(part, info) : (const void *)part->info.resource.array != array) {
-			link = &part->next;
-			continue;
-		}
-		*link = part->next;
-		let_go(part->handle);
-		free(part);
-	}
-}
-
-void virtual_forget_array(const void *array)
-{
-	drop_parts(array, NULL);
-}
-
-static CUresult map_part(const CUarrayMapInfo *info)
-{
-	struct handle *handle = find_handle(info->memHandle.memHandle);
-	struct part *part = handle ? malloc(sizeof *part) : NULL;
-	if (!part)
-		return handle ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_VALUE;
-	refer(handle); /* before what was there goes: it may be the same */
-	drop_parts(NULL, info);
-	*part = (struct part){parts, *info, handle};
-	parts = part;
-	return CUDA_SUCCESS;
 }
 
 static CUresult export(struct physical *memory, int *out)
@@ -343,7 +278,7 @@ SIM_EXPORT CUresult cuMemRelease(CUmemGenericAllocationHandle number)
 {
 	NEED_INIT();
 	driver_lock();
-	struct handle *handle = find_handle(number);
+	struct handle *handle = virtual_find(number);
 	if (handle) {
 		handle->references--;
 		settle_handle(handle);
@@ -382,7 +317,7 @@ SIM_EXPORT CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp *
 {
 	NEED_INIT();
 	driver_lock();
-	const struct handle *handle = find_handle(number);
+	const struct handle *handle = virtual_find(number);
 	if (handle && properties)
 		*properties = handle->memory->properties;
 	driver_unlock();
@@ -432,7 +367,7 @@ SIM_EXPORT CUresult cuMemMap(CUdeviceptr address, size_t bytes, size_t offset, C
 	if (!bytes || address % BLOCK || bytes % BLOCK || flags)
 		return CUDA_ERROR_INVALID_VALUE;
 	driver_lock();
-	struct handle *handle = find_handle(number);
+	struct handle *handle = virtual_find(number);
 	CUresult result = handle ? map(address, bytes, offset, handle) : CUDA_ERROR_INVALID_VALUE;
 	driver_unlock();
 	return result;
@@ -465,7 +400,7 @@ SIM_EXPORT CUresult cuMemExportToShareableHandle(void *shared, CUmemGenericAlloc
 	if (!shared || type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR || flags)
 		return CUDA_ERROR_INVALID_VALUE;
 	driver_lock();
-	struct handle *handle = find_handle(number);
+	struct handle *handle = virtual_find(number);
 	CUresult result = handle ? export(handle->memory, shared) : CUDA_ERROR_INVALID_VALUE;
 	driver_unlock();
 	return result;
@@ -481,31 +416,4 @@ SIM_EXPORT CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle 
 	CUresult result = import((int)(intptr_t)shared, out);
 	driver_unlock();
 	return result;
-}
-
-/* Nothing is queued: what a part's memory is, is known from now on. */
-static CUresult map_parts(CUarrayMapInfo *list, unsigned int count, CUstream stream, bool per_thread)
-{
-	CUcontext context;
-	uint64_t tail;
-	CUresult result = list && count ? stream_tail(stream, per_thread, &context, &tail) : CUDA_ERROR_INVALID_VALUE;
-	driver_lock();
-	for (unsigned int i = 0; i < count && result == CUDA_SUCCESS; i++) {
-		if (list[i].memOperationType == CU_MEM_OPERATION_TYPE_MAP)
-			result = map_part(&list[i]);
-		else
-			drop_parts(NULL, &list[i]);
-	}
-	driver_unlock();
-	return result;
-}
-
-SIM_EXPORT CUresult cuMemMapArrayAsync(CUarrayMapInfo *list, unsigned int count, CUstream stream)
-{
-	return map_parts(list, count, stream, false);
-}
-
-SIM_EXPORT CUresult cuMemMapArrayAsync_ptsz(CUarrayMapInfo *list, unsigned int count, CUstream stream)
-{
-	return map_parts(list, count, stream, true);
 }
