@@ -381,13 +381,16 @@ call("cuDevicePrimaryCtxReset_v2", 0); tell()
 
 @pytest.mark.parametrize("way", list(FUNCTION))
 def test_a_function_whose_local_memory_does_not_fit_is_refused(card: Machine, way: str) -> None:
-    """Before it is launched, when a program can still be told."""
+    """Before it is launched, when a program can still be told; one that does not listen has nothing to launch."""
     code = f"""{LIBRARY}
 context, owner, function = retain(), ctypes.c_void_p(), ctypes.c_void_p()
 {FUNCTION[way]}
 tell(looked)
+assert function.value is None
+n = ctypes.c_ulonglong(1)
+tell({LAUNCH})
 """
-    assert results(run(card, code, image(8, 65536), limit="2g")) == [(2, 512)]
+    assert results(run(card, code, image(8, 65536), limit="2g")) == [(2, 512), (400, 512)]
 
 
 def test_the_stack_limit_counts(card: Machine) -> None:

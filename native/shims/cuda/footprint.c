@@ -5,6 +5,9 @@
  * What is charged otherwise meanwhile, by threads that allocate, is taken off: compared are not two uses but two differences
  * between use and charges. An allocation that is under way at either moment, charged and not taken yet, is in one of the two
  * only, and makes the difference wrong by what it is.
+ *
+ * Source: an H100 (driver 580.159.04, 2026-11-27): contexts of 518 MiB, modules and libraries of 256 MiB, and 24 modules
+ * loaded by eight threads were charged what NVML told of the process after each, to the byte.
  */
 #include "footprint.h"
 

@@ -5,7 +5,8 @@
  * back with the context.
  *
  * What a context begins with is part of what was charged for the context. Source: measured on an H100 80GB with driver
- * 580.159.04 on 2026-11-27: (bytes - 1024) * processors * threads of one, to the byte.
+ * 580.159.04 on 2026-11-27: (bytes - 1024) * processors * threads of one, to the byte. Setting the limit lower gives back
+ * at once what functions took, until one is launched again; here they stay paid for.
  */
 #include "functions.h"
 
@@ -67,7 +68,10 @@ CUresult hook_module_get_function(CUresult (*real)(CUfunction *, CUmodule, const
 				  CUmodule module, const char *name)
 {
 	CUresult result = real(function, module, name);
-	return result == CUDA_SUCCESS && !function_fits(*function) ? CUDA_ERROR_OUT_OF_MEMORY : result;
+	if (result != CUDA_SUCCESS || function_fits(*function))
+		return result;
+	*function = NULL; /* not to be launched all the same */
+	return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 CUresult hook_ctx_set_limit(CUresult (*real)(CUlimit, size_t), CUlimit limit, size_t value)

@@ -150,7 +150,10 @@ CUresult hook_library_get_kernel(CUresult (*real)(CUkernel *, CUlibrary, const c
 	CUresult result = settle(library);
 	if (result == CUDA_SUCCESS)
 		result = real(kernel, library, name);
-	return result == CUDA_SUCCESS && !kernel_fits(*kernel) ? CUDA_ERROR_OUT_OF_MEMORY : result;
+	if (result != CUDA_SUCCESS || kernel_fits(*kernel))
+		return result;
+	*kernel = NULL; /* not to be launched all the same */
+	return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 CUresult hook_kernel_get_function(CUresult (*real)(CUfunction *, CUkernel), CUfunction *function, CUkernel kernel)
@@ -161,5 +164,8 @@ CUresult hook_kernel_get_function(CUresult (*real)(CUfunction *, CUkernel), CUfu
 		result = settle(library);
 	if (result == CUDA_SUCCESS)
 		result = real(function, kernel);
-	return result == CUDA_SUCCESS && !function_fits(*function) ? CUDA_ERROR_OUT_OF_MEMORY : result;
+	if (result != CUDA_SUCCESS || function_fits(*function))
+		return result;
+	*function = NULL;
+	return CUDA_ERROR_OUT_OF_MEMORY;
 }
