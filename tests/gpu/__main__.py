@@ -15,7 +15,7 @@ from tests.bench.figures import Figure, table
 from tests.gpu import compute, cost, memory, record, resolution
 from tests.gpu.runs import ROOT, card
 
-MATRIX: dict[str, Callable[[], list[Figure]]] = {
+MATRIX: dict[str, Callable[[bool], list[Figure]]] = {
     "Resolution and queries": resolution.measure,
     "Memory": memory.measure,
     "Cost of a call": cost.measure,
@@ -24,27 +24,46 @@ MATRIX: dict[str, Callable[[], list[Figure]]] = {
 
 
 def main(names: list[str]) -> int:
-    """Run the tests and the named parts of the matrix, or all; the exit code is that of the tests."""
+    """Run the tests and the whole matrix, or the named parts of the matrix alone.
+
+    ``--brief`` takes about five minutes, without the tests; all takes about twelve. The exit code is that of the
+    tests, and not 0 when a part of the matrix could not be measured.
+    """
+    parts = {title.split()[0].lower(): title for title in MATRIX}
+    chosen = [name for name in names if name != "--brief"]
+    if unknown := set(chosen) - set(parts):
+        print(f"no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+        return 2
     found = card()
     if found is None:
         print("no NVIDIA card on this machine: skipped, nothing was tested")
         return 0
     code = 0 if names else int(pytest.main(["-q", "-p", "no:cacheprovider", str(ROOT / "tests/gpu/card.py")]))
-    figures = {}
-    for title, measure in MATRIX.items():
-        if names and title.split()[0].lower() not in names:
+    return max(code, _matrix([parts[name] for name in chosen or parts], "--brief" in names, found))
+
+
+def _matrix(titles: list[str], brief: bool, found: dict[str, str]) -> int:
+    """Measure, and write the record after each part, so that a run that is cut short leaves what it saw."""
+    code, figures = 0, {}
+    facts = _facts("`python -m tests.gpu --brief`" if brief else "`make test-gpu`")
+    for title in titles:
+        try:
+            figures[title] = MATRIX[title](brief)
+        except (ValueError, OSError, subprocess.SubprocessError) as error:
+            print(f"\n{title}: could not be measured: {error}", flush=True)
+            code = 1
             continue
-        figures[title] = measure()
         print(f"\n{title}\n{table(figures[title])}", flush=True)
-    print(f"\nwritten: {record.write(figures, found, _facts(), ROOT / 'docs/measurements').relative_to(ROOT)}")
+        path = record.write(figures, found, facts, ROOT / "docs/measurements")
+        print(f"written: {path.relative_to(ROOT)}", flush=True)
     return code
 
 
-def _facts() -> dict[str, str]:
+def _facts(command: str) -> dict[str, str]:
     answer = subprocess.run(
         [sys.executable, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True, check=False
     )
-    return {"PyTorch": answer.stdout.strip() or "not installed"}
+    return {"command": command, "PyTorch": answer.stdout.strip() or "not installed"}
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ WORKLOADS = ("decode", "gemm", "matmul", "persistent", "sync")
 LIMITS = (10, 30, 50, 70, 90)
 FORMS = ("extended", "cooperative", "per-thread", "graph")
 TENANTS = ((30, 70), (10, 20, 30, 40))
-LOOPS = ("elementwise", "matmul", "decode", "graph", "sync")
+LOOPS = ("graph", "matmul", "decode", "elementwise", "sync")
 SECONDS = 3
 
 
-def measure() -> list[Figure]:
-    """All of it."""
-    return [*_alone(), *_forms(), *_tenants(), *_torch()]
+def measure(brief: bool = False) -> list[Figure]:
+    """All of it; in brief with three of PyTorch's loops, each once."""
+    torch = _torch(LOOPS[:3], (50,), 1) if brief else _torch(LOOPS, (25, 50), 2)
+    return [*_tenants(), *_alone(), *_forms(), *torch]
 
 
 TARGET_NS = {"decode": 8_000, "gemm": 1_600_000, "matmul": 3_000_000, "persistent": 20_000_000, "sync": 10_000_000}
@@ -91,17 +92,17 @@ def _tenants() -> list[Figure]:
     return figures
 
 
-def _torch() -> list[Figure]:
+def _torch(loops: tuple[str, ...], limits: tuple[int, ...], turns: int) -> list[Figure]:
     figures = []
-    for loop in LOOPS:
+    for loop in loops:
         # By turns, and the best of each: what else the host does only ever slows a run down.
-        runs = [python(where, "torch_loops.py", loop, "2") for where in (BARE, Slice(memory=16384)) * 2]
+        runs = [python(where, "torch_loops.py", loop, "2") for where in (BARE, Slice(memory=16384)) * turns]
         if not all(runs):
             continue
         bare, inside = (max(one["passes_per_second"] for one in runs[turn::2]) for turn in (0, 1))
         whole, lost = bare, 100 * (1 - inside / bare)
         figures.append(Figure(f"PyTorch {loop}, slice without compute limit: speed lost", lost, "%", "<= 2"))
-        for limit in (25, 50):
+        for limit in limits:
             held = python(Slice(memory=16384, cores=limit), "torch_loops.py", loop, "3")
             if held:
                 share = 100 * held["passes_per_second"] / whole

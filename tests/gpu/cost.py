@@ -16,20 +16,23 @@ SLICES = {
 }
 
 
-def measure() -> list[Figure]:
-    """The medians' differences, and how far the bare runs differ among themselves."""
+def measure(brief: bool = False) -> list[Figure]:
+    """The medians' differences, and how far the bare runs differ among themselves; in brief of three runs."""
+    runs_of_each = 3 if brief else RUNS
     bare: list[dict[str, float]] = []
     inside: dict[str, list[dict[str, float]]] = {name: [] for name in SLICES}
-    for _ in range(RUNS):
+    for _ in range(runs_of_each):
         bare.append(_overhead(BARE))
         for name, where in SLICES.items():
             inside[name].append(_overhead(where))
-    calls = [call for call, value in bare[0].items() if isinstance(value, (int, float))]
+    calls = [call for call, value in bare[0].items() if isinstance(value, (int, float)) and call != "live"]
     figures = []
     for call in calls:
         alone = [one[call] for one in bare]
         spread = max(alone) - min(alone)
-        figures.append(Figure(f"{call}, bare (spread of {RUNS} runs: {spread:.0f})", statistics.median(alone), "ns"))
+        figures.append(
+            Figure(f"{call}, bare (spread of {runs_of_each} runs: {spread:.0f})", statistics.median(alone), "ns")
+        )
         for name, runs in inside.items():
             more = statistics.median(one[call] for one in runs) - statistics.median(alone)
             figures.append(Figure(f"{call}, more in a slice of {name}", more, "ns"))

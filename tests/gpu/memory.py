@@ -14,14 +14,14 @@ PATHS = ("alloc", "managed", "pitch", "async", "pool", "create", "mapped", "arra
 STEP = 64
 
 
-def measure() -> list[Figure]:
-    """All of it."""
-    return [*_paths(), *_killed(), *_race(), *_torch()]
+def measure(brief: bool = False) -> list[Figure]:
+    """All of it; in brief under one limit."""
+    return [*_paths(LIMITS[-1:] if brief else LIMITS), *_killed(), *_race(), *_torch()]
 
 
-def _paths() -> list[Figure]:
+def _paths(limits: tuple[int, ...]) -> list[Figure]:
     figures = []
-    for limit in LIMITS:
+    for limit in limits:
         for path in PATHS:
             got, lost = _fill(path, limit)
             name = f"{path}, limit {limit} MiB"

@@ -28,7 +28,6 @@ def page(figures: dict[str, list[Figure]], card: dict[str, str], facts: dict[str
         "card": f"{card['name']}, {card['memory_mib']} MiB",
         "driver": card["driver"],
         "host": f"{os.cpu_count()} cores, {platform.machine()}, Linux, Python {platform.python_version()}",
-        "command": "`make test-gpu`",
         **facts,
     }
     lines = [f"# {card['name']}, {date}", "", "| | |", "|---|---|"]
