@@ -12,12 +12,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.bench.figures import Figure, table
-from tests.gpu import compute, cost, memory, record, resolution
+from tests.gpu import compute, cost, driver, memory, record, resolution
 from tests.gpu.runs import ROOT, card
 
 MATRIX: dict[str, Callable[[bool], list[Figure]]] = {
     "Resolution and queries": resolution.measure,
     "Memory": memory.measure,
+    "Driver's own memory": driver.measure,
     "Cost of a call": cost.measure,
     "Compute": compute.measure,
 }

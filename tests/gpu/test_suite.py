@@ -76,3 +76,15 @@ def test_a_wrong_list_is_noticed(tmp_path: Path) -> None:
     found = answers(machine_in(tmp_path), wrong)
     assert found["absent"] == ["cuMadeUp"]
     assert any(str(line).startswith("cuMemAlloc 3020") for line in found["differences"])
+
+
+def test_the_steps_of_the_drivers_own_memory_are_charged_as_taken(tmp_path: Path) -> None:
+    """The program for a card, on a simulated one: every call answers well, and nothing is charged that is not taken."""
+    machine = machine_in(tmp_path)
+    machine.cards(12288, context=512)
+    program = ROOT / "tests/gpu/programs/driver_memory.py"
+    steps = json.loads(machine.run(sys.executable, str(program), CUDA_DEVICE_MEMORY_LIMIT="8g").stdout)
+    assert len(steps) == 12
+    assert all(code == 0 and charged == taken for _, code, charged, taken in steps), steps
+    assert steps[0][2] == 512
+    assert steps[-1][2] == 0
