@@ -23,12 +23,13 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 TOY     := tests/plugins/hetero-toy
 SANITIZED := build/sanitize-address build/sanitize-thread
 NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
+BENCHES := bench-native bench-placement bench-slices
 PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
 
-.PHONY: help build portable test test-native test-gpu lint demo bench lock clean
+.PHONY: help build portable test test-native test-gpu lint demo bench $(BENCHES) lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
 
 build: build/native/stamp $(STAMP)/packages build/plugins/stamp ## set up .venv and build/native
 
@@ -52,8 +53,14 @@ lint: $(STAMP)/packages ## ruff, mypy --strict, import-linter layers
 demo: build ## one slice, end to end, with real calls
 	@$(BIN)/python examples/demo.py
 
-bench: build ## print the figures and write build/bench/<name>.json
+bench: build ## print all figures and write build/bench/<name>.json
 	@$(BIN)/python -m tests.bench
+
+bench-native: ## those of the native runtime: what gets round it, what it costs, how it shares
+bench-placement: ## those of the planner
+bench-slices: ## what driver calls cost in a slice; on a card, where there is one
+$(BENCHES): bench-%: build
+	@$(BIN)/python -m tests.bench $*
 
 lock: $(STAMP)/uv ## choose new versions of all dependencies
 	@$(UV) pip compile pyproject.toml --extra cli --group test --group lint --group build --group vendors \

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import sys
 import sysconfig
+from pathlib import Path
 
-from tests.bench import placement, slices
-from tests.bench.figures import table, write
+from tests.bench.figures import Figure, table, write
 
-BENCHES = {"placement": placement.measure, "slices": slices.measure}
+ROOT = Path(__file__).parents[2]
+BENCHES = ("placement", "slices", "native")
 
 
 def main(names: list[str]) -> int:
     """Run the named benchmarks, or all."""
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    sys.path.append(str(ROOT / "tests/native"))  # the simulated machine of the native tests
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
     for name in names or BENCHES:
-        figures = BENCHES[name]()
-        write(name, figures, slices.ROOT / "build/bench")
+        figures: list[Figure] = importlib.import_module(f"tests.bench.{name}").measure()
+        write(name, figures, ROOT / "build/bench")
         print(f"\n{name}\n{table(figures)}", flush=True)
     return 0
 

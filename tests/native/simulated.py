@@ -62,9 +62,11 @@ class Machine:
             list(command), env=self.environment(**limits), capture_output=True, text=True, check=False, timeout=120
         )
 
-    def start(self, *command: str, **limits: str) -> subprocess.Popen[str]:
+    def start(self, *command: str, stdin: int | None = None, **limits: str) -> subprocess.Popen[str]:
         """Start a command."""
-        return subprocess.Popen(list(command), env=self.environment(**limits), stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            list(command), env=self.environment(**limits), stdin=stdin, stdout=subprocess.PIPE, text=True
+        )
 
     def bare(self) -> Machine:
         """The same machine without the preload library."""

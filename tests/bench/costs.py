@@ -1,0 +1,122 @@
+"""What a slice adds to calls of the driver, in a run where bare and inside take turns.
+
+Launches, allocations and queries go to a driver that does nothing, so that nearly all that is measured is the way to
+it; ``cuInit`` goes to the simulated one.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from simulated import BUILD, Machine, machine_in
+
+from tests.bench.figures import Figure
+
+TURNS = 9
+INIT_TURNS = 31
+MEMORY = {"CUDA_DEVICE_MEMORY_LIMIT": "1000g"}
+COMPUTE = {**MEMORY, "CUDA_DEVICE_SM_LIMIT": "90"}
+
+# Small ones share blocks of 2 MiB; large ones are each accounted for by themselves.
+SIZES = {"64 KiB": ("--bytes", "64k", "--each", "512"), "2 MiB": ("--bytes", "2m", "--each", "2m")}
+
+START = "import ctypes, sys; driver = ctypes.CDLL('libcuda.so.1'); assert driver.cuInit(0) == 0"
+RETAIN = "; context = ctypes.c_void_p(); driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0)"
+CREATING = ("cuDevicePrimaryCtxRetain", "cuCtxCreate", "cuCtxCreate_v2", "cuCtxCreate_v3", "cuCtxCreate_v4")
+
+
+def measure() -> list[Figure]:
+    """Costs of launches, of allocations among others, of queries, of starting, and of a death."""
+    return [*_launches(), *_allocations(), _queries(), *_starting(), *_recovery()]
+
+
+def more(bare: Sequence[float], inside: Sequence[float]) -> float:
+    """What is spent more inside: the median of the differences of runs that were neighbours."""
+    return statistics.median(slow - quick for quick, slow in zip(bare, inside, strict=True))
+
+
+@contextmanager
+def _empty() -> Iterator[Machine]:
+    with tempfile.TemporaryDirectory() as directory:
+        machine = machine_in(Path(directory))
+        machine.variables["LD_LIBRARY_PATH"] = str(BUILD / "tests/emptydriver")
+        yield machine
+
+
+def _overhead(machine: Machine, *options: str, **limits: str) -> dict[str, float]:
+    answer = machine.run("overhead", *options, **limits)
+    if answer.returncode:
+        raise RuntimeError(f"overhead: {answer.stderr}")
+    return dict(json.loads(answer.stdout))
+
+
+def _by_turns(measured: Callable[[Machine], float], machine: Machine, turns: int, **limits: str) -> float:
+    """In the slice with these limits, beyond the same without the library."""
+    inside = Machine(machine.directory, machine.environment(**limits))
+    pairs = [(measured(machine.bare()), measured(inside)) for _ in range(turns)]
+    return more([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+
+
+def _launches() -> list[Figure]:
+    with _empty() as machine:
+
+        def launch(where: Machine) -> float:
+            return _overhead(where, "--launches", "20000")["launch"]
+
+        return [
+            Figure("a launch, more without a compute limit", _by_turns(launch, machine, TURNS, **MEMORY), "ns", "<= 3"),
+            Figure("a launch, more with one of 90 %", _by_turns(launch, machine, TURNS, **COMPUTE), "ns", "<= 15"),
+        ]
+
+
+def _allocations() -> list[Figure]:
+    figures = []
+    for size, options in SIZES.items():
+        for live in (0, 10000, 50000):
+            with _empty() as machine:
+
+                def pair(where: Machine, words: tuple[str, ...] = (*options, "--live", str(live))) -> float:
+                    return _overhead(where, *words)["alloc_free"]
+
+                value = _by_turns(pair, machine, TURNS, **MEMORY)
+            name = f"cuMemAlloc and cuMemFree of {size}, more with {live:,} live"
+            figures.append(Figure(name, value, "ns", "<= 200"))
+    return figures
+
+
+def _queries() -> Figure:
+    with _empty() as machine:
+        value = _by_turns(lambda where: _overhead(where)["meminfo"], machine, TURNS, **MEMORY)
+    return Figure("cuMemGetInfo, more", value, "ns", "<= 100")
+
+
+def _starting() -> list[Figure]:
+    with tempfile.TemporaryDirectory() as directory:
+        machine = machine_in(Path(directory))
+        added = _by_turns(lambda where: _overhead(where)["init"] / 1e6, machine, INIT_TURNS, **MEMORY)
+        (machine.directory / "faults").write_text("".join(f"{call} 1 die\n" for call in CREATING))
+        if machine.run(sys.executable, "-c", START + RETAIN, **MEMORY).returncode != -9:
+            raise RuntimeError("a context that is made is not noticed")
+        made = machine.run(sys.executable, "-c", START, **MEMORY).returncode != 0
+    return [
+        Figure("cuInit, more (simulated card)", added, "ms", "<= 1"),
+        Figure("contexts that cuInit makes", float(made), "", "<= 0"),
+    ]
+
+
+def _recovery() -> list[Figure]:
+    """Medians; the processes that are killed and those that come next are the program's own."""
+    with tempfile.TemporaryDirectory() as directory:
+        answer = machine_in(Path(directory)).bare().run(str(BUILD / "tests/recovery"))
+    times = dict(json.loads(answer.stdout))
+    usual = times.pop("nobody killed")
+    return [
+        Figure(f"until the next allocation, more after SIGKILL ({moment})", (time - usual) / 1e6, "ms", "<= 1")
+        for moment, time in times.items()
+    ]
