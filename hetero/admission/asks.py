@@ -19,7 +19,11 @@ NODE_POLICY = ("hetero.io/node-policy", "hami.io/node-scheduler-policy")
 DEVICE_POLICY = ("hetero.io/device-policy", "hami.io/gpu-scheduler-policy")
 """The same between the devices of a node."""
 
+COMPUTE_POLICY = ("hetero.io/compute-policy",)
+"""Whether a pod is lent compute that others leave idle."""
+
 POLICIES = ("binpack", "spread")
+COMPUTE_POLICIES = ("cap", "conserve")
 
 
 def pod_ask(pod: Pod, vendors: Mapping[str, Vendor]) -> PodAsk:
@@ -43,8 +47,9 @@ def pod_ask(pod: Pod, vendors: Mapping[str, Vendor]) -> PodAsk:
     """
     words = _Words(vendors)
     problems: list[InvalidValue] = []
-    node_policy = _policy(pod, NODE_POLICY, problems)
-    device_policy = _policy(pod, DEVICE_POLICY, problems)
+    node_policy = _policy(pod, NODE_POLICY, POLICIES, problems)
+    device_policy = _policy(pod, DEVICE_POLICY, POLICIES, problems)
+    compute_policy = _policy(pod, COMPUTE_POLICY, COMPUTE_POLICIES, problems)
     init = [_container_ask(container, pod, words, problems) for container in pod.init_containers]
     main = [_container_ask(container, pod, words, problems) for container in pod.containers]
     if problems:
@@ -57,6 +62,7 @@ def pod_ask(pod: Pod, vendors: Mapping[str, Vendor]) -> PodAsk:
         init_containers=before,
         node_policy=node_policy,
         device_policy=device_policy,
+        compute_policy=compute_policy,
     )
 
 
@@ -97,12 +103,12 @@ def _domain(name: str) -> str:
     return name.rpartition("/")[0]
 
 
-def _policy(pod: Pod, keys: Iterable[str], problems: list[InvalidValue]) -> str:
+def _policy(pod: Pod, keys: Iterable[str], policies: Sequence[str], problems: list[InvalidValue]) -> str:
     given = {key: pod.annotations[key] for key in keys if key in pod.annotations}
     for key, value in given.items():
-        if value not in POLICIES:
+        if value not in policies:
             field = f"{pod.metadata_path}.annotations[{key}]"
-            problems.append(InvalidValue(field, shown(value), f"is no policy; write {' or '.join(POLICIES)}"))
+            problems.append(InvalidValue(field, shown(value), f"is no policy; write {' or '.join(policies)}"))
     return next(iter(given.values()), "")
 
 

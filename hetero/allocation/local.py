@@ -46,10 +46,12 @@ class Program:
     Attributes:
         command: Its words.
         priority: See :attr:`Slice.priority`.
+        policy: See :attr:`Slice.policy`.
     """
 
     command: tuple[str, ...]
     priority: int | None = None
+    policy: str = "cap"
 
 
 def store(directory: Path, vendors: Mapping[str, Vendor]) -> SliceStore:
@@ -105,6 +107,7 @@ def _prepare_one(
         directory=str(directory),
         region=str(path) if path else "",
         priority=program.priority,
+        policy=program.policy,
     )
     record = LocalSlice(vendor=vendor.name, held=held, command=_shown(program.command), created_ns=time.time_ns())
     # Stored first: a death between here and the start leaves a record by which the vendor can release.

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hetero.cli.manifests import read_pods
+from hetero.enforcement.limits import LOWEST
 from hetero.errors import InvalidValue
 from hetero.model.ask import Ask, ContainerAsk, PodAsk, Selection
 from hetero.model.device import Device
-from hetero.model.quantity import parse_percent, parse_size
+from hetero.model.quantity import parse_count, parse_percent, parse_size
 from hetero.vendor import Vendor
 
 if TYPE_CHECKING:
     from hetero.admission.workloads import Container, Pod
+
+
+POLICY = "HETERO_POLICY"
+"""The variable of the native runtime; here it is asked where neither an option nor a manifest says anything."""
+
+CAP = "cap"
+POLICIES = (CAP, "conserve")
 
 
 @dataclass(frozen=True)
@@ -27,12 +36,14 @@ class Asked:
         words: The command.
         variables: Environment variables that the manifest sets.
         directory: Working directory; None for the present one.
+        policy: Of compute, ``cap`` or ``conserve``.
     """
 
     pod: PodAsk
     words: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
     directory: str | None = None
+    policy: str = CAP
 
     @property
     def priority(self) -> int | None:
@@ -49,6 +60,8 @@ class Options:
     memory: str = ""
     cores: str = ""
     vendor: str = ""
+    policy: str = ""
+    priority: str = ""
 
 
 def by_options(options: Options, words: Sequence[str], devices: Sequence[Device], name: str) -> Asked:
@@ -75,9 +88,14 @@ def by_options(options: Options, words: Sequence[str], devices: Sequence[Device]
         memory_percentage=parse_percent(options.memory, "--memory") if percent else None,
         # Neither memory nor compute named: the whole device, as a pod would get it.
         cores=parse_percent(options.cores, "--cores", low=0) if options.cores else 0 if options.memory else 100,
+        priority=parse_count(options.priority, "--priority", high=LOWEST) if options.priority else None,
         selection=Selection(use_devices=(chosen.uuid,)) if chosen else Selection(),
     )
-    return Asked(pod=PodAsk(name=name, containers=(ContainerAsk(name="", asks=(ask,)),)), words=tuple(words))
+    return Asked(
+        pod=PodAsk(name=name, containers=(ContainerAsk(name="", asks=(ask,)),)),
+        words=tuple(words),
+        policy=_policy(("--policy", options.policy), (POLICY, os.environ.get(POLICY, ""))),
+    )
 
 
 def by_manifest(
@@ -115,7 +133,20 @@ def by_manifest(
         words=command,
         variables=dict(container.env),
         directory=None if words else container.working_dir or None,
+        policy=_policy(
+            ("metadata.annotations", ask.compute_policy),
+            (f"{container.path}.env[{POLICY}]", dict(container.env).get(POLICY, "")),
+            (POLICY, os.environ.get(POLICY, "")),
+        ),
     )
+
+
+def _policy(*given: tuple[str, str]) -> str:
+    """The first that says anything; each has the place where it stands."""
+    place, policy = next((one for one in given if one[1]), ("", CAP))
+    if policy not in POLICIES:
+        raise InvalidValue(place, policy, f"is no policy; write {' or '.join(POLICIES)}")
+    return policy
 
 
 def _container(pod: Pod, ask: PodAsk, name: str) -> Container:

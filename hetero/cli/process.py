@@ -7,7 +7,9 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import FrameType
 
 from hetero.cli.failures import say
@@ -28,11 +30,25 @@ FORWARDED = (
 )
 
 
+@dataclass(frozen=True)
+class Chore:
+    """What is done every now and again while the command runs; it is quick and never raises.
+
+    Attributes:
+        action: What is done.
+        period: Seconds between two times.
+    """
+
+    action: Callable[[], None]
+    period: float
+
+
 def run(
     command: Sequence[str],
     environment: Mapping[str, str],
     inherited: Sequence[int] = (),
     directory: str | None = None,
+    chore: Chore | None = None,
 ) -> int:
     """Run a command to its end.
 
@@ -41,6 +57,7 @@ def run(
         environment: All of its variables.
         inherited: Descriptors that it keeps open.
         directory: Where it runs; None for the present directory.
+        chore: Done meanwhile, by this process itself: a thread or a process of its own could outlive it.
 
     Returns:
         Its exit code; 128 plus the signal's number when a signal ended it; 127 and 126 when it could not be started.
@@ -62,14 +79,19 @@ def run(
         target.append(child)
         for number in waiting:
             child.send_signal(number)
-        code = _wait(child, awake)
+        code = _wait(child, awake, chore)
     return code if code >= 0 else 128 - code
 
 
-def _wait(child: subprocess.Popen[bytes], awake: int) -> int:
+def _wait(child: subprocess.Popen[bytes], awake: int, chore: Chore | None) -> int:
+    due = time.monotonic()
     while (code := child.poll()) is None:
-        select.select([awake], [], [])
-        os.read(awake, 4096)
+        if chore and time.monotonic() >= due:
+            chore.action()
+            due = time.monotonic() + chore.period
+        left = max(0.0, due - time.monotonic()) if chore else None
+        if select.select([awake], [], [], left)[0]:
+            os.read(awake, 4096)
     return code
 
 

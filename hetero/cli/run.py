@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import click
 
 from hetero import log
 from hetero.cli import process
-from hetero.cli.asked import Asked, Options, by_manifest, by_options
+from hetero.cli.asked import CAP, POLICIES, Asked, Options, by_manifest, by_options
 from hetero.cli.context import Context
 from hetero.cli.machine import NODE, Machine, discover
 from hetero.errors import HeteroError, InvalidValue, Unplaceable
@@ -42,6 +44,14 @@ def _not_empty(_: click.Context, parameter: click.Parameter, value: str | None) 
 @click.option(
     "--cores", callback=_not_empty, metavar="PERCENT", help="Of the device's compute; 100 takes the device alone."
 )
+@click.option(
+    "--policy",
+    type=click.Choice(POLICIES),
+    help="Of compute: never more than --cores, or what others leave idle on top (default: cap).",
+)
+@click.option(
+    "--priority", callback=_not_empty, metavar="N", help="0 to 100: 0 is lent idle compute first (default: 1)."
+)
 @click.option("--vendor", callback=_not_empty, help="Whose device, where a machine has devices of several vendors.")
 @click.option("-f", "manifest", type=click.Path(path_type=Path), help="Take ask and command from a manifest.")
 @click.option("--container", default="", help="Which container of the manifest.")
@@ -52,6 +62,8 @@ def command(  # noqa: PLR0913, PLR0917 — one for each option
     device: str,
     memory: str,
     cores: str,
+    policy: str | None,
+    priority: str,
     vendor: str,
     manifest: Path | None,
     container: str,
@@ -61,7 +73,7 @@ def command(  # noqa: PLR0913, PLR0917 — one for each option
 
     Without --memory and --cores it gets a whole device for itself.
     """
-    options = Options(device=device, memory=memory, cores=cores, vendor=vendor)
+    options = Options(device=device, memory=memory, cores=cores, vendor=vendor, policy=policy or "", priority=priority)
     _refuse_nonsense(options, manifest, container)
     vendors = context.plugins.vendors
     machine = discover(vendors)
@@ -101,10 +113,24 @@ def _run(context: Context, machine: Machine, asked: Asked) -> int:
         prepared = _prepared(context, machine, asked, store)
     try:
         variables = _environment(asked, prepared)
-        return process.run(asked.words, variables, [hold.descriptor for hold in prepared.holds], asked.directory)
+        inherited = [hold.descriptor for hold in prepared.holds]
+        with _lending(asked, store) as chore:
+            return process.run(asked.words, variables, inherited, asked.directory, chore)
     finally:
         prepared.close()
         _clean(store)
+
+
+@contextlib.contextmanager
+def _lending(asked: Asked, store: SliceStore) -> Iterator[process.Chore | None]:
+    """Whoever may be lent something sees to it, for himself and for the others of this directory."""
+    if asked.policy == CAP:
+        yield None
+        return
+    from hetero.monitoring.lending import PERIOD_NS, Lender
+
+    with contextlib.closing(Lender(store.directory)) as lender:
+        yield process.Chore(lender.look, PERIOD_NS / 1e9)
 
 
 def _clean(store: SliceStore) -> None:
@@ -132,7 +158,8 @@ def _prepared(context: Context, machine: Machine, asked: Asked, store: SliceStor
         _charge(planner, one, machine)
     shares = _placed(planner, asked)
     devices = {device.uuid: device for device in machine.devices}
-    return local.prepare(store, plugins.vendors, shares, devices, local.Program(asked.words, asked.priority))
+    program = local.Program(asked.words, asked.priority, asked.policy)
+    return local.prepare(store, plugins.vendors, shares, devices, program)
 
 
 def _charge(planner: Planner, one: LocalSlice, machine: Machine) -> None:

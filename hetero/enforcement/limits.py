@@ -18,6 +18,9 @@ from hetero.errors import RegionError
 from hetero.model.allocation import Grant, Slice
 from hetero.model.quantity import MIB
 
+LOWEST = 100
+"""The lowest priority that a region or a limits file names; beyond it all are equal."""
+
 
 class DeviceLimit(msgspec.Struct, frozen=True, kw_only=True):
     """The limits on one device of a slice.
@@ -50,16 +53,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 def limits_of(held: Slice) -> Limits:
     """The limits that a slice's shares come to."""
-    return Limits(slice_id=held.id, devices=tuple(_limit(grant) for grant in held.grants))
+    return Limits(slice_id=held.id, devices=tuple(_limit(grant, held) for grant in held.grants))
 
 
-def _limit(grant: Grant) -> DeviceLimit:
+def _limit(grant: Grant, held: Slice) -> DeviceLimit:
     physical = grant.device.model.capacity.get("memory", 0)
     return DeviceLimit(
         uuid=grant.device.uuid,
         memory=min(grant.share.memory, physical or grant.share.memory) * MIB,
         cores=grant.share.cores,
         physical=physical * MIB,
+        policy=held.policy,
+        priority=1 if held.priority is None else min(held.priority, LOWEST),
     )
 
 
@@ -109,7 +114,7 @@ def write(path: Path, limits: Limits, region: Path | None = None) -> None:
 def _lines_of(index: int, device: DeviceLimit) -> list[str]:
     if not 0 <= device.memory < 1 << 63:
         raise ValueError(f"memory {device.memory} of {device.uuid} is no size")
-    if not 0 <= device.cores <= 100 or not 0 <= device.priority <= 100:
+    if not 0 <= device.cores <= 100 or not 0 <= device.priority <= LOWEST:
         raise ValueError(f"cores {device.cores} and priority {device.priority} of {device.uuid} are to be 0 to 100")
     if device.policy not in layout.POLICIES:
         raise ValueError(f"policy {device.policy!r} of {device.uuid} is none of {', '.join(layout.POLICIES)}")

@@ -24,6 +24,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
         directory: A directory of the slice alone, made before enforcement is prepared and removed after release.
         region: The shared region's file, as the program will see it; empty when the vendor enforces without one.
         priority: 0 is the highest; None when nobody said.
+        policy: Of compute: ``cap``, never more than its share, or ``conserve``, what others leave idle on top of it.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     region: str = ""
     priority: int | None = None
+    policy: str = "cap"
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):

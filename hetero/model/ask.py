@@ -88,6 +88,7 @@ class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
             "Init Containers", "Resource sharing within containers").
         node_policy: ``binpack`` or ``spread`` over nodes; empty for the planner's default.
         device_policy: The same over the devices of a node.
+        compute_policy: ``cap`` or ``conserve``, as in a :class:`~hetero.model.allocation.Slice`; empty: the default.
     """
 
     name: str
@@ -96,6 +97,7 @@ class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
     init_containers: tuple[ContainerAsk, ...] = ()
     node_policy: str = ""
     device_policy: str = ""
+    compute_policy: str = ""
 
     @property
     def asks_devices(self) -> bool:

@@ -401,3 +401,30 @@ def test_a_command_left_running_does_not_keep_hetero(answer: Answer, tmp_path: P
     code, out, _ = answer("sh", "-c", 'exec >/dev/null 2>&1; cat "$0" & exit 3', str(gate))
     assert (code, out) == (3, "code 3\n")
     gate.write_text("end")  # would wait for ever if there were no reader any more
+
+
+# What is done meanwhile
+
+
+def test_a_chore_is_done_while_the_command_runs(tmp_path: Path) -> None:
+    """Again and again, the first time at once; the command ends when it ends."""
+    done: list[int] = []
+    stop = tmp_path / "stop"
+
+    def look() -> None:
+        done.append(len(done))
+        if len(done) == 3:
+            stop.touch()
+
+    script = f"while [ ! -e {stop} ]; do sleep 0.01; done; exit 5"
+    assert process.run(["sh", "-c", script], os.environ, chore=process.Chore(look, 0.01)) == 5
+    assert len(done) >= 3
+
+
+def test_a_chore_does_not_keep_the_end_of_the_command_waiting(tmp_path: Path) -> None:
+    """Its period is an hour; the exit code comes at once."""
+    done: list[None] = []
+    code = process.run(
+        ["sh", "-c", "sleep 0.05; exit 6"], os.environ, chore=process.Chore(lambda: done.append(None), 3600)
+    )
+    assert (code, len(done)) == (6, 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hetero.enforcement import layout, limits
 from hetero.enforcement.limits import DeviceLimit, Limits, limits_of
@@ -75,6 +76,14 @@ def test_a_share_with_memory_always_has_a_limit(memory: int, asked: int, cores: 
     assert limit.memory <= asked * MIB
     assert limit.memory <= limit.physical or not limit.physical
     assert (limit.cores, limit.physical) == (cores, memory * MIB)
+
+
+@pytest.mark.parametrize(("asked", "held"), [(None, 1), (0, 0), (7, 7), (100, 100), (1 << 40, 100)])
+def test_a_priority_beyond_the_lowest_is_the_lowest(asked: int | None, held: int) -> None:
+    """A pod may name any number; who names none is in between. The policy is that of the slice, on all its devices."""
+    two = _slice((fake_device(0), {"slots": 1}), (fake_device(1), {"slots": 1}))
+    asking = replace(two, priority=asked, policy="conserve")
+    assert [(one.priority, one.policy) for one in limits_of(asking).devices] == [(held, "conserve")] * 2
 
 
 def test_limits_are_equal_when_they_say_the_same() -> None:

@@ -115,7 +115,7 @@ class Write(Protocol):
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No configuration, no slice around us, and a directory of our own for slices."""
-    for name in ("HETERO_CONFIG", "HETERO_SLICE"):
+    for name in ("HETERO_CONFIG", "HETERO_SLICE", "HETERO_POLICY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HETERO_RUNTIME_DIR", str(tmp_path / "runtime"))
 

@@ -175,3 +175,67 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Any) -> None:
     """The sentence is the operating system's."""
     with pytest.raises(InvalidConfiguration, match=r"nowhere\.yaml: cannot be read: No such file"):
         by_manifest(tmp_path / "nowhere.yaml", "", (), VENDORS, "run-1")
+
+
+def _policy(options: Options) -> str:
+    return by_options(options, ["true"], fake_devices(1), "run").policy
+
+
+def test_an_option_says_the_policy_before_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing said is a cap; the variable is the native runtime's."""
+    monkeypatch.delenv("HETERO_POLICY", raising=False)
+    assert _policy(Options()) == "cap"
+    monkeypatch.setenv("HETERO_POLICY", "conserve")
+    assert _policy(Options()) == "conserve"
+    assert _policy(Options(policy="cap")) == "cap"
+    monkeypatch.setenv("HETERO_POLICY", "greedy")
+    with pytest.raises(InvalidValue, match="HETERO_POLICY: 'greedy' is no policy; write cap or conserve"):
+        _policy(Options())
+
+
+@pytest.mark.parametrize(
+    ("annotation", "variable", "outside", "policy"),
+    [
+        ("", "", "", "cap"),
+        ("", "", "conserve", "conserve"),
+        ("", "conserve", "cap", "conserve"),
+        ("cap", "conserve", "conserve", "cap"),
+        ("conserve", "", "", "conserve"),
+    ],
+)
+def test_a_manifest_says_the_policy(  # noqa: PLR0917
+    monkeypatch: pytest.MonkeyPatch,
+    pod: PodMaker,
+    write: Write,
+    annotation: str,
+    variable: str,
+    outside: str,
+    policy: str,
+) -> None:
+    """The pod's annotation, then the container's variable, then that of ``hetero run`` itself."""
+    monkeypatch.setenv("HETERO_POLICY", outside)
+    document = pod(limits={NPU: 1}, command=["true"], env=[{"name": "HETERO_POLICY", "value": variable}])
+    if annotation:
+        document["metadata"]["annotations"] = {"hetero.io/compute-policy": annotation}
+    assert by_manifest(write(document), "", (), VENDORS, "run").policy == policy
+
+
+def test_a_policy_that_does_not_exist_is_refused_where_it_stands(pod: PodMaker, write: Write) -> None:
+    """The annotation by its name."""
+    document = pod(limits={NPU: 1}, command=["true"])
+    document["metadata"]["annotations"] = {"hetero.io/compute-policy": "greedy"}
+    with pytest.raises(InvalidRequest, match=r"annotations\[hetero.io/compute-policy\]: 'greedy' is no policy"):
+        by_manifest(write(document), "", (), VENDORS, "run")
+
+
+@pytest.mark.parametrize(("text", "priority"), [("", None), ("0", 0), ("100", 100)])
+def test_a_priority_is_a_number(text: str, priority: int | None) -> None:
+    """0 is one, nothing is none."""
+    assert _ask(priority=text, memory="1g").priority == priority
+
+
+@pytest.mark.parametrize("text", ["-1", "101", "high"])
+def test_a_priority_out_of_range_is_refused(text: str) -> None:
+    """A region knows 0 to 100."""
+    with pytest.raises(InvalidValue, match="--priority"):
+        _ask(priority=text, memory="1g")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -393,3 +394,49 @@ def test_the_exit_code_survives_a_clean_up_that_fails(hetero: Hetero, install: I
     install(two_devices)
     script = 'rm -rf "$HETERO_RUNTIME_DIR"; touch "$HETERO_RUNTIME_DIR"; exit 7'
     assert hetero("run", "--memory", "1g", "--", "sh", "-c", script).code == 7
+
+
+def test_policy_and_priority_are_in_the_region(hetero: Hetero, install: Install, tmp_path: Path) -> None:
+    """Whoever lends reads them there; nothing said is a cap of middling priority."""
+    install(fake_vendor(devices=fake_devices(1, memory=12288), region=True))
+    copy = tmp_path / "copy"
+    script = ("--", "sh", "-c", f'cp "$HETERO_RUNTIME_DIR"/slices/*/region {copy}')
+    for options, policy in (((), ("cap", 1)), (("--policy", "conserve", "--priority", "0"), ("conserve", 0))):
+        assert hetero("run", "--memory", "1g", "--cores", "30", *options, *script).code == 0
+        [device] = region.read(copy).devices
+        assert (device.policy, device.priority) == policy
+
+
+def test_a_policy_that_does_not_exist_is_refused(hetero: Hetero) -> None:
+    """The two that exist are in the sentence."""
+    answer = hetero("run", "--memory", "1g", "--policy", "greedy", "--", "true")
+    assert answer.code == 2
+    assert "'cap', 'conserve'" in answer.told
+
+
+def test_a_conserving_slice_is_lent_what_nobody_was_promised(hetero: Hetero, install: Install, tmp_path: Path) -> None:
+    """While its command runs; the command here plays a program that is held back, and looks at its region."""
+    install(fake_vendor(devices=fake_devices(1, memory=12288), region=True))
+    program = tmp_path / "program.py"
+    program.write_text(PLAYER)
+    words = ("--memory", "1g", "--cores", "30", "--", sys.executable, program)
+    answer = hetero("run", "--policy", "conserve", *words, 1500)
+    assert (answer.code, answer.out) == (0, "70\n")
+    assert hetero("run", *words, 5).out == "0\n"
+
+
+PLAYER = """
+import os, pathlib, sys, time
+from hetero.enforcement import accounts, layout
+[path] = pathlib.Path(os.environ["HETERO_RUNTIME_DIR"]).glob("slices/*/region")
+for _ in range(int(sys.argv[1])):
+    with path.open("r+b") as file:
+        for name in ("wanted_ns", "throttled_ns"):
+            file.seek(layout.DEVICE.start + layout.DEVICE.fields[name].offset)
+            file.write(time.monotonic_ns().to_bytes(8, "little"))
+    [account] = accounts.read(path)
+    if account.lent:
+        break
+    time.sleep(0.02)
+print(account.lent)
+"""
