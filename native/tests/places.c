@@ -75,7 +75,7 @@ static void arrays_are_as_large_as_on_the_card(void)
 		{{100, 100, 100, FLOATS, 1, 0}, 8, 1, 48},     {{256, 256, 256, FLOATS, 1, 0}, 1, 1, 64},
 		{{64, 64, 8, FLOATS, 1, 1}, 100, 1, 14},       {{1024, 1024, 16, FLOATS, 1, 1}, 1, 1, 64},
 		{{4096, 4096, 0, FLOATS, 1, 0}, 1, 13, 86},    {{4096, 4096, 0, FLOATS, 1, 0x40}, 1, 1, 0},
-		{{4096, 4096, 0, FLOATS, 1, 0x80}, 1, 1, 0},
+		{{4096, 4096, 0, FLOATS, 1, 0x80}, 1, 1, 0},   {{1024, 128, 4, FLOATS, 1, 0}, 5, 1, 10},
 	};
 	for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
 		CHECK(mib_of(&seen[i].described, seen[i].count, seen[i].levels) == seen[i].mib);

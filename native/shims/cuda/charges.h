@@ -9,7 +9,7 @@ struct charge {
 	uint64_t key;      /* address, handle or array; 0 is none */
 	uint64_t bytes;    /* as reserved in the slice */
 	unsigned position; /* of the device in the slice */
-	unsigned count;    /* allocations that share it */
+	unsigned count;    /* allocations that share it; of a large allocation, blocks that it may share */
 	void *object;      /* what else belongs to it */
 };
 

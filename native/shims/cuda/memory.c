@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "addresses.h"
 #include "blocks.h"
 #include "capture.h"
 
@@ -35,32 +36,15 @@ bool room_reserve(unsigned position, uint64_t bytes)
 	return slice_reserve(position, bytes) || (memory_settle(position) && slice_reserve(position, bytes));
 }
 
-/* The charge of a block when one more lives in it: the first keeps what was reserved, the others need none. */
-static bool join_block(CUdeviceptr pointer, unsigned position)
-{
-	struct charge block = {.key = block_key(pointer), .bytes = BLOCK_BYTES, .position = position};
-	unsigned count = charges_join(CHARGE_BLOCK, &block);
-	if (count > 1)
-		slice_release(position, BLOCK_BYTES);
-	return count > 0;
-}
-
-/* Remembers what the driver has given for what was reserved. */
-static bool remember(CUdeviceptr pointer, uint64_t bytes, unsigned position)
-{
-	struct charge charge = {.key = pointer, .bytes = block_room(bytes), .position = position};
-	return block_is_shared(bytes) ? join_block(pointer, position) : charges_add(CHARGE_POINTER, &charge);
-}
-
 /* After the driver's answer: keep the charge or give it back. Memory that cannot be remembered is not given. */
 static CUresult settle(CUresult result, const CUdeviceptr *pointer, uint64_t bytes, unsigned position)
 {
-	if (result == CUDA_SUCCESS && remember(*pointer, bytes, position))
+	if (result != CUDA_SUCCESS)
+		slice_release(position, block_room(bytes));
+	if (result != CUDA_SUCCESS || addresses_add(*pointer, bytes, position, block_room(bytes)))
 		return result;
-	if (result == CUDA_SUCCESS)
-		cuda_real()->cuMemFree_v2(*pointer);
-	slice_release(position, block_room(bytes));
-	return result == CUDA_SUCCESS ? CUDA_ERROR_OUT_OF_MEMORY : result;
+	cuda_real()->cuMemFree_v2(*pointer);
+	return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 /* A call for device memory with its arguments, whichever it is. */
@@ -82,7 +66,7 @@ static CUresult squeeze(const struct request *request, CUdeviceptr *pointer)
 	if (!block_is_shared(request->bytes) || pthread_mutex_lock(&squeezing) != 0)
 		return CUDA_ERROR_OUT_OF_MEMORY;
 	CUresult result = request->call(request, &given);
-	if (result == CUDA_SUCCESS && charges_join_others(CHARGE_BLOCK, block_key(given))) {
+	if (result == CUDA_SUCCESS && addresses_add_to_others(given)) {
 		*pointer = given;
 	} else if (result == CUDA_SUCCESS) {
 		cuda_real()->cuMemFree_v2(given);
@@ -173,71 +157,10 @@ CUresult hook_mem_alloc_pitch(CUresult (*real)(CUdeviceptr *, size_t *, size_t, 
 	return allocate(&request, pointer);
 }
 
-/* Forgets an address. It is taken out first: once the driver has freed it, another thread may be given it. */
-struct freed {
-	enum charge_kind kind;
-	bool charged;
-	struct charge charge;
-};
-
-static bool forget_own(CUdeviceptr pointer, struct freed *freed)
-{
-	freed->kind = CHARGE_POINTER;
-	return charges_take(CHARGE_POINTER, pointer, &freed->charge);
-}
-
-static bool forget_shared(CUdeviceptr pointer, struct freed *freed)
-{
-	freed->kind = CHARGE_BLOCK;
-	return charges_leave(CHARGE_BLOCK, block_key(pointer), &freed->charge);
-}
-
-/* Which is tried first only saves time: large allocations begin where a block may. */
-static struct freed forget(CUdeviceptr pointer)
-{
-	struct freed freed;
-	bool may_be_own = pointer % BLOCK_BYTES == 0;
-	freed.charged = may_be_own ? forget_own(pointer, &freed) || forget_shared(pointer, &freed)
-				   : forget_shared(pointer, &freed) || forget_own(pointer, &freed);
-	return freed;
-}
-
-static void give_back(const struct charge *charge)
-{
-	if (charge->object)
-		pool_pointer_freed(charge->object, charge->bytes);
-	else if (!charge->count)
-		slice_release(charge->position, charge->bytes);
-}
-
-/*
- * The driver refused: the address is still what it was. Meanwhile another may have come into the block, with its
- * charge.
- */
-static void restore(const struct freed *freed)
-{
-	unsigned count = 1;
-	if (freed->kind == CHARGE_POINTER)
-		charges_add(CHARGE_POINTER, &freed->charge);
-	else
-		count = charges_join(CHARGE_BLOCK, &freed->charge);
-	if (freed->kind == CHARGE_BLOCK && !freed->charge.count && count > 1)
-		slice_release(freed->charge.position, freed->charge.bytes);
-}
-
-static CUresult freed(CUresult result, const struct freed *freed)
-{
-	if (freed->charged && result == CUDA_SUCCESS)
-		give_back(&freed->charge);
-	else if (freed->charged)
-		restore(freed);
-	return result;
-}
-
 CUresult hook_mem_free(CUresult (*real)(CUdeviceptr), CUdeviceptr pointer)
 {
-	struct freed forgotten = forget(pointer);
-	return freed(real(pointer), &forgotten);
+	struct freed forgotten = addresses_forget(pointer);
+	return addresses_freed(real(pointer), &forgotten);
 }
 
 static CUresult free_async(CUresult (*real)(CUdeviceptr, CUstream), CUdeviceptr pointer, CUstream stream,
@@ -245,8 +168,8 @@ static CUresult free_async(CUresult (*real)(CUdeviceptr, CUstream), CUdeviceptr 
 {
 	if (capture_of(stream, per_thread))
 		return real(pointer, stream); /* a node of a graph: nothing is freed now */
-	struct freed forgotten = forget(pointer);
-	return freed(real(pointer, stream), &forgotten);
+	struct freed forgotten = addresses_forget(pointer);
+	return addresses_freed(real(pointer, stream), &forgotten);
 }
 
 CUresult hook_mem_free_async(CUresult (*real)(CUdeviceptr, CUstream), CUdeviceptr pointer, CUstream stream)
@@ -261,24 +184,8 @@ CUresult hook_mem_free_async_ptsz(CUresult (*real)(CUdeviceptr, CUstream), CUdev
 
 CUresult hook_mem_free_v1(CUresult (*real)(CUdeviceptr_v1), CUdeviceptr_v1 pointer)
 {
-	struct freed forgotten = forget(pointer);
-	return freed(real(pointer), &forgotten);
-}
-
-static void lost(const struct charge *charge)
-{
-	if (charge->object)
-		pool_pointer_freed(charge->object, charge->bytes);
-	else
-		slice_release(charge->position, charge->bytes);
-}
-
-static bool unknown_to_driver(const struct charge *charge)
-{
-	unsigned int type;
-	return !charge->object && cuda_real()->cuPointerGetAttribute &&
-	       cuda_real()->cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, charge->key) ==
-		       CUDA_ERROR_INVALID_VALUE;
+	struct freed forgotten = addresses_forget(pointer);
+	return addresses_freed(real(pointer), &forgotten);
 }
 
 /*
@@ -288,12 +195,9 @@ static bool unknown_to_driver(const struct charge *charge)
  */
 void memory_context_ended(unsigned position, bool last)
 {
-	const struct charges_choice all = {.position = position, .give_back = lost};
-	const struct charges_choice some = {.position = position, .gone = unknown_to_driver, .give_back = lost};
-	charges_drop(CHARGE_POINTER, last ? &all : &some);
+	addresses_drop(position, last);
 	if (!last)
 		return;
-	charges_drop(CHARGE_BLOCK, &all);
 	sparse_context_ended(position);
 	arrays_drop(position);
 	graphs_settle(position);

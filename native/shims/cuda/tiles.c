@@ -1,11 +1,11 @@
 /*
  * The size of arrays. An array lies in tiles of 64 bytes by 8 rows, which are piled up to 16 high where it has so many
- * rows; a deep one in lower piles, 8 layers deep.
+ * rows; a deep one in lower piles, up to 8 layers deep.
  *
  * Source: an H100 (driver 580.159.04, 2026-11-27), by cuMemGetInfo, floats of one channel: 300 of 1024 took 10 MiB, 300
  * of 64 x 64 6, 64 of 256 x 256 16, 8 of 600 x 600 16, 8 of 700 x 700 32, 100 of 32^3 14, 8 of 70^3 16, 8 of 100^3 48,
- * 20 of 1 x 5000 8; one of 16384^2 1024, and of 4096^2 with 13 levels 86. Where another architecture piles otherwise,
- * the charge is off by at most the padding.
+ * 5 of 1024 x 128 x 4 10, 20 of 1 x 5000 8; one of 16384^2 1024, and of 4096^2 with 13 levels 86. Where another
+ * architecture piles otherwise, the charge is off by at most the padding.
  */
 #include "blocks.h"
 
@@ -58,6 +58,14 @@ static uint64_t rows(uint64_t height, bool deep)
 	return block_round(height, pile * TILE_ROWS);
 }
 
+static uint64_t layers(uint64_t depth)
+{
+	uint64_t pile = 1;
+	while (pile < LAYERS && pile < depth)
+		pile *= 2;
+	return block_round(depth, pile);
+}
+
 static uint64_t times(uint64_t one, uint64_t other)
 {
 	uint64_t product;
@@ -72,7 +80,7 @@ static uint64_t level_bytes(const CUDA_ARRAY3D_DESCRIPTOR *descriptor, unsigned 
 	bool deep = depth > 1 && !layered;
 	uint64_t bits = times(width, element_bits((unsigned)descriptor->Format, descriptor->NumChannels));
 	uint64_t row = block_round(bits / 8 + (bits % 8 != 0), TILE_WIDTH);
-	return times(times(row, rows(height, deep)), deep ? block_round(depth, LAYERS) : depth);
+	return times(times(row, rows(height, deep)), deep ? layers(depth) : depth);
 }
 
 uint64_t array_bytes(const CUDA_ARRAY3D_DESCRIPTOR *descriptor, unsigned levels)

@@ -60,6 +60,11 @@ static uint64_t rows_of(uint64_t height, bool deep)
 	return round_up(height, tiles * TILE_ROWS * (deep ? 2 : 1));
 }
 
+static uint64_t layers_of(uint64_t depth)
+{
+	return round_up(depth, depth > 4 ? 8 : depth > 2 ? 4 : 2);
+}
+
 static uint64_t level_bytes(const CUDA_ARRAY3D_DESCRIPTOR *described, unsigned level)
 {
 	bool layers = described->Flags & (CUDA_ARRAY3D_LAYERED | CUDA_ARRAY3D_CUBEMAP);
@@ -67,7 +72,7 @@ static uint64_t level_bytes(const CUDA_ARRAY3D_DESCRIPTOR *described, unsigned l
 	uint64_t depth = at_least_one(layers ? described->Depth : described->Depth >> level);
 	bool deep = depth > 1 && !layers;
 	uint64_t row = round_up(width * channel_bytes(described->Format) * described->NumChannels, TILE_WIDTH);
-	return row * rows_of(height, deep) * (deep ? round_up(depth, 8) : depth);
+	return row * rows_of(height, deep) * (deep ? layers_of(depth) : depth);
 }
 
 static uint64_t bytes_of(const CUDA_ARRAY3D_DESCRIPTOR *described, unsigned levels)

@@ -1,6 +1,6 @@
 /*
  * Shared blocks, first fit. Seen on an H100 (driver 580.159.04, 2026-11-27): over 6,000 calls of cuMemAlloc and
- * cuMemFree at random, of sizes up to 1 MiB, the card lost 2 MiB for each distinct address / 2 MiB among the live ones,
+ * cuMemFree at random, of sizes up to 40 MiB, the card lost 2 MiB for each distinct address / 2 MiB among the live ones,
  * always.
  */
 #include "blocks.h"

@@ -1,5 +1,5 @@
 /*
- * How a card's memory is handed out: what is larger than 1 MiB in blocks of 2 MiB of its own, what is smaller in places of
+ * How a card's memory is handed out: what is larger than 2 MiB in blocks of 2 MiB of its own, what is not in places of
  * 512 bytes in blocks that it shares with its like.
  */
 #ifndef HETERO_SIM_CUDA_BLOCKS_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define BLOCK (2ull << 20)      /* bytes */
-#define BLOCK_SHARED (1ull << 20) /* what is not larger shares a block */
+#define BLOCK_SHARED BLOCK      /* what is not larger shares a block */
 #define PLACE 512ull            /* bytes; the alignment of every address */
 
 struct block {
@@ -29,7 +29,7 @@ static inline uint64_t round_up(uint64_t value, uint64_t alignment)
 	return (value + alignment - 1) / alignment * alignment;
 }
 
-/* The first place for so many bytes, at most BLOCK_SHARED, in a block that is there; NULL when none has room. */
+/* The first place for so many bytes, at most BLOCK, in a block that is there; NULL when none has room. */
 struct block *blocks_find(const struct blocks *blocks, uint64_t bytes, uint64_t *address);
 
 /* A new, empty block at an address. NULL without memory to note it. */

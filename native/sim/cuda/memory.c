@@ -147,7 +147,7 @@ static void give_place(struct block *block, uint32_t card, enum memory_kind kind
 bool memory_take_piece(struct blocks *shared, uint32_t card, uint64_t bytes, struct block **block, uint64_t *place)
 {
 	*block = NULL;
-	if (bytes > BLOCK_SHARED)
+	if (bytes > BLOCK / 2) /* as far as is known, arrays of more have blocks of their own */
 		return take(card, round_up(bytes, BLOCK));
 	*block = take_place(shared, card, PLAIN, bytes, place);
 	return *block != NULL;

@@ -67,6 +67,26 @@ static void what_is_smaller_shares_blocks(void)
 	}
 }
 
+static void a_larger_one_takes_a_hole_that_is_wide_enough(void)
+{
+	CUdeviceptr small, middle, large, other;
+	start();
+	allocate(1, 300000, &small);
+	allocate(1, 1500000, &middle);
+	EXPECT(2, lost());
+	allocate(1, 3 * MIB, &large);
+	EXPECT(6, lost());
+	allocate(1, MIB, &other); /* not behind the large one */
+	EXPECT(8, lost());
+	release(1, &small);
+	EXPECT(8, lost());
+	release(1, &middle);
+	EXPECT(6, lost());
+	release(1, &large);
+	release(1, &other);
+	EXPECT(0, lost());
+}
+
 static void a_block_comes_back_with_its_last(void)
 {
 	CUdeviceptr pointers[8];
@@ -313,6 +333,7 @@ int main(void)
 	use_machine(CARD_A);
 	in_child(what_is_larger_than_one_mib_is_rounded_up_to_two);
 	in_child(what_is_smaller_shares_blocks);
+	in_child(a_larger_one_takes_a_hole_that_is_wide_enough);
 	in_child(a_block_comes_back_with_its_last);
 	in_child(arrays_are_kept_in_tiles);
 	in_child(a_pool_grows_and_shrinks_by_chunks);
