@@ -19,9 +19,9 @@ SECONDS = 3
 
 
 def measure(brief: bool = False) -> list[Figure]:
-    """All of it; in brief with three of PyTorch's loops, each once."""
-    torch = _torch(LOOPS[:3], (50,), 1) if brief else _torch(LOOPS, (25, 50), 2)
-    return [*_tenants(), *_alone(), *_forms(), *torch]
+    """All of it; in brief at three limits, and with three of PyTorch's loops, each once."""
+    figures = [*_tenants(), *_alone(LIMITS[::2] if brief else LIMITS), *_forms()]
+    return figures + (_torch(LOOPS[:3], (50,), 1) if brief else _torch(LOOPS, (25, 50), 2))
 
 
 TARGET_NS = {"decode": 8_000, "gemm": 1_600_000, "matmul": 3_000_000, "persistent": 20_000_000, "sync": 10_000_000}
@@ -45,11 +45,11 @@ def _burn(workload: str, *options: str, seconds: int = SECONDS) -> list[str]:
     return ["burn", "--seconds", str(seconds), "--report", *_kernel(workload), *options]
 
 
-def _alone() -> list[Figure]:
+def _alone(limits: tuple[int, ...]) -> list[Figure]:
     figures = []
     for workload in WORKLOADS:
         errors = []
-        for limit in LIMITS:
+        for limit in limits:
             output = run(Slice(cores=limit), *_burn(workload)).stdout
             # The first second holds what was saved up before it.
             errors += [abs(window - limit) for window in windows(output)[1:]]
