@@ -135,7 +135,9 @@ DRIVER CUresult cuEventElapsedTime(float *milliseconds, CUevent start, CUevent e
 DRIVER CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes)
 {
 	static CUdeviceptr next = 1 << 20;
-	*pointer = next += (bytes + 511) / 512 * 512;
+	size_t unit = bytes > 1 << 20 ? 2 << 20 : 512; /* where a driver would let it begin */
+	*pointer = (next + unit - 1) / unit * unit;
+	next = *pointer + (bytes + unit - 1) / unit * unit;
 	return CUDA_SUCCESS;
 }
 

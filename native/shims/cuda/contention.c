@@ -53,7 +53,7 @@ static bool find_device(struct look *look)
 	if (look->device)
 		return true;
 	return nvml->nvmlInit_v2 && nvml->nvmlDeviceGetHandleByPciBusId_v2 && nvml->nvmlInit_v2() == NVML_SUCCESS &&
-	       cuda->cuCtxGetDevice(&device) == CUDA_SUCCESS &&
+	       cuda->cuDeviceGetPCIBusId && cuda->cuCtxGetDevice(&device) == CUDA_SUCCESS &&
 	       cuda->cuDeviceGetPCIBusId(bus_id, sizeof bus_id, device) == CUDA_SUCCESS &&
 	       nvml->nvmlDeviceGetHandleByPciBusId_v2(bus_id, &look->device) == NVML_SUCCESS;
 }
