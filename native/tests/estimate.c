@@ -71,7 +71,7 @@ static void a_kind_that_is_launched_seldom_is_measured_again(void)
 	for (int i = 0; i < 4; i++)
 		learn(estimate, MS / 100, true);
 	CHECK(estimate_turn(estimate, MS) && !estimate_turn(estimate, 2 * MS));
-	CHECK(estimate_turn(estimate, 50 * MS) && !estimate_turn(estimate, 51 * MS));
+	CHECK(estimate_turn(estimate, 100 * MS) && !estimate_turn(estimate, 101 * MS));
 }
 
 static void a_long_kind_is_measured_each_time(void)

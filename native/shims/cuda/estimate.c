@@ -24,8 +24,10 @@
 #define SAMPLE_NS 2000000
 #define SAMPLE_ALL_NS 1000000
 #define SAMPLE_LEAST 256
+/* A kind that takes the same time again and again is measured less often by this. */
+#define STEADY 4
 /* A kind that is launched seldom is measured again after so long: it may do something else by then. */
-#define SAMPLE_AGE_NS 20000000
+#define SAMPLE_AGE_NS 50000000
 /* A sample is believed up to so many times what most of the last few took, and always up to this. */
 #define WAITED 4
 #define WAITED_NS 5000000
@@ -87,8 +89,10 @@ static uint32_t interval(const struct estimate *estimate)
 	int64_t ns = estimate->ns, every;
 	if (estimate->samples < FIRST_SAMPLES || ns >= SAMPLE_ALL_NS || estimate->surprised)
 		return 1;
-	every = SAMPLE_NS / ns / (estimate->varies ? 2 : 1);
-	return spread(every < 2 ? 2 : every > SAMPLE_LEAST ? SAMPLE_LEAST : (uint32_t)every);
+	bool steady = estimate->samples >= ESTIMATE_WINDOW && !estimate->varies && estimate->alone && estimate->exact;
+	int64_t most = steady ? STEADY * SAMPLE_LEAST : SAMPLE_LEAST;
+	every = SAMPLE_NS / ns * (steady ? STEADY : 1) / (estimate->varies ? 2 : 1);
+	return spread(every < 2 ? 2 : every > most ? (uint32_t)most : (uint32_t)every);
 }
 
 uint32_t estimate_passed(const struct estimate *estimate)

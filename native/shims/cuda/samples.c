@@ -11,6 +11,7 @@
 #define PENDING 32
 /* A pair around nothing, behind other work, measured 1.25 us (H100, driver 580); more than this is not the pair's own. */
 #define PAIR_MOST_NS 5000
+#define DELAY_MOST_NS 30000
 #define THOROUGH 8
 #define THOROUGH_EVERY 64
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -185,6 +186,13 @@ static int64_t pair_itself(const struct sample *sample)
 	return least < PAIR_MOST_NS ? least : 0;
 }
 
+/* What the launch took, but no more than half of it all, nor than a launch takes that did not wait for something itself. */
+static int64_t delay_of(const struct sample *sample, int64_t ns)
+{
+	int64_t most = ns / 2 < DELAY_MOST_NS ? ns / 2 : DELAY_MOST_NS;
+	return (int64_t)sample->launched_ns < most ? (int64_t)sample->launched_ns : most;
+}
+
 /*
  * An idle stream begins with the first event, before the host has launched the kernel: that time is not the kernel's. Nothing
  * takes no time at all: 0 would mean that it was not measured.
@@ -196,7 +204,7 @@ static bool measure(const struct sample *sample, struct measurement *measurement
 		return false;
 	ns -= pair_itself(sample);
 	if (!sample->behind)
-		ns -= (int64_t)sample->launched_ns < ns / 2 ? (int64_t)sample->launched_ns : ns / 2;
+		ns -= delay_of(sample, ns);
 	*measurement = (struct measurement){
 		.ns = ns > 0 ? ns : 1,
 		.charged = sample->charged,
