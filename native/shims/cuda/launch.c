@@ -50,17 +50,20 @@
 #endif
 
 #if defined(IN_REGISTERS) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#if defined(__clang__)
+#if defined __has_attribute && __has_attribute(musttail)
 #define LEAVE_BY __attribute__((musttail)) return
 #else
 #define LEAVE_BY return
 #endif
+/* A compiler without that attribute leaves by a jump when it optimises, which CMakeLists.txt sees to, and when it has nothing
+ * to count behind the call, be it for a profile or for a debugger. */
+#define LEAVING __attribute__((no_instrument_function, no_profile_instrument_function))
 /* The long way is read from memory, so that no compiler knows its other arguments. */
 #define WIDE_LAUNCH(symbol, per_thread, parameters, arguments)                                     \
 	LONG_WAY(symbol, per_thread, KERNEL, stream, false, parameters, arguments)                 \
 	typedef CUresult first_of_##symbol IN_REGISTERS;                                           \
 	static first_of_##symbol *const volatile long_##symbol = (first_of_##symbol *)(void *)paced_##symbol; \
-	CUresult short_##symbol IN_REGISTERS __asm__("direct_" #symbol);                           \
+	LEAVING CUresult short_##symbol IN_REGISTERS __asm__("direct_" #symbol);                   \
 	CUresult short_##symbol IN_REGISTERS                                                       \
 	{                                                                                          \
 		if (PASSES(KERNEL))                                                                \
