@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from simulated import Machine, uuid
+from simulated import BUILD, Machine, uuid
 
 from hetero.enforcement import limits
 from hetero.enforcement.limits import DeviceLimit, Limits
@@ -106,3 +106,12 @@ def test_a_file_that_cannot_be_taken_gives_no_memory(run: Run, etc: Path, text: 
 def test_without_the_file_the_environment_is_asked(run: Run, granted: Callable[[str], int]) -> None:
     """The directory may be there and empty."""
     assert granted(run("fill", CUDA_DEVICE_MEMORY_LIMIT="1g").stdout) == 1024
+
+
+def test_a_malloc_that_looks_for_another_one_finds_it(
+    run: Run, etc: Path, granted: Callable[[str], int], machine: Machine, tmp_path: Path
+) -> None:
+    """Reading the file takes memory: who asks for a name that concerns nobody is answered before that."""
+    limits.write(etc / "limits", _limits(GIB), tmp_path / "held")
+    machine.variables["LD_PRELOAD"] = f"{BUILD / 'tests/libtracedmalloc.so'}:{BUILD / 'libvgpu.so'}"
+    assert granted(run("timeout", "20", "fill").stdout) == 1024

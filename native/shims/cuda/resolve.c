@@ -111,13 +111,17 @@ static void *intercept(const struct interception *row, void *found)
 
 #define CALLER __builtin_extract_return_addr(__builtin_return_address(0))
 
-/* The name's row when somebody stands before it in this process. */
+/*
+ * The name's row when somebody stands before it in this process. Limits are read for such a name alone: a program's own malloc
+ * may look for the C library's, and reading takes memory.
+ */
 static const struct interception *interesting(const char *symbol)
 {
-	if (!symbol || !slice_limits())
+	if (!symbol)
 		return NULL;
 	deepbind_settle();
-	return interception_of(symbol);
+	const struct interception *row = interception_of(symbol);
+	return row && slice_limits() ? row : NULL;
 }
 
 EXPORT void *dlsym(void *restrict handle, const char *restrict symbol)
