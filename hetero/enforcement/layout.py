@@ -55,7 +55,7 @@ REGION = Record(
         "slot_capacity": Field(20, "I"),
         "state": Field(24, "I"),
         "flags": Field(28, "I"),
-        "generation": Field(32, "Q"),
+        "kernel": Field(32, "Q"),
         "created_ns": Field(40, "Q"),
         "limits_changed": Field(48, "I"),
         "slots_used": Field(52, "I"),

@@ -3,7 +3,7 @@
  * by the kernel's call and not by the C library: a library counts its threads, and a program whose main thread leaves
  * by pthread_exit is over when the last one that was counted ends. It takes no signal, needs no stack and no library,
  * and runs only the few instructions below: says to the kernel where its list of robust futexes is, wakes whoever
- * waits for that, and sleeps.
+ * waits for that, and sleeps by the same call, so that what a sandbox allows every thread is enough for it.
  *
  * The list lies in a page of shared memory: when the kernel kills a process for want of memory, it may take the pages
  * of its own before it looks at the list.
@@ -38,7 +38,7 @@ struct hetero_keeper {
 
 /* The thread's id, or a negative error. The new thread never returns from here. */
 #if defined(__x86_64__)
-_Static_assert(SYS_set_robust_list == 273 && SYS_futex == 202 && SYS_pause == 34, "numbers in the text below");
+_Static_assert(SYS_set_robust_list == 273 && SYS_futex == 202, "numbers in the text below");
 static long start(void *stack, struct robust_list_head *list, _Atomic uint32_t *ready)
 {
 	register long child asm("r10") = 0;
@@ -62,7 +62,11 @@ static long start(void *stack, struct robust_list_head *list, _Atomic uint32_t *
 		     "mov $202, %%eax\n\t"
 		     "syscall\n"
 		     "2:\n\t"
-		     "mov $34, %%eax\n\t"
+		     "mov %[ready], %%rdi\n\t"
+		     "xor %%esi, %%esi\n\t"
+		     "mov (%[ready]), %%edx\n\t"
+		     "xor %%r10d, %%r10d\n\t"
+		     "mov $202, %%eax\n\t"
 		     "syscall\n\t"
 		     "jmp 2b\n"
 		     "1:"
@@ -73,7 +77,7 @@ static long start(void *stack, struct robust_list_head *list, _Atomic uint32_t *
 	return answer;
 }
 #elif defined(__aarch64__)
-_Static_assert(SYS_set_robust_list == 99 && SYS_futex == 98 && SYS_ppoll == 73, "numbers in the text below");
+_Static_assert(SYS_set_robust_list == 99 && SYS_futex == 98, "numbers in the text below");
 static long start(void *stack, struct robust_list_head *list, _Atomic uint32_t *ready)
 {
 	register long answer asm("x0") = THREAD_FLAGS;
@@ -98,12 +102,11 @@ static long start(void *stack, struct robust_list_head *list, _Atomic uint32_t *
 		     "mov x8, #98\n\t"
 		     "svc #0\n"
 		     "2:\n\t"
-		     "mov x0, #0\n\t"
+		     "mov x0, %[ready]\n\t"
 		     "mov x1, #0\n\t"
-		     "mov x2, #0\n\t"
+		     "ldr w2, [%[ready]]\n\t"
 		     "mov x3, #0\n\t"
-		     "mov x4, #0\n\t"
-		     "mov x8, #73\n\t"
+		     "mov x8, #98\n\t"
 		     "svc #0\n\t"
 		     "b 2b\n"
 		     "1:"

@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "limits.h"
+#include "reboot.h"
 
 static uint64_t realtime_ns(void)
 {
@@ -95,6 +97,44 @@ static void say_what_it_is(int file, const char *path)
 		hetero_log(HETERO_ERROR, "%s is no region of this release; remove it", path);
 }
 
+/* For file systems that cannot be asked for room: a new file is written out. */
+static bool write_zeros(int file)
+{
+	static const char zeros[4096];
+	_Static_assert(sizeof(struct hetero_region) % sizeof zeros == 0, "whole pages");
+	off_t at = 0;
+	while (at < (off_t)sizeof(struct hetero_region) && pwrite(file, zeros, sizeof zeros, at) == sizeof zeros)
+		at += sizeof zeros;
+	if (at == sizeof(struct hetero_region))
+		return true;
+	int kept = errno;
+	if (ftruncate(file, 0) == 0)
+		errno = kept;
+	return false;
+}
+
+/* A file that grows beyond what the process may write ends the process. */
+static bool may_grow(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur >= sizeof(struct hetero_region))
+		return true;
+	errno = EFBIG;
+	return false;
+}
+
+/* All of the file's room is taken before it is mapped: a store that finds none on the disk ends the process likewise. */
+static bool make_room(int file, const struct stat *found)
+{
+	if (found->st_size && found->st_blocks * 512 >= found->st_size)
+		return true;
+	if (!found->st_size && !may_grow())
+		return false;
+	if (fallocate(file, 0, 0, sizeof(struct hetero_region)) == 0)
+		return true;
+	return (errno == EOPNOTSUPP || errno == ENOSYS) && (found->st_size || write_zeros(file));
+}
+
 static struct hetero_region *map(int file, const char *path)
 {
 	struct stat found;
@@ -102,9 +142,11 @@ static struct hetero_region *map(int file, const char *path)
 		say_what_it_is(file, path);
 		return NULL;
 	}
-	if (!found.st_size && ftruncate(file, sizeof(struct hetero_region)) < 0)
-		return NULL;
-	void *memory = mmap(NULL, sizeof(struct hetero_region), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	void *memory = MAP_FAILED;
+	if (make_room(file, &found))
+		memory = mmap(NULL, sizeof(struct hetero_region), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	if (memory == MAP_FAILED)
+		hetero_log(HETERO_ERROR, "%s cannot be made or mapped: %s; no memory is given", path, strerror(errno));
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -150,6 +192,7 @@ static struct hetero_region *prepare(int file, const char *path, const struct he
 	if (unfinished(region))
 		fill(region, limits);
 	if (sound(region, path)) {
+		hetero_reboot_settle(region);
 		hetero_limits_renew(region, path, limits);
 		return region;
 	}

@@ -123,6 +123,15 @@ static struct hetero_region_slot *take_any(struct hetero_region *region, struct 
 	return slot;
 }
 
+/* Once; it is tried again at the next call, since other threads may end. */
+static void complain_of_threads(void)
+{
+	static bool done;
+	if (!done)
+		hetero_log(HETERO_ERROR, "this process can have no further thread, and no memory without it");
+	done = true;
+}
+
 /* A keeper that found no slot is left to sleep: there is one in a process, whatever it asks. */
 static struct hetero_region_slot *join(struct hetero_region *region)
 {
@@ -131,7 +140,11 @@ static struct hetero_region_slot *join(struct hetero_region *region)
 		pthread_atfork(NULL, NULL, forget_in_child);
 	prepared = true;
 	struct hetero_keeper *keeper = hetero_keeper_start();
-	struct hetero_region_slot *slot = keeper ? take_any(region, keeper) : NULL;
+	if (!keeper) {
+		complain_of_threads();
+		return NULL;
+	}
+	struct hetero_region_slot *slot = take_any(region, keeper);
 	refused = !slot;
 	if (refused)
 		hetero_log(HETERO_ERROR, "no slot can be had for this process; the slice holds %u", HETERO_SLOTS);

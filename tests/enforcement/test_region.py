@@ -104,7 +104,7 @@ def test_every_field_of_a_new_header_is_as_the_runtime_wants_it(made: Path) -> N
         "slot_capacity": layout.SLOTS,
         "state": layout.READY,
         "flags": 0,  # the runtime makes its own mutexes
-        "generation": 0,
+        "kernel": 0,
         "limits_changed": 0,
         "slots_used": 0,
         "slice_id": b"slice-1".ljust(64, b"\0"),

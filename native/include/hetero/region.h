@@ -110,7 +110,7 @@ struct hetero_region {
 	uint32_t slot_capacity;
 	_Atomic uint32_t state;           /* enum hetero_region_state; stored last */
 	_Atomic uint32_t flags;           /* enum hetero_region_flags */
-	uint64_t generation;
+	_Atomic uint64_t kernel;          /* under which start of the machine it was last opened; 0: not known (reboot.c) */
 	uint64_t created_ns;              /* CLOCK_REALTIME */
 	_Atomic uint32_t limits_changed;  /* counted up after every change of a limit, policy or loan */
 	_Atomic uint32_t slots_used;      /* no slot from here on was ever taken */
@@ -131,7 +131,7 @@ HETERO_PIN(hetero_region, device_count, 16);
 HETERO_PIN(hetero_region, slot_capacity, 20);
 HETERO_PIN(hetero_region, state, 24);
 HETERO_PIN(hetero_region, flags, 28);
-HETERO_PIN(hetero_region, generation, 32);
+HETERO_PIN(hetero_region, kernel, 32);
 HETERO_PIN(hetero_region, created_ns, 40);
 HETERO_PIN(hetero_region, limits_changed, 48);
 HETERO_PIN(hetero_region, slots_used, 52);
