@@ -21,7 +21,7 @@ RESULTS = {"cuda": ("CUresult", "CUDA_ERROR_NOT_FOUND"), "nvml": ("nvmlReturn_t"
 VERSIONS = {"11.8": 11080, "12.4": 12040, "12.9": 12090, "13.0": 13000, "13.5": 13050}
 """The driver versions whose sets of symbols are simulated."""
 
-LOADER = ("dlopen", "dlsym", "dlvsym")
+LOADER = ("dlmopen", "dlopen", "dlsym", "dlvsym")
 """The dynamic loader's functions that stand before the C library's own, written by hand in resolve.c."""
 
 

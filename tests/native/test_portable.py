@@ -49,7 +49,7 @@ def test_brings_no_library_along_but_the_c_library(library: elf.Library) -> None
 def test_exports_the_hooked_rows_and_the_loaders_functions(library: elf.Library) -> None:
     """The portable library has the same symbols as the one of this machine, and these follow from the lists."""
     hooked = {row["symbol"] for name in ("cuda.list", "nvml.list") for row in rows(name) if row["hook"] != "-"}
-    assert set(library.symbols) == hooked | {"dlopen", "dlsym", "dlvsym"}
+    assert set(library.symbols) == hooked | {"dlmopen", "dlopen", "dlsym", "dlvsym"}
     assert set(library.symbols) == set(elf.Library(BUILD / "libvgpu.so").symbols)
 
 
@@ -79,7 +79,7 @@ def test_nothing_runs_when_it_is_loaded(library: elf.Library) -> None:
     assert not tags.get(elf.INIT_ARRAYSZ)
 
 
-@pytest.mark.parametrize("name", ["dlopen", "dlsym", "dlvsym"])
+@pytest.mark.parametrize("name", ["dlmopen", "dlopen", "dlsym", "dlvsym"])
 def test_leaves_to_the_c_library_by_a_jump(library: elf.Library, name: str) -> None:
     """RTLD_NEXT is answered relative to the return address, so no frame of ours may lie between."""
     code = library.code(name)

@@ -9,9 +9,12 @@ LOOKUPS = str(BUILD / "tests/lookups")
 LIMIT = {"CUDA_DEVICE_MEMORY_LIMIT": "1g"}
 
 
-def homes(machine: Machine, *names: str, **limits: str) -> dict[str, list[str]]:
+LATE = str(BUILD / "tests/liblateasker.so")
+
+
+def homes(machine: Machine, *names: str, asked: tuple[str, ...] = ("next",), **limits: str) -> dict[str, list[str]]:
     """Of each name: the library that answers RTLD_NEXT, whether it does so again, and the answer with a version."""
-    answer = machine.run(LOOKUPS, "next", *names, **limits)
+    answer = machine.run(LOOKUPS, *asked, *names, **limits)
     assert answer.returncode == 0, answer.stderr
     lines = [line.split() for line in answer.stdout.splitlines()]
     return {name: found for name, *found in lines}
@@ -23,10 +26,35 @@ def test_the_next_definition_of_a_hooked_name_is_ours(machine: Machine, name: st
     assert homes(machine, name, **LIMIT)[name] == ["libvgpu.so", "same", "libvgpu.so"]
 
 
-@pytest.mark.parametrize("name", ["dlopen", "dlsym", "dlvsym"])
+@pytest.mark.parametrize("name", ["dlmopen", "dlopen", "dlsym", "dlvsym"])
 def test_looking_for_the_lookup_itself_gives_ours(machine: Machine, name: str) -> None:
     """With and without a symbol version: the C library's own would lead round us."""
     assert homes(machine, name, **LIMIT)[name] == ["libvgpu.so", "same", "libvgpu.so"]
+
+
+@pytest.mark.parametrize("name", ["cuMemAlloc_v2", "cuLaunchKernel_ptsz", "dlsym", "dlvsym"])
+def test_a_library_opened_later_gets_ours_too(machine: Machine, name: str) -> None:
+    """What it needs was loaded before it, so nothing comes after it; without us it finds the driver all the same."""
+    bare = homes(machine.bare(), name, asked=("later", LATE))[name]
+    assert bare[:2] == ["libc.so.6" if name.startswith("dl") else "libcuda.so.1", "same"]
+    assert homes(machine, name, asked=("later", LATE), **LIMIT)[name] == ["libvgpu.so", "same", "libvgpu.so"]
+
+
+def test_a_library_opened_later_finds_nothing_that_is_not_there(machine: Machine) -> None:
+    """A name of a driver that is not in the process stays unknown; other names are answered as without us."""
+    names = ("nvmlInit_v2", "cuDeviceGetName", "malloc", "cuNoSuchFunction")
+    inside = homes(machine, *names, asked=("later", LATE), **LIMIT)
+    assert inside == homes(machine.bare(), *names, asked=("later", LATE))
+    assert inside["nvmlInit_v2"][0] == "none"
+
+
+def test_a_namespace_of_its_own_does_not_hide_the_driver(machine: Machine) -> None:
+    """The driver opened by dlmopen is the one of the process; without a slice it is a second one, as asked."""
+    names = ("cuMemAlloc_v2", "cuDeviceGetName")
+    found = homes(machine, *names, asked=("apart", "libcuda.so.1"), **LIMIT)
+    assert found == {"cuMemAlloc_v2": ["libvgpu.so"], "cuDeviceGetName": ["libcuda.so.1"]}
+    bare = homes(machine.bare(), *names, asked=("apart", "libcuda.so.1"))
+    assert bare == {"cuMemAlloc_v2": ["libcuda.so.1"], "cuDeviceGetName": ["libcuda.so.1"]}
 
 
 def test_other_names_are_answered_as_without_the_library(machine: Machine) -> None:

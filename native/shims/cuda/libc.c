@@ -1,7 +1,7 @@
 /*
- * The C library's dlopen, dlsym and dlvsym. This library exports these names, so none of them can be called by name here,
- * and their symbol versions differ from one C library to the next. They are found as the dynamic loader finds them: in
- * the symbol tables of the objects that it has loaded.
+ * The C library's dlopen, dlmopen, dlsym and dlvsym. This library exports these names, so none of them can be called by
+ * name here, and their symbol versions differ from one C library to the next. They are found as the dynamic loader finds
+ * them: in the symbol tables of the objects that it has loaded.
  */
 #include <pthread.h>
 
@@ -24,6 +24,7 @@ static int look_into(struct dl_phdr_info *object, size_t size, void *argument)
 	(void)argument;
 	if (!object_is_c_library(object) || !object_read(object, &tables))
 		return 0;
+	take((void **)&found.dlmopen, object, &tables, "dlmopen");
 	take((void **)&found.dlopen, object, &tables, "dlopen");
 	take((void **)&found.dlsym, object, &tables, "dlsym");
 	take((void **)&found.dlvsym, object, &tables, "dlvsym");

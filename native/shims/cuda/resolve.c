@@ -1,10 +1,10 @@
 /*
  * How programs find the driver's functions: dlsym, dlvsym, cuGetProcAddress. Each asks the real one first, and only the
  * pointer that comes back is looked at: where it is a function that hetero intercepts, the caller gets the wrapper. So
- * version, flags, handle and errors are the driver's and the C library's own. The three functions of the loader are among
- * those names, so that nobody gets round us by looking for dlsym itself.
+ * version, flags, handle and errors are the driver's and the C library's own. The functions of the loader are among those
+ * names, so that nobody gets round us by looking for dlsym itself.
  *
- * What remains: dlmopen gives a library a C library of its own, whose dlsym is not ours.
+ * What remains: dlmopen gives a library a C library of its own, whose dlsym is not ours, and a driver where it needs one.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -124,16 +124,31 @@ static const struct interception *interesting(const char *symbol)
 	return row && slice_limits() ? row : NULL;
 }
 
+/*
+ * What a library that was opened later needs may have been loaded before it. Then nothing after it has the name, and the C
+ * library, which searches what it needs, would find the driver's function or its own.
+ */
+static bool is_there(const struct interception *row)
+{
+	return row->library == LOADER || (row->library == CUDA ? cuda_loaded() : nvml_loaded());
+}
+
+static void *next_of(const struct interception *row, const void *caller)
+{
+	void *found = next_after(caller, row->symbol);
+	return !found && is_there(row) ? row->wrapper : intercept(row, found);
+}
+
 EXPORT void *dlsym(void *restrict handle, const char *restrict symbol)
 {
 	void *(*real)(void *, const char *) = loader_real()->dlsym;
 	const struct interception *row = interesting(symbol);
 	if (__builtin_expect(!row, 1))
 		JUMP real(handle, symbol);
-	void *found = handle == RTLD_NEXT ? next_after(CALLER, symbol) : real(handle, symbol);
+	void *found = handle == RTLD_NEXT ? next_of(row, CALLER) : intercept(row, real(handle, symbol));
 	if (!found && handle == RTLD_NEXT)
 		JUMP real(handle, symbol); /* which says what is wrong */
-	return intercept(row, found);
+	return found;
 }
 
 EXPORT void *dlvsym(void *restrict handle, const char *restrict symbol, const char *restrict version)
@@ -142,10 +157,10 @@ EXPORT void *dlvsym(void *restrict handle, const char *restrict symbol, const ch
 	const struct interception *row = interesting(symbol);
 	if (__builtin_expect(!row, 1))
 		JUMP real(handle, symbol, version);
-	void *found = handle == RTLD_NEXT ? next_after(CALLER, symbol) : real(handle, symbol, version);
+	void *found = handle == RTLD_NEXT ? next_of(row, CALLER) : intercept(row, real(handle, symbol, version));
 	if (!found && handle == RTLD_NEXT)
 		JUMP real(handle, symbol, version);
-	return intercept(row, found);
+	return found;
 }
 
 /* Where the library lies is not looked for when its name is a path: then it does not matter who asks for it. */
@@ -165,4 +180,29 @@ EXPORT void *dlopen(const char *file, int mode)
 		JUMP real(file, mode); /* it is settled when one of its functions is looked for */
 	deepbind_settle();
 	return opened;
+}
+
+static bool is_library(const char *file, const char *name)
+{
+	const char *slash = file ? strrchr(file, '/') : NULL;
+	return file && strncmp(slash ? slash + 1 : file, name, strlen(name)) == 0;
+}
+
+static bool is_driver(const char *file)
+{
+	return is_library(file, "libcuda.so") || is_library(file, "libnvidia-ml.so");
+}
+
+/*
+ * A driver in a namespace of its own would be a second one, whose functions nobody knows: it is opened where the others
+ * are. Other libraries come into their namespace, and so does a driver that only their own search path finds.
+ */
+EXPORT void *dlmopen(Lmid_t space, const char *file, int mode)
+{
+	void *(*real)(Lmid_t, const char *, int) = loader_real()->dlmopen;
+	bool apart = space != LM_ID_BASE && is_driver(file) && slice_limits();
+	void *opened = apart ? loader_real()->dlopen(file, mode) : NULL;
+	if (opened || !real)
+		return opened;
+	JUMP real(space, file, mode);
 }

@@ -28,6 +28,7 @@ struct loader_real {
 	void *(*dlopen)(const char *, int);
 	void *(*dlsym)(void *, const char *);
 	void *(*dlvsym)(void *, const char *, const char *);
+	void *(*dlmopen)(long, const char *, int); /* NULL where the C library has none */
 };
 
 const struct loader_real *loader_real(void);
