@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from simulated import Machine
+from simulated import BUILD, Machine
 
 from hetero.enforcement import region
 
@@ -109,3 +109,9 @@ def test_namespaces_of_process_ids_do_not_hide_who_lives(machine: Machine, grant
     kill(first)
     assert granted(machine.run(*apart, "fill", **LIMIT).stdout) == 1536
     kill(second)
+
+
+def test_no_child_waits_for_a_thread_that_its_parent_has(machine: Machine) -> None:
+    """A fork amid launches and allocations: the child's calls are refused by the driver, and it ends."""
+    answer = machine.run(str(BUILD / "tests/forked"), CUDA_DEVICE_MEMORY_LIMIT="2g", CUDA_DEVICE_SM_LIMIT="90")
+    assert answer.stdout == "100 of 100 children ended by themselves\n", answer.stderr

@@ -18,9 +18,28 @@ static struct {
 	size_t count;
 } gone = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* The child of a fork has no libraries. */
+static void forget_in_child(void)
+{
+	pthread_mutex_init(&gone.lock, NULL);
+	gone.count = 0;
+}
+
+static void prepare(void)
+{
+	pthread_atfork(NULL, NULL, forget_in_child);
+}
+
+static void take_lock(void)
+{
+	static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+	pthread_once(&prepared, prepare);
+	pthread_mutex_lock(&gone.lock);
+}
+
 static bool add_gone(CUlibrary library)
 {
-	pthread_mutex_lock(&gone.lock);
+	take_lock();
 	CUlibrary *larger = realloc(gone.libraries, (gone.count + 1) * sizeof *larger);
 	if (larger) {
 		gone.libraries = larger;
@@ -34,7 +53,7 @@ static bool add_gone(CUlibrary library)
 static bool is_gone(CUlibrary library, bool forget)
 {
 	bool found = false;
-	pthread_mutex_lock(&gone.lock);
+	take_lock();
 	for (size_t i = 0; !found && i < gone.count; i++) {
 		found = gone.libraries[i] == library;
 		if (found && forget)

@@ -3,6 +3,7 @@
  * any thread that comes by looks whether the kernel has ended. Nobody waits for one, and there are only so many at once.
  */
 #include <pthread.h>
+#include <string.h>
 
 #include "contention.h"
 #include "estimate.h"
@@ -27,8 +28,23 @@ static void exchange_mode(void)
 		cuda_real()->cuThreadExchangeStreamCaptureMode(&mode);
 }
 
+/* Another thread may have had the lock when this process was forked; and its parent's events are its parent's. */
+static void forget_in_child(void)
+{
+	pthread_mutex_init(&lock, NULL);
+	memset(samples, 0, sizeof samples);
+	pending = 0;
+}
+
+static void prepare(void)
+{
+	pthread_atfork(NULL, NULL, forget_in_child);
+}
+
 void samples_lock(void)
 {
+	static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+	pthread_once(&prepared, prepare);
 	mode = CU_STREAM_CAPTURE_MODE_RELAXED;
 	exchange_mode();
 	pthread_mutex_lock(&lock);
