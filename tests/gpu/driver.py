@@ -8,8 +8,9 @@ from tests.gpu.runs import Slice, python
 LIMIT = 40 * 1024  # room for 63 KiB of local memory on a card with 132 processors: 16 GiB
 
 
-def measure() -> list[Figure]:
+def measure(brief: bool = False) -> list[Figure]:
     """One line for each step: what is charged beyond what is taken, or short of it."""
+    del brief  # it takes some seconds
     steps = python(Slice(memory=LIMIT), "driver_memory.py") or []
     return [
         Figure(f"{step}: {taken:.0f} MiB taken, charged more or less by", abs(charged - taken), "MiB", "<= 0")
