@@ -138,6 +138,71 @@ def imported() -> None:
     until_refused(allocate)
 
 
+def new_pool() -> ctypes.c_void_p:
+    """A pool of the first device's memory: CUmemPoolProps of pinned memory in the device of number 0."""
+    pool = pointer()
+    call("cuMemPoolCreate", ctypes.byref(pool), ctypes.byref((number * 32)(1, 1)))
+    return pool
+
+
+def per_thread() -> None:
+    """The asynchronous calls of a stream per thread, from the default pool and from one of the program's own."""
+    use_device()
+    pool = new_pool()
+    until_refused(lambda: int(driver.cuMemAllocAsync_ptsz(ctypes.byref(number()), size(64 * MIB), None)))
+    until_refused(lambda: int(driver.cuMemAllocFromPoolAsync_ptsz(ctypes.byref(number()), size(64 * MIB), pool, None)))
+
+
+def destroyed_pools() -> None:
+    """Pools that are destroyed while memory of theirs is in use."""
+    use_device()
+
+    def step() -> int:
+        pool = new_pool()
+        code = driver.cuMemAllocFromPoolAsync(ctypes.byref(number()), size(64 * MIB), pool, None)
+        call("cuMemPoolDestroy", pool)
+        return int(code)
+
+    until_refused(step)
+
+
+def wrong_frees() -> None:
+    """Memory that is freed twice, and by addresses within it: the driver refuses, and nothing is given back."""
+    use_device()
+    for bytes_each in (4096, 3 * MIB, 64 * MIB):
+        address, other = number(), number()
+        call("cuMemAlloc_v2", ctypes.byref(other), size(bytes_each))
+        call("cuMemAlloc_v2", ctypes.byref(address), size(bytes_each))
+        for offset in (8, 512, 1024, 2 * MIB):
+            if offset < bytes_each:
+                driver.cuMemFree_v2(number(address.value + offset))
+                driver.cuMemFreeAsync(number(address.value + offset), None)
+        call("cuMemFree_v2", address)
+        for _ in range(40):
+            driver.cuMemFree_v2(address)
+            driver.cuMemFreeAsync(address, None)
+            driver.cuIpcCloseMemHandle(address)
+    until_refused(allocate)
+
+
+def released_handles() -> None:
+    """Physical memory that is mapped, of which handles are taken anew and released, once too often."""
+    use_device()
+
+    def step() -> int:
+        handle, again, address = number(), number(), number()
+        code = create(0, handle)
+        if not code:
+            call("cuMemAddressReserve", ctypes.byref(address), size(64 * MIB), size(0), number(0), number(0))
+            call("cuMemMap", address, size(64 * MIB), size(0), handle, number(0))
+            call("cuMemRetainAllocationHandle", ctypes.byref(again), address)
+            for _ in range(6):
+                driver.cuMemRelease(handle)
+        return code
+
+    until_refused(step)
+
+
 def contexts() -> None:
     """A context beside the first, and another."""
     use_device()
@@ -252,6 +317,10 @@ WAYS = {
     "elsewhere": elsewhere,
     "opened": opened,
     "imported": imported,
+    "per-thread": per_thread,
+    "destroyed-pools": destroyed_pools,
+    "wrong-frees": wrong_frees,
+    "released-handles": released_handles,
     "contexts": contexts,
     "modules": modules,
     "libraries": libraries,
