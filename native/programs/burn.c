@@ -8,12 +8,13 @@
 #include "common.h"
 
 static const char usage[] =
-	"usage: burn [--seconds 5] [--launch plain|extended|cooperative|per-thread|graph]\n"
+	"usage: burn [--seconds 5] [--launch plain|extended|cooperative|per-thread|graph|extended-per-thread|\n"
+	"                                     cooperative-per-thread|graph-per-thread]\n"
 	"            [--workload decode|gemm|matmul|persistent|sync] [--spread PERCENT]\n"
 	"            [--iterations N] [--kernel-ns NS] [--ns-per-iteration NS] [--report]\n"
 	"  --seconds           how long to launch kernels\n"
 	"  --launch            by which call: cuLaunchKernel, cuLaunchKernelEx, cuLaunchCooperativeKernel,\n"
-	"                      cuLaunchKernel_ptsz, or cuGraphLaunch of a graph of 20 kernels\n"
+	"                      cuLaunchKernel_ptsz, or cuGraphLaunch of a graph of 20 kernels; the others by _ptsz\n"
 	"  --workload          decode: 8 us, many queued; gemm: 1.6 ms; matmul: 3 ms; persistent: 20 ms;\n"
 	"                      sync: 10 ms, one at a time; without it 2 ms, four queued\n"
 	"  --spread            kernels that take so much longer or shorter, at random; 0 to 90\n"
@@ -65,16 +66,27 @@ static CUresult launch_per_thread(CUfunction kernel, void **parameters)
 	return cuLaunchKernel_ptsz(kernel, 1, 1, 1, 1, 1, 1, 0, NULL, parameters, NULL);
 }
 
+static const CUlaunchConfig one = {
+	.gridDimX = 1, .gridDimY = 1, .gridDimZ = 1, .blockDimX = 1, .blockDimY = 1, .blockDimZ = 1};
+
 static CUresult launch_extended(CUfunction kernel, void **parameters)
 {
-	const CUlaunchConfig one = {
-		.gridDimX = 1, .gridDimY = 1, .gridDimZ = 1, .blockDimX = 1, .blockDimY = 1, .blockDimZ = 1};
 	return cuLaunchKernelEx(&one, kernel, parameters, NULL);
+}
+
+static CUresult launch_extended_per_thread(CUfunction kernel, void **parameters)
+{
+	return cuLaunchKernelEx_ptsz(&one, kernel, parameters, NULL);
 }
 
 static CUresult launch_cooperative(CUfunction kernel, void **parameters)
 {
 	return cuLaunchCooperativeKernel(kernel, 1, 1, 1, 1, 1, 1, 0, NULL, parameters);
+}
+
+static CUresult launch_cooperative_per_thread(CUfunction kernel, void **parameters)
+{
+	return cuLaunchCooperativeKernel_ptsz(kernel, 1, 1, 1, 1, 1, 1, 0, NULL, parameters);
 }
 
 static CUgraphExec graph; /* of kernels of the time that is launched; made before the clock starts */
@@ -86,6 +98,13 @@ static CUresult launch_graph(CUfunction kernel, void **parameters)
 	return cuGraphLaunch(graph, NULL);
 }
 
+static CUresult launch_graph_per_thread(CUfunction kernel, void **parameters)
+{
+	(void)kernel;
+	(void)parameters;
+	return cuGraphLaunch_ptsz(graph, NULL);
+}
+
 static const struct {
 	const char *name;
 	launch_call *call;
@@ -95,6 +114,9 @@ static const struct {
 	{"cooperative", launch_cooperative},
 	{"per-thread", launch_per_thread},
 	{"graph", launch_graph},
+	{"extended-per-thread", launch_extended_per_thread},
+	{"cooperative-per-thread", launch_cooperative_per_thread},
+	{"graph-per-thread", launch_graph_per_thread},
 };
 
 struct workload {
@@ -353,7 +375,7 @@ int main(int argc, char **argv)
 	CHECK(cuModuleLoadData(&module, image));
 	CHECK(cuModuleGetFunction(&kernel, module, "work"));
 	complete(&plan, kernel);
-	if (plan.launch == launch_graph)
+	if (plan.launch == launch_graph || plan.launch == launch_graph_per_thread)
 		make_graph(&plan, kernel);
 	burn(kernel, &plan);
 	if (graph)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shares import seconds
+from shares import FORMS, seconds
 from simulated import BUILD, Machine, machine_in, uuid
 
 from hetero.enforcement import limits, region
@@ -106,8 +106,6 @@ MEMORY = [
     Way("after a process of the slice was killed", _reach("plain"), prepare=_after_a_killed_one),
     Way("cuGetProcAddress, per-thread streams", _reach("lookup")),
 ]
-
-FORMS = ("plain", "extended", "cooperative", "per-thread", "graph")
 
 
 def measure() -> list[Figure]:

@@ -12,14 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from shares import WORKLOADS, alone, error, together
+from shares import FORMS, WORKLOADS, alone, error, together
 from simulated import Machine, machine_in
 
 from tests.bench.figures import Figure
 
 LIMITS = (10, 30, 50, 70, 90)
 TENANTS = ((30, 70), (10, 20, 30, 40))
-FORMS = ("plain", "extended", "cooperative", "per-thread", "graph")
 SETTLED = slice(2, None)
 MIB = 1 << 20
 

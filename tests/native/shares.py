@@ -11,6 +11,12 @@ from simulated import Machine
 WORKLOADS = ("decode", "gemm", "matmul", "persistent", "sync")
 """What ``burn`` can do: kernels of 8 us, 1.6 ms, 3 ms, 20 ms, and of 10 ms one at a time."""
 
+FORMS = (
+    *("plain", "extended", "cooperative", "graph"),
+    *("per-thread", "extended-per-thread", "cooperative-per-thread", "graph-per-thread"),
+)
+"""Calls by which it launches them."""
+
 
 def seconds(output: str) -> list[float]:
     """Percent of the card's time in each second, as ``burn --report`` tells."""

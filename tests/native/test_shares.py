@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 
 import pytest
-from shares import WORKLOADS, alone, error, seconds, together
+from shares import FORMS, WORKLOADS, alone, error, seconds, together
 from simulated import Machine
 
 SETTLED = slice(3, None)
@@ -32,7 +32,7 @@ def test_alone_each_second_has_the_share(timed: Machine, workload: str) -> None:
         assert error(shares, limit) <= 2, (limit, shares)
 
 
-@pytest.mark.parametrize("form", ["extended", "cooperative", "per-thread", "graph"])
+@pytest.mark.parametrize("form", FORMS)
 def test_every_launch_call_has_the_same_share(timed: Machine, form: str) -> None:
     """A loop of graphs of 20 kernels, and all other ways to launch one, are held as plain launches are."""
     for limit in (20, 60):
