@@ -54,7 +54,7 @@ bool hetero_memory_reserve(struct hetero_region *region, unsigned device, uint64
 void hetero_memory_release(struct hetero_region *region, unsigned device, uint64_t bytes)
 {
 	struct hetero_region_slot *slot = device < HETERO_DEVICES ? hetero_slot_mine() : NULL;
-	if (!slot)
+	if (!slot || !bytes)
 		return;
 	struct turn *turn = &turns[device];
 	pthread_mutex_lock(&turn->mutex);

@@ -192,6 +192,16 @@ static void more_than_the_limit_is_refused_at_any_size(struct hetero_region *reg
 	hetero_memory_release(region, 4, LIMIT);
 }
 
+static void giving_back_nothing_changes_nothing(struct hetero_region *region)
+{
+	CHECK(hetero_memory_reserve(region, 6, 1000));
+	uint64_t last = region->devices[6].memory.last;
+	hetero_memory_release(region, 6, 0);
+	CHECK(region->devices[6].memory.last == last);
+	hetero_memory_release(region, 6, 1000);
+	CHECK(region->devices[6].memory.last != last && hetero_memory_used(region, 6) == 0);
+}
+
 int main(void)
 {
 	snprintf(path, sizeof path, "/tmp/hetero-test-%d.region", (int)getpid());
@@ -207,6 +217,7 @@ int main(void)
 	a_killed_holder_of_the_lock_keeps_nobody_waiting(region);
 	a_forked_child_has_a_ledger_of_its_own(region);
 	more_than_the_limit_is_refused_at_any_size(region);
+	giving_back_nothing_changes_nothing(region);
 	unlink(path);
 	return TEST_RESULT();
 }
