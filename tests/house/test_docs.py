@@ -66,7 +66,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
 def test_annotations_and_files_are_documented() -> None:
     """Every annotation that the core reads, and every key of a cluster file."""
     text = (REFERENCE / "configuration.md").read_text()
-    for name in (*asks.NODE_POLICY, *asks.DEVICE_POLICY):
+    for name in (*asks.NODE_POLICY, *asks.DEVICE_POLICY, *asks.COMPUTE_POLICY):
         assert f"`{name}`" in text
     for field in msgspec.structs.fields(cluster_file.DeviceEntry):
         assert f"`nodes[].devices[].{field.name}`" in text
