@@ -22,7 +22,6 @@ nvidia = Vendor(
     enforcement=PreloadEnforcement(),
     simulation=SimulatedGpus(),
     missing={
-        Feature.PRIORITY: "nvidia.com/priority is handed to the program, but nothing acts on it yet",
         Feature.PARTITION: "MIG mode is read; its instances cannot be given yet",
     },
     words=WORDS,

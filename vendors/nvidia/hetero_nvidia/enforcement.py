@@ -12,7 +12,7 @@ import hetero_native
 from hetero.errors import EnforcementError
 from hetero.model.allocation import ContainerEdits, Grant, Slice
 from hetero.vendor import Enforcement, Finding
-from hetero_nvidia import names
+from hetero_nvidia import mps, names
 
 
 class PreloadEnforcement(Enforcement):
@@ -28,6 +28,7 @@ class PreloadEnforcement(Enforcement):
             env[names.REGION] = held.region
         if held.priority is not None:
             env[names.PRIORITY] = str(held.priority)
+        env |= mps.variables(os.environ, [grant.share.memory for grant in held.grants], _threads(held))
         nodes = dict.fromkeys(path for grant in held.grants for path in grant.device.paths)
         return ContainerEdits(env=env, device_nodes=tuple(nodes), preload=(str(_library()),))
 
@@ -51,8 +52,17 @@ class PreloadEnforcement(Enforcement):
 
 def _limits(grants: tuple[Grant, ...]) -> dict[str, str]:
     limits = {f"{names.MEMORY_LIMIT}_{index}": f"{grant.share.memory}m" for index, grant in enumerate(grants)}
-    cores = max(grant.share.cores for grant in grants)  # one ask, one percentage: they are all the same
+    cores = _cores(grants)
     return {**limits, names.CORE_LIMIT: str(cores)} if 0 < cores < 100 else limits
+
+
+def _cores(grants: tuple[Grant, ...]) -> int:
+    return max(grant.share.cores for grant in grants)  # one ask, one percentage: they are all the same
+
+
+def _threads(held: Slice) -> int:
+    """Percent of active threads under MPS; what a program started with it keeps, so loans leave it out."""
+    return _cores(held.grants) if held.policy == "cap" else 0
 
 
 def _library() -> Path:

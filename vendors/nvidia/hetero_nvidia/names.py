@@ -2,7 +2,7 @@
 
 Source: Project-HAMi/HAMi v2.10 (pkg/device/nvidia) for resources and annotations; HAMi-core for the environment of the
 preload library; NVIDIA container toolkit for ``NVIDIA_VISIBLE_DEVICES``; CUDA C++ Programming Guide, "CUDA Environment
-Variables", for ``CUDA_VISIBLE_DEVICES``.
+Variables", for ``CUDA_VISIBLE_DEVICES``; NVIDIA Multi-Process Service for ``CUDA_MPS_...``.
 """
 
 from __future__ import annotations
@@ -54,5 +54,9 @@ MEMORY_LIMIT = "CUDA_DEVICE_MEMORY_LIMIT"  # with _<position>: MiB with the unit
 CORE_LIMIT = "CUDA_DEVICE_SM_LIMIT"  # percent
 REGION = "CUDA_DEVICE_MEMORY_SHARED_CACHE"
 PRIORITY = "CUDA_TASK_PRIORITY"
+
+MPS_DIRECTORY = "CUDA_MPS_PIPE_DIRECTORY"
+MPS_THREADS = "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"  # percent
+MPS_MEMORY = "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT"  # <position>=<MiB>M, separated by commas
 
 PRELOAD = "libvgpu.so"

@@ -19,6 +19,12 @@ Slices = Callable[..., Slice]
 enforcement = PreloadEnforcement()
 
 
+@pytest.fixture(autouse=True)
+def without_mps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever daemon this machine has; those of MPS are tested in a file of their own."""
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path / "no-pipes"))
+
+
 def environment(held: Slice) -> dict[str, str]:
     """The variables that the program gets."""
     return enforcement.prepare(held).env

@@ -93,7 +93,7 @@ def test_names_are_the_ones_that_clusters_have() -> None:
 
 def test_what_is_missing_is_said_in_a_sentence() -> None:
     """A feature that does not work has a reason for users; one without a reason works."""
-    assert set(nvidia.missing) == {Feature.PRIORITY, Feature.PARTITION}
+    assert set(nvidia.missing) == {Feature.PARTITION}
     assert all(len(reason.split()) > 4 for reason in nvidia.missing.values())
 
 

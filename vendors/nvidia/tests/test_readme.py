@@ -50,7 +50,7 @@ def test_every_variable_is_explained() -> None:
     variables = [
         value for value in vars(names).values() if isinstance(value, str) and re.match("(CUDA|NVIDIA)_", value)
     ]
-    assert len(variables) == 6
+    assert len(variables) == 9
     assert all(f"`{variable}" in section for variable in variables)
 
 
