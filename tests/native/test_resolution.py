@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from pathlib import Path
+
 import pytest
 from simulated import BUILD, Machine
 
@@ -87,6 +90,27 @@ def test_a_deeply_bound_library_is_limited(
     inside = machine.run(LOOKUPS, "deepbind", path, mode, function, **LIMIT)
     assert (inside.stdout, inside.stderr) == ("16\n", "")
     assert machine.bare().run(LOOKUPS, "deepbind", path, mode, function).stdout == "64\n"
+
+
+def unsealed(library: Path, copy: Path) -> None:
+    """A copy whose sealed range ends 8 bytes before its page does, as where pages are larger than the linker knew."""
+    data = bytearray(library.read_bytes())
+    (headers,) = struct.unpack_from("<Q", data, 32)
+    size, count = struct.unpack_from("<HH", data, 54)
+    for header in range(headers, headers + size * count, size):
+        if struct.unpack_from("<I", data, header) == (0x6474E552,):  # PT_GNU_RELRO
+            (memory,) = struct.unpack_from("<Q", data, header + 40)
+            struct.pack_into("<QQ", data, header + 32, memory - 8, memory - 8)
+    copy.write_bytes(data)
+
+
+def test_a_page_that_was_not_sealed_stays_writable(machine: Machine, tmp_path: Path) -> None:
+    """The loader seals whole pages; a library may keep variables in the last part of one."""
+    copy = tmp_path / "libunsealed.so"
+    unsealed(BUILD / "tests/libdeepbound_now.so", copy)
+    for where in (machine.bare(), machine):
+        answer = where.run(LOOKUPS, "deepbind", str(copy), "now", "written_beside", **LIMIT)
+        assert (answer.returncode, answer.stdout) == (0, "2\n")
 
 
 def test_a_library_that_is_not_there_is_told_as_without_us(machine: Machine) -> None:

@@ -56,12 +56,19 @@ static const ElfW(Phdr) *sealed(const struct dl_phdr_info *object)
 	return NULL;
 }
 
+/* As glibc does it: a page that the sealed range fills to its end. In one that it ends in, variables may follow. */
+static bool is_sealed(const struct dl_phdr_info *object, uintptr_t page, uintptr_t page_size)
+{
+	const ElfW(Phdr) *header = sealed(object);
+	uintptr_t start = header ? object->dlpi_addr + header->p_vaddr : 0;
+	return header && page >= (start & ~(page_size - 1)) && page + page_size <= start + header->p_memsz;
+}
+
 /* Some of these places were made read-only when the object had been relocated; they become so again. */
 static void write_place(const struct dl_phdr_info *object, void **place, void *wrapper)
 {
-	const ElfW(Phdr) *header = sealed(object);
 	uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE), page = (uintptr_t)place & ~(size - 1);
-	bool read_only = header && (uintptr_t)place - object->dlpi_addr - header->p_vaddr < header->p_memsz;
+	bool read_only = is_sealed(object, page, size);
 	if (read_only && mprotect((void *)page, size, PROT_READ | PROT_WRITE) != 0)
 		return;
 	__atomic_store_n(place, wrapper, __ATOMIC_RELEASE);
