@@ -255,11 +255,45 @@ static void a_destroyed_pool_is_charged_until_its_last_is_freed(void)
 		OK(cuMemAllocFromPoolAsync(&two, 64 * MIB, pool, NULL));
 		OK(cuMemPoolDestroy(pool));
 		EXPECT(CUDA_ERROR_INVALID_VALUE, cuMemAllocFromPoolAsync(&two, MIB, pool, NULL));
-		OK(cuMemFreeAsync(one, NULL));
+		EXPECT(CUDA_ERROR_INVALID_VALUE, cuMemPoolDestroy(pool));
 		EXPECT(128 * MIB, charged(0));
+		OK(cuMemFreeAsync(one, NULL));
+		expect_honest();
 		OK(cuMemFreeAsync(two, NULL));
+		expect_honest();
 		expect_nothing();
 	}
+}
+
+/* What was freed in a stream may stay with the device until the stream is there; who allocates from the device's pool gets the
+ * first one again. */
+static void a_pool_that_is_destroyed_in_use_is_charged_what_is_left(void)
+{
+	CUmemPoolProps properties = {.allocType = CU_MEM_ALLOCATION_TYPE_PINNED,
+				     .location = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = 0}};
+	CUmemoryPool pool, default_pool, current;
+	CUdeviceptr one, two;
+	start();
+	OK(cuDeviceGetDefaultMemPool(&default_pool, 0));
+	for (int round = 0; round < 3; round++) {
+		OK(cuMemPoolCreate(&pool, &properties));
+		OK(cuDeviceSetMemPool(0, pool));
+		OK(cuMemAllocAsync(&one, 64 * MIB, NULL));
+		OK(cuMemPoolDestroy(pool));
+		OK(cuDeviceGetMemPool(&current, 0));
+		EXPECT(true, current == default_pool);
+		OK(cuMemAllocAsync(&two, 32 * MIB, NULL));
+		EXPECT(96 * MIB, charged(0));
+		OK(cuMemFreeAsync(two, NULL));
+		OK(cuMemFreeAsync(one, NULL));
+		OK(cuMemPoolCreate(&pool, &properties));
+		OK(cuMemAllocFromPoolAsync(&one, 64 * MIB, pool, NULL));
+		OK(cuMemFreeAsync(one, NULL));
+		OK(cuMemPoolDestroy(pool));
+		expect_honest();
+		expect_nothing();
+	}
+	EXPECT(CUDA_ERROR_INVALID_VALUE, cuMemPoolDestroy(default_pool));
 }
 
 static const CUmemAllocationProp first = {.type = CU_MEM_ALLOCATION_TYPE_PINNED,
@@ -588,6 +622,7 @@ int main(void)
 	in_child(a_full_slice_still_gives_what_a_pool_has);
 	in_child(a_pool_that_would_outgrow_the_slice_is_cut_back);
 	in_child(a_destroyed_pool_is_charged_until_its_last_is_freed);
+	in_child(a_pool_that_is_destroyed_in_use_is_charged_what_is_left);
 	in_child(physical_memory_is_charged_while_anything_refers_to_it);
 	in_child(memory_behind_a_descriptor_stays_charged_once);
 	in_child(memory_in_a_sparse_array_stays_charged);

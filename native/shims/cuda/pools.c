@@ -5,8 +5,8 @@
  *
  * Source: an H100 (driver 580.159.04, 2026-11-27). The reserved figure is exactly what the device loses; it grows in
  * multiples of 32 MiB, and never by more than the allocation rounded up to them. Asking for it costs 27 ns. A pool that
- * was destroyed no longer answers: its charge stays until its last pointer is freed, a little longer than its memory
- * may.
+ * was destroyed no longer answers, and what is freed in a stream that has other work first stays the device's loss until
+ * then. So a pool that still has something is closed for the program, and destroyed when it has nothing any more.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ struct pool {
 	pthread_mutex_t lock; /* held over the driver's call: what a pool grew by is then whose call it was */
 	uint64_t charged;
 	uint64_t live;   /* bytes of pointers that are not freed */
-	_Atomic bool destroyed;
+	_Atomic bool destroyed; /* for the program */
+	bool closing;           /* and for the driver not yet */
 };
 
 /* Pools stay in the list for ever, for others to walk it without its lock; one that has ended is used again. */
@@ -48,13 +49,25 @@ static uint64_t attribute(const struct pool *pool, CUmemPool_attribute which)
 /* With the pool's lock held and nothing reserved beyond its charge. True when that made room. */
 static bool settle(struct pool *pool)
 {
-	uint64_t reserved = pool->ours && !pool->destroyed ? attribute(pool, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT)
-							   : UINT64_MAX;
+	bool answers = pool->ours && (!pool->destroyed || pool->closing);
+	uint64_t reserved = answers ? attribute(pool, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT) : UINT64_MAX;
 	if (reserved >= pool->charged)
 		return false;
 	slice_release(pool->position, pool->charged - reserved);
 	pool->charged = reserved;
 	return true;
+}
+
+/* With the pool's lock held. Pointers that are not freed keep the record, and memory that is left keeps the pool. */
+static bool close_further(struct pool *pool)
+{
+	cuda_real()->cuMemPoolTrimTo(pool->handle, 0);
+	bool room = settle(pool);
+	if (pool->live || pool->charged)
+		return room;
+	pool->closing = false;
+	cuda_real()->cuMemPoolDestroy(pool->handle);
+	return room;
 }
 
 bool pools_settle(unsigned position)
@@ -63,7 +76,7 @@ bool pools_settle(unsigned position)
 	for (struct pool *pool = pools; pool; pool = pool->next) {
 		if (pool->position != position || pthread_mutex_trylock(&pool->lock) != 0)
 			continue; /* whoever holds it settles it */
-		room |= pool->charged && settle(pool);
+		room |= pool->closing ? close_further(pool) : pool->charged && settle(pool);
 		pthread_mutex_unlock(&pool->lock);
 	}
 	return room;
@@ -77,9 +90,18 @@ static struct pool *known(CUmemoryPool handle)
 	return NULL;
 }
 
+/* One that the program has destroyed and the driver has not. */
+static bool is_closing(CUmemoryPool handle)
+{
+	for (struct pool *pool = pools; pool; pool = pool->next)
+		if (pool->handle == handle && pool->closing)
+			return true;
+	return false;
+}
+
 static bool has_ended(const struct pool *pool)
 {
-	return pool->destroyed && !pool->charged && !pool->live;
+	return pool->destroyed && !pool->closing && !pool->charged && !pool->live;
 }
 
 static struct pool *place(void)
@@ -222,6 +244,8 @@ static CUresult from_pool(const struct request *request, CUdeviceptr *pointer)
 {
 	if (!pointer || !request->bytes || capture_of(request->stream, request->per_thread))
 		return request->call(request, pointer); /* captured: a node of a graph, which takes nothing now */
+	if (request->pool && is_closing(request->pool))
+		return CUDA_ERROR_INVALID_VALUE;
 	struct pool *pool = pool_of(request);
 	if (!pool || !pool->ours)
 		return request->call(request, pointer);
@@ -291,28 +315,59 @@ CUresult hook_mem_pool_import(CUresult (*real)(CUmemoryPool *, void *, CUmemAllo
 	return result;
 }
 
-/* With the pool's lock held. */
-static void end_when_empty(struct pool *pool)
+/* What the driver does when it destroys a pool: nobody gets it unasked any more, and it keeps nothing that is free. */
+static void close_pool(struct pool *pool)
 {
-	if (!pool->destroyed || __atomic_load_n(&pool->live, __ATOMIC_RELAXED))
-		return;
-	slice_release(pool->position, pool->charged);
-	pool->charged = 0;
+	const struct cuda_real *real = cuda_real();
+	CUmemoryPool now, first;
+	int devices = 0;
+	uint64_t nothing = 0;
+	real->cuDeviceGetCount(&devices);
+	for (CUdevice device = 0; device < devices; device++)
+		if (real->cuDeviceGetMemPool(&now, device) == CUDA_SUCCESS && now == pool->handle &&
+		    real->cuDeviceGetDefaultMemPool(&first, device) == CUDA_SUCCESS)
+			real->cuDeviceSetMemPool(device, first);
+	real->cuMemPoolSetAttribute(pool->handle, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &nothing);
+	pool->closing = true;
+}
+
+static bool is_default(CUmemoryPool handle)
+{
+	CUmemoryPool first;
+	int devices = 0;
+	cuda_real()->cuDeviceGetCount(&devices);
+	for (CUdevice device = 0; device < devices; device++)
+		if (cuda_real()->cuDeviceGetDefaultMemPool(&first, device) == CUDA_SUCCESS && first == handle)
+			return true;
+	return false;
+}
+
+/* With the pool's lock held. True when it has nothing that is charged to this process. */
+static bool is_empty(struct pool *pool)
+{
+	if (pool->ours && pool->charged) {
+		cuda_real()->cuMemPoolTrimTo(pool->handle, 0);
+		settle(pool);
+	}
+	return !pool->charged && !pool->live;
 }
 
 /* Marked before the driver is asked: from then on its handle may be another pool's. */
 CUresult hook_mem_pool_destroy(CUresult (*real)(CUmemoryPool), CUmemoryPool handle)
 {
 	struct pool *pool = known(handle);
-	if (!pool)
-		return real(handle);
+	CUresult result = CUDA_SUCCESS;
+	if (!pool || is_default(handle))
+		return is_closing(handle) ? CUDA_ERROR_INVALID_VALUE : real(handle);
 	pthread_mutex_lock(&pool->lock);
-	settle(pool);
+	bool empty = is_empty(pool);
 	pool->destroyed = true;
-	CUresult result = real(handle);
+	if (empty)
+		result = real(handle);
+	else
+		close_pool(pool);
 	if (result != CUDA_SUCCESS)
 		pool->destroyed = false;
-	end_when_empty(pool);
 	pthread_mutex_unlock(&pool->lock);
 	return result;
 }
@@ -336,6 +391,7 @@ void pool_pointer_freed(void *object, uint64_t bytes)
 	if (!pool->destroyed)
 		return;
 	pthread_mutex_lock(&pool->lock);
-	end_when_empty(pool);
+	if (pool->closing)
+		close_further(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
