@@ -60,6 +60,14 @@ static uint32_t limit_of(const struct hetero_region_device *device, uint64_t now
 	return limit < 100 ? limit : 100;
 }
 
+unsigned hetero_slots_taken(const struct hetero_region *region)
+{
+	unsigned taken = 0, used = atomic_load_explicit(&region->slots_used, memory_order_relaxed);
+	for (unsigned i = 0; i < used && i < HETERO_SLOTS; i++)
+		taken += atomic_load_explicit(&region->slots[i].state, memory_order_relaxed) == HETERO_SLOT_TAKEN;
+	return taken ? taken : 1;
+}
+
 bool hetero_pacer_limits(const struct hetero_region *region, unsigned device)
 {
 	uint32_t limit = atomic_load_explicit(&region->devices[device].core_limit, memory_order_relaxed);
@@ -176,14 +184,6 @@ void hetero_pacer_draw(struct hetero_region *region, unsigned device, int64_t ne
 		transfer(region, device, greatest(lack, grant), limit);
 	else if (limit && lack < -2 * grant) /* what was predicted too high came back */
 		transfer(region, device, lack + grant, limit);
-}
-
-void hetero_pacer_correct(struct hetero_region *region, unsigned device, int64_t ns)
-{
-	uint32_t limit = limit_of(&region->devices[device], hetero_monotonic_ns());
-	ns = greatest(least(ns, burst(limit)), -burst(limit));
-	add_within(&region->devices[device].budget_ns, ns, INT64_MIN, burst(limit));
-	hetero_pacer_count(region, device, -ns, 0);
 }
 
 int64_t hetero_pacer_used(struct hetero_region *region, unsigned device)

@@ -191,6 +191,20 @@ static void what_neighbours_explain_is_no_growth(void)
 	CHECK(estimate->ns == 60 * MS);
 }
 
+/* A first run beside others took four times as long: the next undisturbed one shows what was charged too much. */
+static void in_company_what_was_charged_too_much_comes_back(void)
+{
+	struct estimate *estimate = fresh();
+	const struct measurement first = {.ns = 8 * MS, .launches = 1, .others = 3, .exact = true};
+	int64_t charged = estimate_charge(estimate);
+	charged += estimate_learn(estimate, &first);
+	for (int i = 0; i < 4; i++) {
+		charged += estimate_charge(estimate);
+		charged += learn(estimate, i < 3 ? 8 * MS : 2 * MS, false);
+	}
+	CHECK(charged >= 5 * 2 * MS && charged <= 6 * 2 * MS);
+}
+
 static void a_kind_that_always_surprises_is_measured_as_usual(void)
 {
 	struct estimate *estimate = measured(MS / 100, false);
@@ -309,6 +323,7 @@ int main(void)
 	alone_a_kernel_that_became_longer_is_believed();
 	in_company_a_kernel_that_became_longer_is_paid_for();
 	what_neighbours_explain_is_no_growth();
+	in_company_what_was_charged_too_much_comes_back();
 	a_kind_that_always_surprises_is_measured_as_usual();
 	a_sample_stands_for_those_since_the_one_before();
 	alone_a_kernel_that_grows_is_charged_as_it_grows();

@@ -121,6 +121,9 @@ uint64_t hetero_ledger_held(const struct hetero_region *region, unsigned slot, u
 /* Bytes that the slice holds of a device. What dead processes held is no longer among it a few milliseconds later. */
 uint64_t hetero_memory_used(struct hetero_region *region, unsigned device);
 
+/* Processes that have a slot, at least 1: the dead count until they are looked for. */
+unsigned hetero_slots_taken(const struct hetero_region *region);
+
 /* True when the device's time is limited. */
 bool hetero_pacer_limits(const struct hetero_region *region, unsigned device);
 
@@ -144,9 +147,6 @@ void hetero_pacer_leave(struct hetero_region *region, unsigned device);
 
 /* Counts what ran without being drawn: device time, and launches. */
 void hetero_pacer_count(struct hetero_region *region, unsigned device, int64_t busy_ns, uint64_t launches);
-
-/* Gives device time back that was charged too much, or (negative) takes what was charged too little, up to a burst. */
-void hetero_pacer_correct(struct hetero_region *region, unsigned device, int64_t ns);
 
 /* What this process' predictions come to: ns of device time for each ns predicted, 0.1 to 4; 1 until it is set. */
 void hetero_pacer_rate(unsigned device, double rate);

@@ -15,15 +15,19 @@
 #define LOOK_NS 250000000ull
 #define PERIOD_NS 1000000000ull /* of utilisation */
 #define MOST_PROCESSES 256
-/* Utilisation comes in whole percents and lags: less than this share of the period tells nothing... */
-#define LEAST_USE 50
-/* ...the first answers are of a time in which the process hardly ran, and one second differs from the next by up to a third. */
+/* A kernel that a neighbour's turn (2 ms) surely interrupts. */
+#define LONG_NS 1500000
+/* What NVML's utilisation is worth: rate_of tells. */
+#define LOOKS_PER_NS 5e-9
+#define LEAST_LOOKS 25
+/* The first answers are of a time in which the process hardly ran, and who is charged less than a 20th is told too coarsely. */
 #define EARLY 2
-#define KEPT 0.75
-#define LOWER_ERROR 0.9
-#define UPPER_ERROR 1.2
-#define LEAST_RATE 0.2
+#define LEAST_USE 20
+#define MEMORY_NS 90e9 /* older looks count less and less */
+#define DEVIATIONS 1.5
 #define MOST_RATE 4
+
+static _Atomic int64_t long_used[HETERO_DEVICES]; /* charged for kernels long enough to be stretched by neighbours, ns */
 
 static struct look {
 	_Atomic uint64_t next_ns; /* CLOCK_MONOTONIC; who moves it on is the one who looks */
@@ -31,12 +35,16 @@ static struct look {
 	nvmlDevice_t device;
 	uint64_t compared_ns;
 	unsigned long long newest; /* time stamp of the last sample, us */
-	int64_t used_ns;           /* charged by then, for what had run */
-	double amiss_ns;           /* charged too much by then, and not given back; half of it goes back at each look */
+	int64_t used_ns, long_used_ns; /* charged by then, for what had run */
 	unsigned compares;
-	double real_sum, used_sum; /* of the last looks, ns */
-	double rate;               /* 0: not looked yet */
+	double time_ns, real_ns, charged_ns, long_ns; /* sums over the last minute or so */
 } looks[HETERO_DEVICES];
+
+void contention_charged(unsigned position, int64_t ns)
+{
+	if (ns >= LONG_NS)
+		atomic_fetch_add_explicit(&long_used[position], ns, memory_order_relaxed);
+}
 
 uint32_t contention_others(unsigned position)
 {
@@ -108,42 +116,56 @@ static bool utilisation(struct look *look, double *percent)
 	return told.own > 0 && (told.others || look->processes == 1);
 }
 
-/* By the last looks together, the latest most. So near to 1 that it may be NVML's own error, a measurement is better. */
-static double rate_of(struct look *look, double real_ns, double used_ns)
+/* By Newton's rule: a library less is needed. */
+static double root(double square)
 {
-	look->real_sum = look->real_sum * KEPT + real_ns;
-	look->used_sum = look->used_sum * KEPT + used_ns;
-	double rate = look->real_sum / look->used_sum;
-	bool alone = look->processes == 1;
-	if (rate > LOWER_ERROR && (alone || rate < UPPER_ERROR))
-		return 1;
-	return rate < LEAST_RATE ? LEAST_RATE : rate > MOST_RATE ? MOST_RATE : rate;
+	double root = 1;
+	for (int i = 0; i < 40; i++)
+		root = (root + square / root) / 2;
+	return root;
 }
 
-/* From now on the new rate is charged; and what was charged too much or too little since the last look is made good. */
-static void settle(struct hetero_region *region, struct look *look, double real_ns, double used_ns)
+/*
+ * NVML looks about five times in a second at who runs (H100, driver 580: a second's samples are multiples of 20), so of some
+ * seconds it knows a share only within some deviations of so many looks. Of all rates within that, the one nearest to 1.
+ */
+static double rate_of(const struct look *look)
 {
-	unsigned position = (unsigned)(look - looks);
-	double charged_ns = used_ns * look->rate;
-	look->rate = rate_of(look, real_ns, used_ns);
-	hetero_pacer_rate(position, look->rate);
-	look->amiss_ns = look->rate == 1 ? 0 : look->amiss_ns + charged_ns - real_ns;
-	hetero_pacer_correct(region, position, (int64_t)(look->amiss_ns / 2));
-	look->amiss_ns -= look->amiss_ns / 2;
+	double looked = LOOKS_PER_NS * look->time_ns, share = look->real_ns / look->time_ns;
+	double error = looked > LEAST_LOOKS ? DEVIATIONS * root(share * (1 - share) / looked + 1 / looked / looked) : 1;
+	double charged = look->charged_ns / look->time_ns;
+	double low = (share - error) / charged, high = (share + error) / charged;
+	double rate = low > 1 ? low : high < 1 ? high : 1;
+	double least = look->processes ? 1.0 / look->processes : 0.5; /* with all of them in turn, all the time */
+	return rate < least ? least : rate > MOST_RATE ? MOST_RATE : rate;
 }
 
-static void compare(struct hetero_region *region, struct look *look, int64_t used_ns, uint64_t now)
+static void add_up(double *sum, double more, double kept)
 {
-	double percent;
-	bool told = utilisation(look, &percent);
-	int64_t used = used_ns - look->used_ns;
-	uint64_t passed = now - look->compared_ns;
-	bool early = look->compares++ < EARLY;
+	*sum = *sum * kept + more;
+}
+
+/* Short kernels are measured true beside neighbours; what is charged for long ones may be a neighbour's. */
+static bool stretchable(const struct look *look)
+{
+	return look->processes == 1 || look->long_ns > look->charged_ns / 2;
+}
+
+static void compare(struct look *look, unsigned position, int64_t used_ns, int64_t long_ns, uint64_t now)
+{
+	double percent, passed = (double)(now - look->compared_ns), kept = 1 / (1 + passed / MEMORY_NS);
+	bool told = utilisation(look, &percent) && look->compares++ >= EARLY;
+	if (told) {
+		add_up(&look->time_ns, passed, kept);
+		add_up(&look->real_ns, percent / 100 * passed, kept);
+		add_up(&look->charged_ns, (double)(used_ns - look->used_ns), kept);
+		add_up(&look->long_ns, (double)(long_ns - look->long_used_ns), kept);
+	}
 	look->compared_ns = now;
 	look->used_ns = used_ns;
-	look->rate = look->rate > 0 ? look->rate : 1;
-	if (told && !early && percent > 0 && used > (int64_t)(passed / LEAST_USE))
-		settle(region, look, percent / 100 * (double)passed, (double)used);
+	look->long_used_ns = long_ns;
+	if (told && look->charged_ns > look->time_ns / LEAST_USE)
+		hetero_pacer_rate(position, stretchable(look) ? rate_of(look) : 1);
 }
 
 void contention_look(struct hetero_region *region, unsigned position)
@@ -154,5 +176,6 @@ void contention_look(struct hetero_region *region, unsigned position)
 		return;
 	atomic_store(&look->processes, count_processes(look->device));
 	if (now - look->compared_ns >= PERIOD_NS)
-		compare(region, look, hetero_pacer_used(region, position) - samples_in_flight(position), now);
+		compare(look, position, hetero_pacer_used(region, position) - samples_in_flight(position),
+			atomic_load_explicit(&long_used[position], memory_order_relaxed), now);
 }

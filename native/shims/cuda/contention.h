@@ -10,4 +10,7 @@ uint32_t contention_others(unsigned position);
 /* Looks, four times in a second at most, at the device of the calling thread's context. No lock is held. */
 void contention_look(struct hetero_region *region, unsigned position);
 
+/* Counts what was charged for one launch, ns. */
+void contention_charged(unsigned position, int64_t ns);
+
 #endif

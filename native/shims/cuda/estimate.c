@@ -13,7 +13,6 @@
  * A kernel on an idle stream measures the host's delay too, which only matters for short ones: such a sample counts
  * only where there is none that ran behind other work.
  */
-#include <math.h>
 #include <string.h>
 
 #include "estimate.h"
@@ -171,11 +170,16 @@ static double mean_of_last(const struct estimate *estimate, uint32_t count, int6
 	return sum / count;
 }
 
+static double size_of(double value)
+{
+	return value < 0 ? -value : value;
+}
+
 static double deviation(const struct estimate *estimate, double mean, int64_t most)
 {
 	double sum = 0;
 	for (uint32_t i = 0; i < estimate->held; i++)
-		sum += fabs((double)least(estimate->recent[(estimate->samples - 1 - i) % ESTIMATE_WINDOW], most) - mean);
+		sum += size_of((double)least(estimate->recent[(estimate->samples - 1 - i) % ESTIMATE_WINDOW], most) - mean);
 	return sum / estimate->held;
 }
 
@@ -192,7 +196,7 @@ static struct belief mean(struct estimate *estimate)
 	double all = mean_of_last(estimate, ESTIMATE_WINDOW, most), few = mean_of_last(estimate, FEW, most);
 	double unlike = deviation(estimate, all, most);
 	estimate->varies = unlike > all / 8;
-	if (estimate->weight == 0 || fabs(few - all) > all / 4 + unlike) {
+	if (estimate->weight == 0 || size_of(few - all) > all / 4 + unlike) {
 		estimate->held = estimate->weight = count;
 		estimate->mean_ns = few;
 	} else {
@@ -227,6 +231,7 @@ static void note(struct estimate *estimate, const struct measurement *measuremen
 static int64_t settle(struct estimate *estimate, const struct measurement *measurement)
 {
 	int64_t others = (int64_t)estimate->unsettled - !measurement->charged;
+	estimate->overpaid = 1 + (others > 0 ? (uint32_t)others : 0);
 	estimate->unsettled = 0;
 	return others > 0 ? others * estimate->ns : 0;
 }
@@ -255,7 +260,7 @@ static int64_t grow(struct estimate *estimate, int64_t before)
 	estimate->held = GROWN;
 	estimate->ns = shorter(estimate).ns;
 	int64_t owed = (estimate->ns - before) * estimate->underpaid;
-	estimate->longer = estimate->underpaid = 0;
+	estimate->longer = estimate->underpaid = estimate->overpaid = 0;
 	return least(owed, GROWN_NS);
 }
 
@@ -266,15 +271,27 @@ static bool neighbours_explain(const struct measurement *measurement, int64_t be
 	return before >= SAMPLE_ALL_NS && measurement->ns <= before * (measurement->others + 1) * 11 / 10;
 }
 
+/* The shortest so far is nearest to the truth, so those before it were charged too much: the last of them are paid back. */
+static int64_t shrink(struct estimate *estimate, int64_t before)
+{
+	uint32_t launches = estimate->overpaid < GROWN ? estimate->overpaid : GROWN;
+	int64_t overpaid = (before - estimate->ns) * launches;
+	estimate->overpaid = 0;
+	return -least(overpaid, GROWN_NS);
+}
+
 /* In company: what is shorter than predicted is given back, what is longer waits until it is believed. */
 static int64_t learn_in_company(struct estimate *estimate, const struct measurement *measurement, int64_t before)
 {
 	if (neighbours_explain(measurement, before))
 		estimate->longer = 0;
 	estimate->underpaid = estimate->longer ? estimate->underpaid + measurement->launches : 0;
+	estimate->overpaid += measurement->launches;
 	if (estimate->longer >= GROWN)
 		return grow(estimate, before);
 	estimate->ns = least(shorter(estimate).ns, before);
+	if (estimate->ns < before)
+		return shrink(estimate, before);
 	return measurement->charged ? least(measurement->ns - measurement->charged, 0) : 0;
 }
 

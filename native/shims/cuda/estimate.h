@@ -37,6 +37,7 @@ struct estimate {
 	uint32_t chases;                   /* how many more in a row may be measured for that */
 	uint32_t longer;                   /* samples in a row that were longer than predicted */
 	uint32_t underpaid;                /* launches that these stand for */
+	uint32_t overpaid;                 /* launches charged what is predicted now */
 	uint32_t weight;                   /* samples in the mean */
 	double mean_ns;
 	int64_t recent[ESTIMATE_WINDOW];

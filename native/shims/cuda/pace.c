@@ -20,7 +20,8 @@
 /* ...and for how long a further one is held at most. */
 #define PATIENCE_NS 100000000
 #define LOOK_NS 500000
-/* A long kernel at a small share is held longer, for what so many of its kind take, but never longer than this. */
+/* A long kernel at a small share is held longer, for what so many of its kind take; and by as many times as the slice has processes; but
+ * never longer than this. */
 #define PATIENCE_KERNELS 4
 #define LONGEST_PATIENCE_NS 2000000000
 /* Without a limit a thread's launches are looked at about so often, that the slice's use is known and they cost nothing; at
@@ -44,25 +45,35 @@ static void prepare(void)
 	pthread_atfork(NULL, NULL, forget_in_child);
 }
 
-/* By the shorter runs of its kind: one that itself waited for a peer tells nothing of what it takes. */
-static int64_t patience(const struct hetero_region_device *device, int64_t undisturbed_ns)
-{
-	uint32_t limit = atomic_load_explicit(&device->core_limit, memory_order_relaxed);
-	int64_t ns = limit ? undisturbed_ns * PATIENCE_KERNELS * 100 / limit : 0;
-	return ns < PATIENCE_NS ? PATIENCE_NS : ns < LONGEST_PATIENCE_NS ? ns : LONGEST_PATIENCE_NS;
-}
+/* What the launch is going to be charged, by all that is known now, and what the shorter runs of its kind take: one that itself
+ * waited for a peer does not tell how long to be patient. */
+struct expected {
+	int64_t ns, undisturbed_ns;
+};
 
-/* What the launch is going to be charged, by all that is known now, and for how long it may be held for that. */
-static int64_t expected(struct hetero_region *region, uint64_t key, const struct paced *paced, int64_t *patience_ns)
+static struct expected expect(struct hetero_region *region, uint64_t key)
 {
 	samples_lock();
 	if (!capture_any())
 		samples_collect(region);
 	const struct estimate *row = estimate_of(key);
-	int64_t ns = row->ns;
-	*patience_ns = patience(&region->devices[paced->position], estimate_undisturbed(row));
+	struct expected expected = {row->ns, estimate_undisturbed(row)};
 	samples_unlock();
-	return ns;
+	return expected;
+}
+
+/* All processes of the slice take turns at its share. */
+static int64_t patience(const struct hetero_region *region, unsigned position, int64_t undisturbed_ns)
+{
+	uint32_t limit = atomic_load_explicit(&region->devices[position].core_limit, memory_order_relaxed);
+	double one = limit ? (double)undisturbed_ns * PATIENCE_KERNELS * 100 / limit : 0;
+	double ns = (one > PATIENCE_NS ? one : PATIENCE_NS) * hetero_slots_taken(region);
+	return ns < LONGEST_PATIENCE_NS ? (int64_t)ns : LONGEST_PATIENCE_NS;
+}
+
+static void draw(struct hetero_region *region, unsigned position, const struct expected *expected)
+{
+	hetero_pacer_draw(region, position, expected->ns, patience(region, position, expected->undisturbed_ns));
 }
 
 static void measure(struct hetero_region *region, struct estimate *row, bool sparing, struct paced *paced)
@@ -110,12 +121,13 @@ static void admit(struct hetero_region *region, uint64_t key, bool sparing, stru
 {
 	const struct timespec moment = {.tv_nsec = LOOK_NS};
 	contention_look(region, paced->position);
-	int64_t patience_ns, need = expected(region, key, paced, &patience_ns);
-	if (atomic_load_explicit(current.drawn, memory_order_relaxed) < need)
-		hetero_pacer_draw(region, paced->position, need, patience_ns);
+	struct expected expected = expect(region, key);
+	if (atomic_load_explicit(current.drawn, memory_order_relaxed) < expected.ns)
+		draw(region, paced->position, &expected);
 	for (int looks = PATIENCE_NS / LOOK_NS; !account(region, key, looks > 0, sparing, paced); looks--)
 		nanosleep(&moment, NULL);
 	atomic_fetch_sub_explicit(current.drawn, paced->charged, memory_order_relaxed);
+	contention_charged(paced->position, paced->charged);
 }
 
 /* As many launches of this thread as come in OBSERVE_NS; step by step, since a short kernel may be followed by long ones. */

@@ -218,7 +218,7 @@ static bool measure(const struct sample *sample, struct measurement *measurement
 	int64_t ns;
 	if (!elapsed(sample->start, sample->end, &ns))
 		return false;
-	ns -= pair_itself(sample);
+	ns -= pair_itself(sample) / 2; /* one of the two events is behind the kernel, where work goes on */
 	if (!sample->behind)
 		ns -= delay_of(sample, ns);
 	*measurement = (struct measurement){
