@@ -30,7 +30,7 @@
 static _Atomic int64_t long_used[HETERO_DEVICES]; /* charged for kernels long enough to be stretched by neighbours, ns */
 
 static struct look {
-	_Atomic uint64_t next_ns; /* CLOCK_MONOTONIC; who moves it on is the one who looks */
+	_Atomic uint64_t next_ns; /* CLOCK_MONOTONIC */
 	_Atomic uint32_t processes; /* on the device; 0: not known, which counts as one more than this */
 	nvmlDevice_t device;
 	uint64_t compared_ns;
@@ -66,14 +66,19 @@ static bool find_device(struct look *look)
 	       nvml->nvmlDeviceGetHandleByPciBusId_v2(bus_id, &look->device) == NVML_SUCCESS;
 }
 
+/* What NVML writes into, by whoever looks: one thread at a time, whose stack may be too small for it. */
+static union {
+	nvmlProcessInfo_t processes[MOST_PROCESSES];
+	nvmlProcessUtilizationSample_t samples[MOST_PROCESSES];
+} answer;
+
 /* A list without anybody is one that is not for this process to see. */
 static uint32_t count_processes(nvmlDevice_t device)
 {
-	nvmlProcessInfo_t processes[MOST_PROCESSES];
 	unsigned int count = MOST_PROCESSES;
 	const struct nvml_real *nvml = nvml_real();
 	if (!nvml->nvmlDeviceGetComputeRunningProcesses_v3 ||
-	    nvml->nvmlDeviceGetComputeRunningProcesses_v3(device, &count, processes) != NVML_SUCCESS)
+	    nvml->nvmlDeviceGetComputeRunningProcesses_v3(device, &count, answer.processes) != NVML_SUCCESS)
 		return 0;
 	return count;
 }
@@ -103,15 +108,14 @@ static struct told tell(struct look *look, const nvmlProcessUtilizationSample_t 
  */
 static bool utilisation(struct look *look, double *percent)
 {
-	nvmlProcessUtilizationSample_t samples[MOST_PROCESSES];
 	nvmlUtilization_t device;
 	unsigned int count = MOST_PROCESSES;
 	const struct nvml_real *nvml = nvml_real();
 	if (!nvml->nvmlDeviceGetProcessUtilization || !nvml->nvmlDeviceGetUtilizationRates ||
-	    nvml->nvmlDeviceGetProcessUtilization(look->device, samples, &count, look->newest) != NVML_SUCCESS ||
+	    nvml->nvmlDeviceGetProcessUtilization(look->device, answer.samples, &count, look->newest) != NVML_SUCCESS ||
 	    nvml->nvmlDeviceGetUtilizationRates(look->device, &device) != NVML_SUCCESS)
 		return false;
-	struct told told = tell(look, samples, count);
+	struct told told = tell(look, answer.samples, count);
 	*percent = told.all > 0 ? device.gpu * told.own / told.all : 0;
 	return told.own > 0 && (told.others || look->processes == 1);
 }
@@ -168,14 +172,24 @@ static void compare(struct look *look, unsigned position, int64_t used_ns, int64
 		hetero_pacer_rate(position, stretchable(look) ? rate_of(look) : 1);
 }
 
-void contention_look(struct hetero_region *region, unsigned position)
+static void look_at(struct hetero_region *region, struct look *look, unsigned position, uint64_t now)
 {
-	struct look *look = &looks[position];
-	uint64_t now = hetero_monotonic_ns(), next = atomic_load_explicit(&look->next_ns, memory_order_relaxed);
-	if (now < next || !atomic_compare_exchange_strong(&look->next_ns, &next, now + LOOK_NS) || !find_device(look))
+	if (!find_device(look))
 		return;
 	atomic_store(&look->processes, count_processes(look->device));
 	if (now - look->compared_ns >= PERIOD_NS)
 		compare(look, position, hetero_pacer_used(region, position) - samples_in_flight(position),
 			atomic_load_explicit(&long_used[position], memory_order_relaxed), now);
+}
+
+void contention_look(struct hetero_region *region, unsigned position)
+{
+	static atomic_flag looking = ATOMIC_FLAG_INIT;
+	struct look *look = &looks[position];
+	uint64_t now = hetero_monotonic_ns();
+	if (now < atomic_load_explicit(&look->next_ns, memory_order_relaxed) || atomic_flag_test_and_set(&looking))
+		return;
+	atomic_store(&look->next_ns, now + LOOK_NS);
+	look_at(region, look, position, now);
+	atomic_flag_clear(&looking);
 }
