@@ -132,6 +132,7 @@ static uint32_t await_budget(struct hetero_region_device *place, int64_t patienc
 	uint64_t start = hetero_monotonic_ns(), now = start;
 	uint32_t limit;
 	while ((limit = limit_of(place, now)) > 0) {
+		atomic_store_explicit(&place->wanted_ns, now, memory_order_relaxed);
 		refill(place, limit, now);
 		int64_t budget = atomic_load_explicit(&place->budget_ns, memory_order_relaxed);
 		int64_t left = patience_ns - (int64_t)(now - start);
@@ -142,7 +143,6 @@ static uint32_t await_budget(struct hetero_region_device *place, int64_t patienc
 	}
 	if (now != start)
 		atomic_fetch_add_explicit(&place->throttled_ns, now - start, memory_order_relaxed);
-	atomic_store_explicit(&place->wanted_ns, now, memory_order_relaxed);
 	return limit;
 }
 
