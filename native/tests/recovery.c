@@ -20,11 +20,12 @@
 #define LIMIT 1000u
 
 static struct moments {
-	_Atomic int ready; /* the next one has opened the region */
+	_Atomic int ready, begun; /* the next one has opened the region; it is to ask for memory */
 	_Atomic uint64_t end_ns, granted_ns;
 } *moments;
 
-static const char *deadly; /* the moment at which this process is killed; NULL: at none */
+static const char *deadly;   /* the moment at which this process is killed; NULL: at none */
+static bool keeps_waiting;   /* the next one asks before that, and waits for the lock */
 static char path[64];
 
 static uint64_t now_ns(void)
@@ -43,9 +44,15 @@ static void fail(const char *what)
 
 void hetero_point(const char *name)
 {
+	const struct timespec long_enough = {.tv_nsec = 2000000};
 	if (!deadly || strcmp(name, deadly) != 0)
 		return;
+	if (keeps_waiting) {
+		moments->begun = 1;
+		nanosleep(&long_enough, NULL);
+	}
 	moments->end_ns = now_ns();
+	moments->begun = 1;
 	kill(getpid(), SIGKILL);
 }
 
@@ -61,12 +68,19 @@ static void ends_well(struct hetero_region *region, const char *moment)
 	reserve(region, 300);
 	hetero_memory_release(region, 0, 300);
 	moments->end_ns = now_ns();
+	moments->begun = 1;
 }
 
 static void dies_joining(struct hetero_region *region, const char *moment)
 {
 	deadly = moment;
 	reserve(region, 300);
+}
+
+static void dies_while_waited_for(struct hetero_region *region, const char *moment)
+{
+	keeps_waiting = true;
+	dies_joining(region, moment);
 }
 
 static void dies_reserving(struct hetero_region *region, const char *moment)
@@ -95,6 +109,7 @@ static const struct death {
 } deaths[] = {
 	{"nobody killed", NULL, ends_well},
 	{"joining, with the lock", "slots.claimed", dies_joining},
+	{"with the lock, for which the next one waits", "slots.claimed", dies_while_waited_for},
 	{"sweeping, with the lock", "slots.returned", dies_sweeping},
 	{"at a sweep's end, with the lock", "slots.emptied", dies_sweeping},
 	{"amid a reservation, announced", "ledger.announced", dies_reserving},
@@ -107,7 +122,7 @@ static const struct death {
 static void come_next(struct hetero_region *region)
 {
 	moments->ready = 1;
-	while (!moments->end_ns)
+	while (!moments->begun)
 		sched_yield();
 	while (!hetero_memory_reserve(region, 0, LIMIT))
 		sched_yield();

@@ -18,7 +18,7 @@ from simulated import BUILD, Machine, machine_in
 
 from tests.bench.figures import Figure
 
-TURNS = 9
+TURNS = 15
 INIT_TURNS = 31
 MEMORY = {"CUDA_DEVICE_MEMORY_LIMIT": "1000g"}
 COMPUTE = {**MEMORY, "CUDA_DEVICE_SM_LIMIT": "90"}
