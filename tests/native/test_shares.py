@@ -71,6 +71,24 @@ def test_kernels_longer_than_a_turn_never_get_more(timed: Machine, workload: str
     assert sum(means) >= 88, shares
 
 
+@pytest.mark.parametrize("limits", [(30, 70), (10, 20, 30, 40)])
+def test_a_coarse_word_of_the_driver_moves_nobody_from_his_share(timed: Machine, limits: tuple[int, ...]) -> None:
+    """NVML that looks five times in a second who runs is off by tens of points each second: it is believed as far."""
+    timed.virtual("nvml_looks = 5")
+    shares = together(timed, limits, "--workload", "gemm", lasting=60)
+    for limit, tenant in zip(limits, shares, strict=True):
+        assert error(tenant[SETTLED], limit) <= 3, shares
+
+
+def test_nor_does_it_give_long_kernels_more(timed: Machine) -> None:
+    """Those of 20 ms get nearer to their share than at first, and not beyond it."""
+    timed.virtual("nvml_looks = 5")
+    stretched, whole = together(timed, (30, 70), "--workload", "persistent", lasting=90)
+    assert statistics.mean(stretched[60:]) >= statistics.mean(stretched[3:10])
+    assert max(stretched[SETTLED]) <= 35
+    assert error(whole[SETTLED], 70) <= 3
+
+
 def fresh(machine: Machine, limit: int, **more: str) -> list[float]:
     """A program that first looks for a kernel of 2 ms by launching shorter ones of the same geometry."""
     command = ["burn", "--report", "--seconds", "4", "--kernel-ns", "2000000"]

@@ -37,7 +37,10 @@ static struct look {
 	unsigned long long newest; /* time stamp of the last sample, us */
 	int64_t used_ns, long_used_ns; /* charged by then, for what had run */
 	unsigned compares;
-	double time_ns, real_ns, charged_ns, long_ns; /* sums over the last minute or so */
+	bool seen;                     /* NVML has told of this process */
+	/* Sums over the last minute or so: the time that was looked at, the device's busy time, utilisation of this process and of
+	 * all, and what was charged, all and for long kernels. */
+	double time_ns, busy_ns, own, all, charged_ns, long_ns;
 } looks[HETERO_DEVICES];
 
 void contention_charged(unsigned position, int64_t ns)
@@ -85,7 +88,8 @@ static uint32_t count_processes(nvmlDevice_t device)
 
 /* What the samples since the last look tell of this process, and of all. */
 struct told {
-	double own, all;
+	double own, all; /* utilisation of processes: of these, only the proportion is believed */
+	double device;   /* percent of the time in which it was busy */
 	bool others;
 };
 
@@ -103,10 +107,10 @@ static struct told tell(struct look *look, const nvmlProcessUtilizationSample_t 
 }
 
 /*
- * Percent of the device's time that was this process': its part of the time in which the device was busy. Of a process' own
- * utilisation only the proportion to that of the others is believed. False when NVML does not tell.
+ * What NVML tells since the last look. False when it does not tell of this process, or has not done so yet; once it has, a
+ * process that is missing among the others had nothing.
  */
-static bool utilisation(struct look *look, double *percent)
+static bool utilisation(struct look *look, struct told *told)
 {
 	nvmlUtilization_t device;
 	unsigned int count = MOST_PROCESSES;
@@ -115,9 +119,10 @@ static bool utilisation(struct look *look, double *percent)
 	    nvml->nvmlDeviceGetProcessUtilization(look->device, answer.samples, &count, look->newest) != NVML_SUCCESS ||
 	    nvml->nvmlDeviceGetUtilizationRates(look->device, &device) != NVML_SUCCESS)
 		return false;
-	struct told told = tell(look, answer.samples, count);
-	*percent = told.all > 0 ? device.gpu * told.own / told.all : 0;
-	return told.own > 0 && (told.others || look->processes == 1);
+	*told = tell(look, answer.samples, count);
+	told->device = device.gpu;
+	look->seen |= told->own > 0;
+	return look->seen && told->all > 0 && (told->others || look->processes == 1);
 }
 
 /* By Newton's rule: a library less is needed. */
@@ -135,7 +140,8 @@ static double root(double square)
  */
 static double rate_of(const struct look *look)
 {
-	double looked = LOOKS_PER_NS * look->time_ns, share = look->real_ns / look->time_ns;
+	double looked = LOOKS_PER_NS * look->time_ns;
+	double share = look->busy_ns / look->time_ns * look->own / look->all;
 	double error = looked > LEAST_LOOKS ? DEVIATIONS * root(share * (1 - share) / looked + 1 / looked / looked) : 1;
 	double charged = look->charged_ns / look->time_ns;
 	double low = (share - error) / charged, high = (share + error) / charged;
@@ -157,18 +163,21 @@ static bool stretchable(const struct look *look)
 
 static void compare(struct look *look, unsigned position, int64_t used_ns, int64_t long_ns, uint64_t now)
 {
-	double percent, passed = (double)(now - look->compared_ns), kept = 1 / (1 + passed / MEMORY_NS);
-	bool told = utilisation(look, &percent) && look->compares++ >= EARLY;
-	if (told) {
+	double passed = (double)(now - look->compared_ns), kept = 1 / (1 + passed / MEMORY_NS);
+	struct told told;
+	bool known = utilisation(look, &told) && look->compares++ >= EARLY;
+	if (known) {
 		add_up(&look->time_ns, passed, kept);
-		add_up(&look->real_ns, percent / 100 * passed, kept);
+		add_up(&look->busy_ns, told.device / 100 * passed, kept);
+		add_up(&look->own, told.own, kept);
+		add_up(&look->all, told.all, kept);
 		add_up(&look->charged_ns, (double)(used_ns - look->used_ns), kept);
 		add_up(&look->long_ns, (double)(long_ns - look->long_used_ns), kept);
 	}
 	look->compared_ns = now;
 	look->used_ns = used_ns;
 	look->long_used_ns = long_ns;
-	if (told && look->charged_ns > look->time_ns / LEAST_USE)
+	if (known && look->charged_ns > look->time_ns / LEAST_USE)
 		hetero_pacer_rate(position, stretchable(look) ? rate_of(look) : 1);
 }
 

@@ -256,6 +256,8 @@ static bool set_machine_key(struct parser *parser, const char *key, const char *
 		return set_duration(parser, key, value, 0, 1000000, 1, &config->launch_ns);
 	if (strcmp(key, "nvml_lag_ms") == 0)
 		return set_duration(parser, key, value, 0, 2000, 1000000, &config->lag_ns);
+	if (strcmp(key, "nvml_looks") == 0)
+		return set_duration(parser, key, value, 0, 1000, 1, &config->looks);
 	*known = false;
 	return true;
 }

@@ -39,6 +39,7 @@ struct sim_config {
 	bool virtual_clock;
 	uint64_t timeslice_ns;    /* how long a card runs one process while another waits */
 	uint64_t lag_ns;          /* how old what the management library tells of processes and their use is */
+	uint64_t looks;           /* of NVML in a second; 0: it knows exactly */
 	uint64_t launch_ns;       /* what a launch takes on the host, on the virtual clock only */
 	struct sim_card_config cards[SIM_CARDS];
 };
