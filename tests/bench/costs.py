@@ -19,7 +19,6 @@ from simulated import BUILD, Machine, machine_in
 from tests.bench.figures import Figure
 
 TURNS = 15
-INIT_TURNS = 31
 MEMORY = {"CUDA_DEVICE_MEMORY_LIMIT": "1000g"}
 COMPUTE = {**MEMORY, "CUDA_DEVICE_SM_LIMIT": "90"}
 
@@ -56,56 +55,57 @@ def _overhead(machine: Machine, *options: str, **limits: str) -> dict[str, float
     return dict(json.loads(answer.stdout))
 
 
-def _by_turns(measured: Callable[[Machine], float], machine: Machine, turns: int, **limits: str) -> float:
-    """In the slice with these limits, beyond the same without the library."""
+def _by_turns(measured: Callable[[Machine], float], machine: Machine, **limits: str) -> tuple[float, float]:
+    """Without the library; and how much more in the slice with these limits."""
     inside = Machine(machine.directory, machine.environment(**limits))
-    pairs = [(measured(machine.bare()), measured(inside)) for _ in range(turns)]
-    return more([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    pairs = [(measured(machine.bare()), measured(inside)) for _ in range(TURNS)]
+    bare = [pair[0] for pair in pairs]
+    return statistics.median(bare), more(bare, [pair[1] for pair in pairs])
+
+
+def _call(title: str, options: Sequence[str], key: str, within: str, **limits: str) -> Figure:
+    """One call of ``overhead``; the bare cost is told, since it shows how quick the machine was just then."""
+    with _empty() as machine:
+        bare, added = _by_turns(lambda where: _overhead(where, *options)[key], machine, **limits)
+    return Figure(f"{title} (bare: {bare:.1f})", added, "ns", within)
 
 
 def _launches() -> list[Figure]:
-    with _empty() as machine:
-
-        def launch(where: Machine) -> float:
-            return _overhead(where, "--launches", "20000")["launch"]
-
-        return [
-            Figure("a launch, more without a compute limit", _by_turns(launch, machine, TURNS, **MEMORY), "ns", "<= 3"),
-            Figure("a launch, more with one of 90 %", _by_turns(launch, machine, TURNS, **COMPUTE), "ns", "<= 15"),
-        ]
+    many = ("--launches", "20000")
+    return [
+        _call("a launch, more without a compute limit", many, "launch", "<= 3", **MEMORY),
+        _call("a launch, more with one of 90 %", many, "launch", "<= 15", **COMPUTE),
+    ]
 
 
 def _allocations() -> list[Figure]:
-    figures = []
-    for size, options in SIZES.items():
-        for live in (0, 10000, 50000):
-            with _empty() as machine:
-
-                def pair(where: Machine, words: tuple[str, ...] = (*options, "--live", str(live))) -> float:
-                    return _overhead(where, *words)["alloc_free"]
-
-                value = _by_turns(pair, machine, TURNS, **MEMORY)
-            name = f"cuMemAlloc and cuMemFree of {size}, more with {live:,} live"
-            figures.append(Figure(name, value, "ns", "<= 200"))
-    return figures
+    return [
+        _call(
+            f"cuMemAlloc and cuMemFree of {size}, more with {live:,} live",
+            (*options, "--live", str(live)),
+            "alloc_free",
+            "<= 200",
+            **MEMORY,
+        )
+        for size, options in SIZES.items()
+        for live in (0, 10000, 50000)
+    ]
 
 
 def _queries() -> Figure:
-    with _empty() as machine:
-        value = _by_turns(lambda where: _overhead(where)["meminfo"], machine, TURNS, **MEMORY)
-    return Figure("cuMemGetInfo, more", value, "ns", "<= 100")
+    return _call("cuMemGetInfo, more", (), "meminfo", "<= 100", **MEMORY)
 
 
 def _starting() -> list[Figure]:
     with tempfile.TemporaryDirectory() as directory:
         machine = machine_in(Path(directory))
-        added = _by_turns(lambda where: _overhead(where)["init"] / 1e6, machine, INIT_TURNS, **MEMORY)
+        bare, added = _by_turns(lambda where: _overhead(where)["init"] / 1e6, machine, **MEMORY)
         (machine.directory / "faults").write_text("".join(f"{call} 1 die\n" for call in CREATING))
         if machine.run(sys.executable, "-c", START + RETAIN, **MEMORY).returncode != -9:
             raise RuntimeError("a context that is made is not noticed")
         made = machine.run(sys.executable, "-c", START, **MEMORY).returncode != 0
     return [
-        Figure("cuInit, more (simulated card)", added, "ms", "<= 1"),
+        Figure(f"cuInit of a simulated card, more (bare: {bare:.2f})", added, "ms", "<= 1"),
         Figure("contexts that cuInit makes", float(made), "", "<= 0"),
     ]
 
