@@ -39,7 +39,7 @@ def _finite(_: click.Context, parameter: click.Parameter, value: float) -> float
 def command(context: Context, once: bool, interval: float, form: str) -> None:
     """Slices and their processes: memory and compute, used and allowed.
 
-    Compute is what was used during one interval.
+    Compute is what was used during one interval; "30+40" are 30 percent of its own and 40 that are lent for now.
     """
     from hetero.allocation import local
 
@@ -85,6 +85,7 @@ def _row(row: SliceRow, numbers: Mapping[str, int]) -> dict[str, Any]:
         "memory_limit_mib": row.memory_limit,
         "compute_used_percent": _known(round(row.compute_used, 1)),
         "compute_limit_percent": row.compute_limit or None,
+        "compute_lent_percent": row.compute_lent,
         "refused_allocations": row.refused,
         "processes": [
             {
@@ -108,7 +109,9 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
         yield {**row, "what": " ".join(row["command"])}
         for process in row["processes"]:
             yield {
-                **dict.fromkeys(("slice", "device", "memory_limit_mib", "compute_limit_percent")),
+                **dict.fromkeys(
+                    ("slice", "device", "memory_limit_mib", "compute_limit_percent", "compute_lent_percent")
+                ),
                 **process,
                 "what": f"  {process['pid']} {process['name']}",
             }
@@ -128,11 +131,11 @@ def _memory(row: Mapping[str, Any]) -> str:
 
 
 def _compute(row: Mapping[str, Any]) -> str:
-    used, limit = row["compute_used_percent"], row["compute_limit_percent"]
-    return _of("-" if used is None else f"{used:.0f}", limit, "%")
+    used, limit, lent = row["compute_used_percent"], row["compute_limit_percent"], row["compute_lent_percent"]
+    return _of("-" if used is None else f"{used:.0f}", f"{limit}+{lent}" if limit and lent else limit, "%")
 
 
-def _of(used: str, limit: float | None, unit: str) -> str:
+def _of(used: str, limit: float | str | None, unit: str) -> str:
     return f"{used} / {limit} {unit}" if limit else f"{used} {unit}"
 
 
@@ -141,7 +144,8 @@ def _memory_bar(row: Mapping[str, Any]) -> str:
 
 
 def _compute_bar(row: Mapping[str, Any]) -> str:
-    return bar(row["compute_used_percent"], row["compute_limit_percent"] or 100) if row["slice"] else ""
+    limit = (row["compute_limit_percent"] or 100) + (row["compute_lent_percent"] or 0)
+    return bar(row["compute_used_percent"], limit) if row["slice"] else ""
 
 
 COLUMNS = (

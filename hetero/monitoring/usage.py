@@ -50,6 +50,7 @@ class SliceRow(msgspec.Struct, frozen=True, kw_only=True):
         memory_limit: MiB.
         memory_used: MiB; -1 when the vendor keeps no region.
         compute_limit: Percent of the device; 0 when there is none.
+        compute_lent: Percent of the device on top of the limit, for now.
         compute_used: Percent of the device between the two readings; -1 when not known.
         refused: Allocations refused since the slice began.
         processes: Those that use the device, by process id.
@@ -62,6 +63,7 @@ class SliceRow(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit: int
     memory_used: int = -1
     compute_limit: int = 0
+    compute_lent: int = 0
     compute_used: float = -1.0
     refused: int = 0
     processes: tuple[ProcessRow, ...] = ()
@@ -120,6 +122,7 @@ def _row(now: Reading, before: Reading | None, position: int) -> SliceRow:
         row,
         memory_used=_mib(use.memory_used),
         compute_used=_share(now.state, earlier, use.busy_ns, _busy(earlier, position)),
+        compute_lent=use.lent,
         refused=use.refused,
         processes=_processes(now.state, earlier, position),
     )

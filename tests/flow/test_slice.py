@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -198,6 +199,34 @@ def test_a_slice_lives_as_long_as_its_program(on_machine: Callable[..., Sections
     assert "code 2" in seen["refused"]
     assert _totals(seen["free"]) == [7168] * 3
     assert _json(seen["after"])["devices"][0]["slices"] == 0
+
+
+def test_an_idle_share_is_lent_and_comes_back(on_machine: Callable[..., Sections]) -> None:
+    """30 and 70 by the real clock: the first has most of the card while the second rests, who has most within seconds.
+
+    Whoever led the lending is killed before the second comes: others take over.
+    """
+    seen = on_machine("""
+        burning() { hetero run --memory 1g --cores $1 --policy conserve -- burn --report --seconds $2 \\
+            --kernel-ns 2000000 --iterations 2000 > $3; }
+        hetero run --memory 1g --cores 0 --policy conserve -- hold --mib 1 > leader & leader=$!
+        until_holding leader
+        program=$(cat /proc/$leader/task/$leader/children)
+        burning 30 9 small & small=$!
+        sleep 4; { kill -KILL $leader; wait $leader; } 2>/dev/null
+        burning 70 4 large
+        wait $small; kill -KILL $program
+        echo == small; cat small
+        echo == large; cat large
+    """)
+    small, large = (_shares(seen[name]) for name in ("small", "large"))
+    assert statistics.median(small[1:3]) >= 60, small
+    assert statistics.mean(large[1:3]) >= 60, large
+
+
+def _shares(text: str) -> list[float]:
+    """Percent of the card in each second, as ``burn --report`` tells."""
+    return [float(share) for share in re.findall(r"last second.*busy ([\d.]+) %", text)]
 
 
 def test_signals_and_exit_codes_pass_through(on_machine: Callable[..., Sections]) -> None:

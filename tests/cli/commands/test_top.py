@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hetero.cli import top
-from hetero.enforcement import layout
+from hetero.enforcement import layout, region
 from hetero.model.quantity import MIB
 from hetero.testing.fake import fake_devices, fake_vendor
 from hetero.vendor import Vendor
@@ -25,7 +26,7 @@ Between = Callable[[Callable[[], None]], None]
 
 KEYS = {
     "slice", "vendor", "device", "uuid", "command", "memory_used_mib", "memory_limit_mib", "compute_used_percent",
-    "compute_limit_percent", "refused_allocations", "processes",
+    "compute_limit_percent", "compute_lent_percent", "refused_allocations", "processes",
 }  # fmt: skip
 
 
@@ -59,15 +60,15 @@ def _write(path: Path, record: layout.Record, name: str, *values: object) -> Non
 
 def _use(path: str, memory: int, *, pid: int = 0, busy_ns: int = 0) -> None:
     """A process of the slice uses MiB of its first device and keeps it busy."""
-    region = Path(path)
-    _write(region, layout.DEVICE, "memory.bytes", memory * MIB)
-    _write(region, layout.DEVICE, "busy_ns", busy_ns)
-    _write(region, layout.SLOT, "state", layout.TAKEN)
-    _write(region, layout.SLOT, "pid", pid or os.getpid())
-    _write(region, layout.SLOT, "name", b"worker")
-    _write(region, layout.ENTRY, "after", 0, memory * MIB)
-    _write(region, layout.ENTRY, "done", 1)
-    _write(region, layout.SLOT, "busy_ns", busy_ns)
+    place = Path(path)
+    _write(place, layout.DEVICE, "memory.bytes", memory * MIB)
+    _write(place, layout.DEVICE, "busy_ns", busy_ns)
+    _write(place, layout.SLOT, "state", layout.TAKEN)
+    _write(place, layout.SLOT, "pid", pid or os.getpid())
+    _write(place, layout.SLOT, "name", b"worker")
+    _write(place, layout.ENTRY, "after", 0, memory * MIB)
+    _write(place, layout.ENTRY, "done", 1)
+    _write(place, layout.SLOT, "busy_ns", busy_ns)
 
 
 def test_json_has_a_version_and_stable_keys(hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker) -> None:
@@ -96,6 +97,22 @@ def test_a_slice_shows_what_it_uses_of_what_it_may(
     assert line.rstrip().endswith("python train.py")
     assert f"{os.getpid()} worker" in process
     assert "512 MiB" in process
+
+
+def test_a_loan_is_shown_beside_the_limit(hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker) -> None:
+    """While it holds; of two slices only the borrower shows one."""
+    lent = hold(regional, share(memory=2048, cores=30)).held
+    hold(regional, share(device=1, memory=1024, cores=20))
+    loan = region.Loan(percent=40, until_ns=time.monotonic_ns() + 60 * 10**9)
+    region.change(Path(lent.region), 0, policy="conserve", lent=loan)
+    rows = {row["slice"]: row for row in hetero("top", "--output", "json").json["slices"]}
+    assert sorted((row["compute_limit_percent"], row["compute_lent_percent"]) for row in rows.values()) == [
+        (20, 0),
+        (30, 40),
+    ]
+    printed = hetero(*ONCE).out
+    assert "0 / 30+40 %" in printed
+    assert "0 / 20 %" in printed
 
 
 def test_compute_is_what_was_used_during_the_interval(
