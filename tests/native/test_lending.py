@@ -197,3 +197,14 @@ def test_a_lender_that_needs_little_is_not_slowed_by_much(timed: Machine, lender
     [got] = shares([taker])
     assert turns(beside) >= 0.85 * alone
     assert statistics.mean(got[2:]) >= 60, got
+
+
+def test_a_lender_that_needs_more_has_its_own_within_a_second(timed: Machine, lender: None) -> None:
+    """A second program in its slice wants all that the first, which needed 20 of 70, had left to the borrower."""
+    small, large = make_slice(timed, 30), make_slice(timed, 70)
+    taker, light, heavy = burn(timed, small, 12), pulse(timed, large, 11), burn(timed, large, 4, after=6)
+    got, beside = shares([taker, heavy])
+    assert turns(light) > 0
+    assert max(got[2:5]) >= 55, got
+    assert min(beside) >= 38, beside
+    assert sum(abs(share - 30) <= 3 for share in got[6:10]) >= 2, got
