@@ -50,6 +50,37 @@ call("cuGraphGetNodes", graph, None, ctypes.byref(nodes))
 print(nodes.value, time.monotonic() - start)
 """
 
+BESIDE_A_CAPTURE = """
+def beside_a_capture():
+    stream = made("cuStreamCreate", 1)
+    call("cuStreamBeginCapture_v2", stream, int(sys.argv[1]))
+    launch(work, 2000, stream)
+    launches, start = 0, time.monotonic()
+    while time.monotonic() - start < 2:
+        launch(work, 2000)
+        launches += 1
+    print(launches, time.monotonic() - start)
+    if sys.argv[2] == "destroyed":
+        call("cuStreamDestroy_v2", stream)
+    else:
+        call("cuStreamEndCapture", stream, ctypes.byref(ctypes.c_void_p()))
+beside_a_capture()
+beside_a_capture()
+"""
+
+UNLIKE = """
+launches, start = 0, time.monotonic()
+while time.monotonic() - start < 20:
+    launches += 1
+    iterations = ctypes.c_uint64(20000)
+    parameters = (ctypes.c_void_p * 1)(ctypes.addressof(iterations))
+    call("cuLaunchKernel", work, launches, 1, 1, 1, 1, 1, 0, None, parameters, None)
+    if launches % int(sys.argv[1]) == 0:
+        call("cuCtxSynchronize")
+call("cuCtxSynchronize")
+print(launches, time.monotonic() - start)
+"""
+
 THREADS = """
 def loop():
     call("cuCtxSetCurrent", context)
@@ -127,6 +158,22 @@ def test_what_is_captured_is_neither_held_nor_charged(timed: Machine) -> None:
     assert nodes == 1000
     assert took < 0.1
     assert busy(timed) < 1
+
+
+@pytest.mark.parametrize("end", ["ended", "destroyed"])
+@pytest.mark.parametrize("mode", ["0", "1", "2"])
+def test_what_runs_beside_a_capture_is_held(timed: Machine, mode: str, end: str) -> None:
+    """As long as another stream is captured, in each mode; the capture is not disturbed, and may lose its stream."""
+    launches, took, again, then = run(timed, BESIDE_A_CAPTURE, mode, end, CUDA_DEVICE_SM_LIMIT="20")
+    assert launches * 0.002 / took == pytest.approx(0.2, abs=0.05)
+    assert again * 0.002 / then == pytest.approx(0.2, abs=0.05)
+
+
+@pytest.mark.parametrize("queued", ["1", "16", "1000"])
+def test_kernels_that_are_never_launched_twice_are_held(timed: Machine, queued: str) -> None:
+    """Each of a geometry of its own, so nothing is known of one before it has run; however many are queued at once."""
+    launches, took = run(timed, UNLIKE, queued, CUDA_DEVICE_SM_LIMIT="20")
+    assert launches * 0.02 / took == pytest.approx(0.2, abs=0.05)
 
 
 def test_threads_share_the_share_of_their_process(timed: Machine) -> None:

@@ -54,8 +54,7 @@ struct expected {
 static struct expected expect(struct hetero_region *region, uint64_t key)
 {
 	samples_lock();
-	if (!capture_any())
-		samples_collect(region);
+	samples_collect(region);
 	const struct estimate *row = estimate_of(key);
 	struct expected expected = {row->ns, estimate_undisturbed(row)};
 	samples_unlock();
@@ -78,7 +77,7 @@ static void draw(struct hetero_region *region, unsigned position, const struct e
 
 static void measure(struct hetero_region *region, struct estimate *row, bool sparing, struct paced *paced)
 {
-	if (!capture_any() && !(sparing && row->samples >= NEEDED))
+	if (!(sparing && row->samples >= NEEDED))
 		paced->sample = samples_begin(row->key, paced->position, 0);
 	if (!paced->sample && !row->ns && !row->awaited)
 		atomic_fetch_add_explicit(&region->devices[paced->position].unmeasured, 1, memory_order_relaxed);
@@ -94,15 +93,20 @@ static void stand_for(struct estimate *row, uint32_t launches, struct paced *pac
 	row->since = 0;
 }
 
+/* With the samples' lock held. Where every launch is of a kind of its own, those that wait for a measurement are not many either. */
+static bool may_be_known(const struct estimate *row)
+{
+	return row->ns || row->awaited || samples_left();
+}
+
 /* Charges the prediction for one launch, and has it measured if it is its turn. False, and nothing is done, when too many of
  * an unknown kind are queued already. */
 static bool account(struct hetero_region *region, uint64_t key, bool patient, bool sparing, struct paced *paced)
 {
 	samples_lock();
-	if (!capture_any())
-		samples_collect(region);
+	samples_collect(region);
 	struct estimate *row = estimate_of(key);
-	bool accounted = !patient || estimate_suffices(row, UNKNOWN_AHEAD);
+	bool accounted = !patient || (estimate_suffices(row, UNKNOWN_AHEAD) && may_be_known(row));
 	uint32_t launches = 1 + estimate_passed(row);
 	if (accounted) {
 		row->position = paced->position;
@@ -122,7 +126,9 @@ static void admit(struct hetero_region *region, uint64_t key, bool sparing, stru
 	const struct timespec moment = {.tv_nsec = LOOK_NS};
 	contention_look(region, paced->position);
 	struct expected expected = expect(region, key);
-	if (atomic_load_explicit(current.drawn, memory_order_relaxed) < expected.ns)
+	bool owing = atomic_load_explicit(&region->devices[paced->position].budget_ns, memory_order_relaxed) < 0;
+	/* What an unknown kind takes is only owed when it has run: it waits for what others of its like owe. */
+	if (atomic_load_explicit(current.drawn, memory_order_relaxed) < expected.ns || (owing && !expected.ns))
 		draw(region, paced->position, &expected);
 	for (int looks = PATIENCE_NS / LOOK_NS; !account(region, key, looks > 0, sparing, paced); looks--)
 		nanosleep(&moment, NULL);
@@ -146,12 +152,10 @@ static void observe(struct hetero_region *region, uint64_t key, struct paced *pa
 {
 	uint32_t passed = current.every ? current.every : 1;
 	contention_look(region, paced->position);
-	if (!capture_any()) {
-		samples_lock();
-		samples_collect(region);
-		paced->sample = samples_begin(key, paced->position, passed);
-		samples_unlock();
-	}
+	samples_lock();
+	samples_collect(region);
+	paced->sample = samples_begin(key, paced->position, passed);
+	samples_unlock();
 	hetero_pacer_count(region, paced->position, 0, passed);
 	current.every = current.left = until_next(passed);
 }

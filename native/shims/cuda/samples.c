@@ -116,6 +116,11 @@ static struct sample *free_place(void)
 	return NULL;
 }
 
+bool samples_left(void)
+{
+	return pending < PENDING;
+}
+
 struct sample *samples_begin(uint64_t key, unsigned position, unsigned weight)
 {
 	struct sample *sample = free_place();
@@ -154,7 +159,10 @@ static bool busy(CUstream stream, bool per_thread)
 
 void sample_start(struct sample *sample, CUstream stream, bool per_thread)
 {
+	mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+	exchange_mode();
 	sample->behind = busy(stream, per_thread);
+	exchange_mode();
 	sample->thorough = sample->thorough && record(sample->before, stream, per_thread);
 	sample->started = record(sample->start, stream, per_thread);
 	sample->launched_ns = hetero_monotonic_ns();

@@ -34,7 +34,9 @@ struct sample {
 void samples_lock(void);
 void samples_unlock(void);
 
-/* With the lock held: a sample to record around a launch, or NULL when there is no place or no event. */
+/* With the lock held: whether there is a place for another; and a sample to record around a launch, or NULL when there is no
+ * place or no event. */
+bool samples_left(void);
 struct sample *samples_begin(uint64_t key, unsigned position, unsigned weight);
 
 /* Without the lock: right before and right after the launch, by the thread that it is lent to. */
