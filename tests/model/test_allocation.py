@@ -37,9 +37,11 @@ def test_a_slice_is_stored_so() -> None:
     """A slice outlives the process that made it: fields of version 1 are never renamed or removed."""
     text = wire.encode(replace(HELD, grants=(), region="/run/s1/region", priority=3))
     assert text == (
-        '{"slice":{"id":"s1","grants":[],"directory":"/run/s1","region":"/run/s1/region","priority":3},"v":1}'
+        '{"slice":{"id":"s1","grants":[],"directory":"/run/s1","region":"/run/s1/region",'
+        '"priority":3,"policy":"cap"},"v":1}'
     )
-    assert wire.decode('{"slice":{"id":"s1","grants":[],"directory":"/run/s1"},"v":1}', Slice).region == ""
+    older = wire.decode('{"slice":{"id":"s1","grants":[],"directory":"/run/s1"},"v":1}', Slice)
+    assert (older.region, older.policy) == ("", "cap")
 
 
 @pytest.mark.parametrize("field", ["id", "grants", "directory"])
