@@ -115,7 +115,7 @@ CREATE = {
 
 
 @pytest.mark.parametrize("name", list(CREATE))
-@pytest.mark.parametrize("destroy", ["cuCtxDestroy", "cuCtxDestroy_v2"])
+@pytest.mark.parametrize("destroy", ["cuCtxDestroy", "cuCtxDestroy_v2", "cuCtxDetach"])
 def test_every_context_counts_until_it_is_destroyed(card: Machine, name: str, destroy: str) -> None:
     """The primary one, a second one by each call, and one that there is no room for."""
     code = f"""
@@ -136,6 +136,19 @@ def test_a_context_retained_twice_counts_once(card: Machine, end: str) -> None:
     """And goes with the last release."""
     told = run(card, f'retain(); tell(); retain(); tell(); call("{end}", 0); tell(); call("{end}", 0); tell()')
     assert results(told) == [(0, 512), (0, 512), (0, 512), (0, 0)]
+
+
+def test_a_context_that_was_attached_to_ends_with_its_last_use(card: Machine) -> None:
+    """Old programs count their uses of one: only the last detaching gives back what it and its memory took."""
+    code = """
+context, again = ctypes.c_void_p(), ctypes.c_void_p()
+call("cuCtxCreate_v2", ctypes.byref(context), 0, 0)
+call("cuCtxAttach", ctypes.byref(again), 0)
+tell(allocate(64)[0])
+call("cuCtxDetach", again); tell()
+call("cuCtxDetach", context); tell()
+"""
+    assert results(run(card, code)) == [(0, CONTEXT + 64), (0, CONTEXT + 64), (0, 0)]
 
 
 @pytest.mark.parametrize("end", ["cuDevicePrimaryCtxReset", "cuDevicePrimaryCtxReset_v2"])

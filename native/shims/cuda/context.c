@@ -202,3 +202,17 @@ CUresult hook_ctx_destroy(CUresult (*real)(CUcontext), CUcontext context)
 		ended(context, position);
 	return result;
 }
+
+/* The old way to end one: that of the calling thread, when it has no other use. Then the thread has it no longer. */
+CUresult hook_ctx_detach(CUresult (*real)(CUcontext), CUcontext context)
+{
+	unsigned position;
+	CUcontext left = context;
+	samples_forget();
+	bool found = footprint_position(context, &position);
+	CUresult result = real(context);
+	current_forget();
+	if (result == CUDA_SUCCESS && found && cuda_real()->cuCtxGetCurrent(&left) == CUDA_SUCCESS && left != context)
+		ended(context, position);
+	return result;
+}

@@ -222,6 +222,34 @@ SIM_EXPORT CUresult cuCtxDestroy(CUcontext context)
 	return cuCtxDestroy_v2(context);
 }
 
+/* One more use of the calling thread's context. */
+SIM_EXPORT CUresult cuCtxAttach(CUcontext *context, unsigned int flags)
+{
+	NEED_INIT();
+	if (!top())
+		return CUDA_ERROR_INVALID_CONTEXT;
+	if (!context || flags || is_primary(top()))
+		return CUDA_ERROR_INVALID_VALUE;
+	driver_lock();
+	top()->attached++;
+	driver_unlock();
+	*context = top();
+	return CUDA_SUCCESS;
+}
+
+/* One less; with the last one it ends. */
+SIM_EXPORT CUresult cuCtxDetach(CUcontext context)
+{
+	NEED_INIT();
+	if (!object_is(context, CONTEXT) || context != top())
+		return CUDA_ERROR_INVALID_CONTEXT;
+	driver_lock();
+	bool last = !context->attached;
+	context->attached -= !last;
+	driver_unlock();
+	return last ? cuCtxDestroy_v2(context) : CUDA_SUCCESS;
+}
+
 SIM_EXPORT CUresult cuCtxPushCurrent_v2(CUcontext context)
 {
 	NEED_INIT();

@@ -45,6 +45,7 @@ struct CUctx_st {
 	CUdevice device;
 	unsigned flags;
 	unsigned api_version;
+	unsigned attached;            /* uses by cuCtxAttach, beside that of whoever made it */
 	uint64_t tail;                /* ticket of the last work of any stream */
 	uint64_t blocking_tail;       /* the same of the streams that the default stream waits for */
 	uint64_t legacy_tail;         /* of the default stream */
