@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,25 @@ def test_a_card_outside_the_slice_gives_nothing(machine: Machine) -> None:
     answer = machine.run("fill", CUDA_VISIBLE_DEVICES="1")
     assert "CUDA_ERROR_OUT_OF_MEMORY" in answer.stderr
     assert "granted" not in answer.stdout
+
+
+EARLY = """
+import ctypes, struct
+cuda = ctypes.CDLL("libcuda.so.1")
+handle, context, pointer = ctypes.c_ulonglong(), ctypes.c_void_p(), ctypes.c_ulonglong()
+device_memory = struct.pack("<IIIIQ8s", 1, 0, 1, 0, 0, b"")  # CUmemAllocationProp: pinned, on device 0
+assert cuda.cuMemCreate(ctypes.byref(handle), ctypes.c_size_t(1 << 21), device_memory, ctypes.c_ulonglong(0)) != 0
+assert cuda.cuInit(0) == 0
+print(cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0), cuda.cuCtxSetCurrent(context),
+      cuda.cuMemAlloc_v2(ctypes.byref(pointer), ctypes.c_size_t(1 << 21)))
+"""
+
+
+def test_who_asks_before_the_driver_has_started_is_served_afterwards(machine: Machine) -> None:
+    """Until then no device tells its identity; that is no reason to refuse memory for ever."""
+    write(machine, DeviceLimit(uuid=uuid(0), memory=GIB))
+    answer = machine.run(sys.executable, "-c", EARLY)
+    assert (answer.stdout, answer.stderr) == ("0 0 0\n", "")
 
 
 def test_what_a_slice_holds_can_be_read_from_outside(machine: Machine) -> None:

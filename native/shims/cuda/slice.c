@@ -77,18 +77,22 @@ unsigned slice_device_by_uuid(const char *uuid)
 	return HETERO_DEVICES;
 }
 
-static unsigned find_position(CUdevice device)
+/* False when it is not known, which it may be later: before the driver has started it tells no identity. */
+static bool find_position(CUdevice device, unsigned *position)
 {
 	const struct cuda_real *real = cuda_real();
 	CUuuid uuid;
-	char text[UUID_TEXT] = "";
-	if (!slice_region())
-		return HETERO_DEVICES;
-	if (!slice_has_identities())
-		return (unsigned)device;
-	if (real->cuDeviceGetUuid && real->cuDeviceGetUuid(&uuid, device) == CUDA_SUCCESS)
+	char text[UUID_TEXT];
+	*position = HETERO_DEVICES;
+	if (slice_region() && !slice_has_identities()) {
+		*position = (unsigned)device;
+	} else if (slice_region()) {
+		if (!real->cuDeviceGetUuid || real->cuDeviceGetUuid(&uuid, device) != CUDA_SUCCESS)
+			return false;
 		uuid_spell(&uuid, text);
-	return slice_device_by_uuid(text);
+		*position = slice_device_by_uuid(text);
+	}
+	return true;
 }
 
 unsigned slice_device(CUdevice device)
@@ -99,8 +103,9 @@ unsigned slice_device(CUdevice device)
 	unsigned known_as = atomic_load_explicit(&positions[device], memory_order_relaxed);
 	if (known_as)
 		return known_as - 1;
-	unsigned position = find_position(device);
-	atomic_store(&positions[device], (unsigned char)(position + 1));
+	unsigned position;
+	if (find_position(device, &position))
+		atomic_store(&positions[device], (unsigned char)(position + 1));
 	return position;
 }
 
