@@ -21,13 +21,13 @@
 
 static _Atomic(struct hetero_region_slot *) mine;
 static pthread_mutex_t joining = PTHREAD_MUTEX_INITIALIZER;
-static bool refused; /* nobody tries to join a second time */
+static struct hetero_keeper *spare; /* one that found no slot yet: there is one in a process, however often it asks */
 
 /* A forked child has none of its parent's threads, so it lives in no slot; it joins when it first needs one. */
 static void forget_in_child(void)
 {
 	atomic_store(&mine, NULL);
-	refused = false;
+	spare = NULL;
 	pthread_mutex_init(&joining, NULL);
 	hetero_memory_forked();
 }
@@ -123,31 +123,30 @@ static struct hetero_region_slot *take_any(struct hetero_region *region, struct 
 	return slot;
 }
 
-/* Once; it is tried again at the next call, since other threads may end. */
-static void complain_of_threads(void)
+/* Once; it is tried again at the next call, since other threads and processes may end. */
+static void complain(void)
 {
 	static bool done;
-	if (!done)
+	if (!done && spare)
+		hetero_log(HETERO_ERROR, "no slot can be had for this process; the slice holds %u", HETERO_SLOTS);
+	else if (!done)
 		hetero_log(HETERO_ERROR, "this process can have no further thread, and no memory without it");
 	done = true;
 }
 
-/* A keeper that found no slot is left to sleep: there is one in a process, whatever it asks. */
 static struct hetero_region_slot *join(struct hetero_region *region)
 {
 	static bool prepared;
 	if (!prepared)
 		pthread_atfork(NULL, NULL, forget_in_child);
 	prepared = true;
-	struct hetero_keeper *keeper = hetero_keeper_start();
-	if (!keeper) {
-		complain_of_threads();
-		return NULL;
-	}
-	struct hetero_region_slot *slot = take_any(region, keeper);
-	refused = !slot;
-	if (refused)
-		hetero_log(HETERO_ERROR, "no slot can be had for this process; the slice holds %u", HETERO_SLOTS);
+	if (!spare)
+		spare = hetero_keeper_start();
+	struct hetero_region_slot *slot = spare ? take_any(region, spare) : NULL;
+	if (slot)
+		spare = NULL;
+	else
+		complain();
 	atomic_store(&mine, slot);
 	return slot;
 }
@@ -164,7 +163,7 @@ struct hetero_region_slot *hetero_slot_join(struct hetero_region *region)
 		return slot;
 	pthread_mutex_lock(&joining);
 	slot = atomic_load(&mine);
-	if (!slot && !refused)
+	if (!slot)
 		slot = join(region);
 	pthread_mutex_unlock(&joining);
 	return slot;

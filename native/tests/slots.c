@@ -77,6 +77,30 @@ static int is_refused(struct hetero_region *region)
 	return !hetero_slot_join(region) && !hetero_memory_reserve(region, 0, 1) ? 0 : 1;
 }
 
+static unsigned threads_of_this_process(void)
+{
+	char line[128];
+	unsigned threads = 0;
+	FILE *status = fopen("/proc/self/status", "r");
+	while (status && fgets(line, sizeof line, status))
+		sscanf(line, "Threads: %u", &threads);
+	if (status)
+		fclose(status);
+	return threads;
+}
+
+/* And needs no more threads for it, however often it has asked. */
+static int is_refused_until_another_ends(struct hetero_region *region)
+{
+	hetero_log_set_level(0);
+	for (int i = 0; i < 5; i++)
+		CHECK(!hetero_memory_reserve(region, 0, 1));
+	atomic_store(&region->slots[7].alive.word, FUTEX_OWNER_DIED);
+	CHECK(hetero_memory_reserve(region, 0, 1));
+	CHECK(threads_of_this_process() == 2);
+	return checks_failed;
+}
+
 /* As many living processes as there are slots, as far as their claims tell. */
 static void a_full_slice_gives_no_memory_until_somebody_dies(struct hetero_region *region)
 {
@@ -86,6 +110,7 @@ static void a_full_slice_gives_no_memory_until_somebody_dies(struct hetero_regio
 	}
 	atomic_store(&region->slots_used, HETERO_SLOTS);
 	CHECK(in_child(is_refused, region) == 0);
+	CHECK(in_child(is_refused_until_another_ends, region) == 0);
 	atomic_store(&region->slots[HETERO_SLOTS / 2].alive.word, FUTEX_OWNER_DIED);
 	CHECK(in_child(joins, region) == 0);
 	for (unsigned i = 0; i < HETERO_SLOTS; i++)
