@@ -8,11 +8,12 @@
 #include "common.h"
 
 static const char usage[] =
-	"usage: burn [--seconds 5] [--launch plain|extended|cooperative|per-thread|graph|extended-per-thread|\n"
+	"usage: burn [--seconds 5] [--after SECONDS] [--launch plain|extended|cooperative|per-thread|graph|extended-per-thread|\n"
 	"                                     cooperative-per-thread|graph-per-thread]\n"
 	"            [--workload decode|gemm|matmul|persistent|sync] [--spread PERCENT]\n"
 	"            [--iterations N] [--kernel-ns NS] [--ns-per-iteration NS] [--report]\n"
 	"  --seconds           how long to launch kernels\n"
+	"  --after             how long to rest before, with all made ready\n"
 	"  --launch            by which call: cuLaunchKernel, cuLaunchKernelEx, cuLaunchCooperativeKernel,\n"
 	"                      cuLaunchKernel_ptsz, or cuGraphLaunch of a graph of 20 kernels; the others by _ptsz\n"
 	"  --workload          decode: 8 us, many queued; gemm: 1.6 ms; matmul: 3 ms; persistent: 20 ms;\n"
@@ -138,7 +139,7 @@ static const struct workload workloads[] = {
 struct plan {
 	const struct workload *workload;
 	launch_call *launch;
-	uint64_t seconds, iterations, kernel_ns, ns_per_iteration, spread;
+	uint64_t seconds, after, iterations, kernel_ns, ns_per_iteration, spread;
 	bool report;
 };
 
@@ -173,6 +174,7 @@ static uint64_t *number_of(struct plan *plan, const char *option)
 		uint64_t *number;
 	} numbers[] = {
 		{"--seconds", &plan->seconds},
+		{"--after", &plan->after},
 		{"--iterations", &plan->iterations},
 		{"--kernel-ns", &plan->kernel_ns},
 		{"--ns-per-iteration", &plan->ns_per_iteration},
@@ -377,6 +379,8 @@ int main(int argc, char **argv)
 	complete(&plan, kernel);
 	if (plan.launch == launch_graph || plan.launch == launch_graph_per_thread)
 		make_graph(&plan, kernel);
+	if (plan.after)
+		sleep_seconds((double)plan.after);
 	burn(kernel, &plan);
 	if (graph)
 		CHECK(cuGraphExecDestroy(graph));

@@ -56,9 +56,6 @@ while time.monotonic() - start < float(sys.argv[1]):
 print(turns)
 """
 
-AFTER = ["bash", "-c", 'sleep "$0" && exec "$@"']
-"""Waits so many seconds of the machine's clock, then runs a program."""
-
 
 @pytest.fixture
 def timed(machine: Machine) -> Machine:
@@ -113,11 +110,10 @@ def turns(running: subprocess.Popen[str]) -> int:
     return int(running.communicate(timeout=120)[0])
 
 
-def burn(machine: Machine, path: Path, lasting: int, *options: str, after: int = 0) -> subprocess.Popen[str]:
-    """A program that wants all of the card, in the slice of this region."""
+def burn(machine: Machine, path: Path, lasting: int, *options: str, parties: int = 2) -> subprocess.Popen[str]:
+    """A program that wants all of the card, in the slice of this region; it starts together with the other parties."""
     command = ["burn", "--report", "--seconds", str(lasting), "--ns-per-iteration", "1000", *options]
-    before = [*AFTER, str(after)] if after else []
-    return machine.start(*before, *command, CUDA_DEVICE_MEMORY_SHARED_CACHE=str(path), HETERO_SIM_PARTIES="1")
+    return machine.start(*command, CUDA_DEVICE_MEMORY_SHARED_CACHE=str(path), HETERO_SIM_PARTIES=str(parties))
 
 
 def shares(running: Sequence[subprocess.Popen[str]]) -> list[list[float]]:
@@ -131,7 +127,7 @@ SETTLED = slice(1, None)
 
 def test_nobody_lends_and_everybody_keeps_to_his_own(timed: Machine) -> None:
     """Without a lender the policy is a plain cap, also alone on the card."""
-    [got] = shares([burn(timed, make_slice(timed, 30), 4)])
+    [got] = shares([burn(timed, make_slice(timed, 30), 4, parties=1)])
     assert all(abs(share - 30) <= 3 for share in got), got
 
 
@@ -140,7 +136,7 @@ def test_an_idle_share_is_lent_and_given_back(timed: Machine, lender: None, work
     """30 and 70: alone the first has all of the card; beside the second, which comes and goes, it has its 30."""
     small, large = make_slice(timed, 30), make_slice(timed, 70, "cap")
     kind = ("--workload", workload)
-    got, beside = shares([burn(timed, small, 16, *kind), burn(timed, large, 6, *kind, after=5)])
+    got, beside = shares([burn(timed, small, 16, *kind), burn(timed, large, 6, *kind, "--after", "5")])
     assert got[2] >= 97, got
     assert got[-1] >= 97, got
     assert len(beside) >= 4
@@ -151,7 +147,7 @@ def test_an_idle_share_is_lent_and_given_back(timed: Machine, lender: None, work
 def test_who_comes_back_has_most_of_its_own_in_its_first_second(timed: Machine, lender: None) -> None:
     """A period to be noticed, and then no loan is in its way."""
     small, large = make_slice(timed, 30), make_slice(timed, 70)
-    _, beside = shares([burn(timed, small, 9), burn(timed, large, 3, after=5)])
+    _, beside = shares([burn(timed, small, 9), burn(timed, large, 3, "--after", "5")])
     assert beside[0] >= 50, beside
 
 
@@ -184,7 +180,7 @@ def test_when_the_lender_dies_the_cap_is_back(timed: Machine, looks: int) -> Non
     """Its loans run out by themselves: three seconds of loans, and then a plain cap."""
     small = make_slice(timed, 30)
     with lending(timed, looks):
-        [got] = shares([burn(timed, small, 9)])
+        [got] = shares([burn(timed, small, 9, parties=1)])
     assert max(got) >= 90, got
     assert all(abs(share - 30) <= 3 for share in got[5:]), got
 
@@ -193,7 +189,7 @@ def test_a_lender_that_needs_little_is_not_slowed_by_much(timed: Machine, lender
     """It works for 10 of 50 ms, a fifth of the card, as before; most of the rest of its 70 percent is lent."""
     small, large = make_slice(timed, 30), make_slice(timed, 70)
     alone = turns(pulse(timed, large, 6))
-    beside, taker = pulse(timed, large, 6), burn(timed, small, 6)
+    beside, taker = pulse(timed, large, 6), burn(timed, small, 6, parties=1)
     [got] = shares([taker])
     assert turns(beside) >= 0.85 * alone
     assert statistics.mean(got[2:]) >= 60, got
@@ -202,7 +198,8 @@ def test_a_lender_that_needs_little_is_not_slowed_by_much(timed: Machine, lender
 def test_a_lender_that_needs_more_has_its_own_within_a_second(timed: Machine, lender: None) -> None:
     """A second program in its slice wants all that the first, which needed 20 of 70, had left to the borrower."""
     small, large = make_slice(timed, 30), make_slice(timed, 70)
-    taker, light, heavy = burn(timed, small, 12), pulse(timed, large, 11), burn(timed, large, 4, after=6)
+    taker, light = burn(timed, small, 14, parties=1), pulse(timed, large, 13)
+    heavy = burn(timed, large, 4, "--after", "6", parties=1)
     got, beside = shares([taker, heavy])
     assert turns(light) > 0
     assert max(got[2:5]) >= 55, got
