@@ -12,12 +12,6 @@
 
 #include "slots.h"
 
-/* Nobody holds it for more than moments. Who waits as long as this is in a region that somebody has damaged, or
- * beside a process that was stopped at the wrong moment. */
-#define WAIT_MS 50
-#ifndef HETERO_LOCK_WAITS
-#define HETERO_LOCK_WAITS 200
-#endif
 
 /* NULL where there are none: then it is not noticed when this thread dies, and others wait and fail closed. */
 static struct robust_list_head *own_list(void)
@@ -66,7 +60,7 @@ static bool claim(struct hetero_claim *lock, struct robust_list_head *list, uint
 /* Sleeps until the lock is given back, for a while at most. False when it was all of the while. */
 static bool doze(struct hetero_claim *lock)
 {
-	const struct timespec moment = {.tv_nsec = WAIT_MS * 1000000};
+	const struct timespec moment = {.tv_nsec = HETERO_LOCK_WAIT_MS * 1000000};
 	uint32_t seen = atomic_load(&lock->word);
 	if (ended(seen))
 		return true;

@@ -9,11 +9,13 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "limits.h"
 #include "reboot.h"
+#include "slots.h"
 
 static uint64_t realtime_ns(void)
 {
@@ -57,17 +59,31 @@ static bool default_path(const struct hetero_limits *limits, char *path, size_t 
 	return own_directory(directory);
 }
 
-static int open_locked(const char *path)
+/*
+ * For as long as for the region's own lock, and not without end: whoever has the file may have been stopped. Where files cannot
+ * be locked, they are opened all the same.
+ */
+static bool lock_in_time(int file)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	const struct timespec moment = {.tv_nsec = 1000000};
+	int tries = HETERO_LOCK_WAITS * HETERO_LOCK_WAIT_MS;
+	while (fcntl(file, F_OFD_SETLK, &whole) < 0 && (errno == EAGAIN || errno == EACCES || errno == EINTR)) {
+		if (!tries--)
+			return false;
+		syscall(SYS_nanosleep, &moment, NULL);
+	}
+	return true;
+}
+
+static int open_locked(const char *path)
+{
 	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int answer;
-	if (file < 0)
-		return -1;
-	do
-		answer = fcntl(file, F_OFD_SETLKW, &whole);
-	while (answer < 0 && errno == EINTR);
-	return file;
+	if (file < 0 || lock_in_time(file))
+		return file;
+	close(file);
+	errno = EBUSY;
+	return -1;
 }
 
 /* Said aloud: the mapping keeps the open file, and would keep its lock with it, for as long as this process lives. */

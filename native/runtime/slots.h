@@ -4,6 +4,13 @@
 
 #include "hetero/runtime.h"
 
+/* Nobody holds a region's lock, or that of its file, for more than moments. Who waits as long as this is in a region that somebody
+ * has damaged, or beside a process that was stopped at the wrong moment. */
+#define HETERO_LOCK_WAIT_MS 50
+#ifndef HETERO_LOCK_WAITS
+#define HETERO_LOCK_WAITS 200
+#endif
+
 /* This process' slot if it has joined. */
 struct hetero_region_slot *hetero_slot_mine(void);
 

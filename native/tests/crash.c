@@ -3,6 +3,7 @@
  * after another that is dead. Whatever the moment, the sum is what the slots hold together, before anybody has looked
  * for the dead as well as after, and a newcomer can have all the rest at once.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -192,12 +193,28 @@ static void who_is_overtaken_at_any_point_finishes_or_leaves_nothing(void)
 		CHECK(overtaken_at(points, SIGKILL));
 }
 
+/* A process that was stopped while it had the region's file to itself. */
+static void a_file_that_is_not_given_back_gives_no_memory(void)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	const struct hetero_limits limits = {.any = true, .memory = {LIMIT}};
+	CHECK(new_region());
+	int file = open(path, O_RDWR | O_CLOEXEC);
+	CHECK(file >= 0 && fcntl(file, F_OFD_SETLK, &whole) == 0);
+	hetero_log_set_level(0);
+	CHECK(!hetero_region_open(path, &limits));
+	hetero_log_set_level(HETERO_ERROR);
+	close(file);
+	CHECK(hetero_region_open(path, &limits));
+}
+
 int main(void)
 {
 	snprintf(path, sizeof path, "/tmp/hetero-test-crash-%d.region", (int)getpid());
 	plan = mmap(NULL, sizeof *plan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	death_at_any_point_leaves_the_sum_right();
 	who_is_overtaken_at_any_point_finishes_or_leaves_nothing();
+	a_file_that_is_not_given_back_gives_no_memory();
 	unlink(path);
 	return TEST_RESULT();
 }
