@@ -31,6 +31,7 @@
 #define RATE_ONE 1000
 
 static _Atomic uint32_t rates[HETERO_DEVICES];            /* 0: not set, as RATE_ONE */
+static _Atomic uint32_t parts[HETERO_DEVICES];            /* percent; 0: not set, as 100 */
 static _Atomic int64_t without_slot[HETERO_DEVICES];      /* drawn by a process that found no slot */
 static _Atomic int64_t granted[HETERO_DEVICES];           /* drawn by this process since it started */
 
@@ -88,7 +89,14 @@ static int64_t greatest(int64_t one, int64_t other)
 static int64_t real_time(unsigned device, int64_t ns)
 {
 	uint32_t rate = atomic_load_explicit(&rates[device], memory_order_relaxed);
+	uint32_t part = atomic_load_explicit(&parts[device], memory_order_relaxed);
+	ns = part ? ns / 100 * part + ns % 100 * part / 100 : ns;
 	return rate ? ns / RATE_ONE * rate + ns % RATE_ONE * rate / RATE_ONE : ns;
+}
+
+void hetero_pacer_part(unsigned device, uint32_t percent)
+{
+	atomic_store_explicit(&parts[device], percent < 100 ? percent : 0, memory_order_relaxed);
 }
 
 void hetero_pacer_rate(unsigned device, double rate)

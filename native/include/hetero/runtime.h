@@ -151,6 +151,12 @@ void hetero_pacer_count(struct hetero_region *region, unsigned device, int64_t b
 /* What this process' predictions come to: ns of device time for each ns predicted, 0.1 to 4; 1 until it is set. */
 void hetero_pacer_rate(unsigned device, double rate);
 
+/*
+ * How large a part of the device this process' kernels can use at once, 1 to 100 percent: so much of their time is
+ * charged. A process that is confined to 30 percent of the device and uses them all the time has used 30 percent of it.
+ */
+void hetero_pacer_part(unsigned device, uint32_t percent);
+
 uint64_t hetero_monotonic_ns(void);
 
 #endif

@@ -8,6 +8,8 @@
  */
 #include "contention.h"
 
+#include "mps.h"
+
 #include "samples.h"
 
 #include <unistd.h>
@@ -186,7 +188,8 @@ static void look_at(struct hetero_region *region, struct look *look, unsigned po
 	if (!find_device(look))
 		return;
 	atomic_store(&look->processes, count_processes(look->device));
-	if (now - look->compared_ns >= PERIOD_NS)
+	/* NVML's samples tell of MPS' server, not of its clients. */
+	if (now - look->compared_ns >= PERIOD_NS && !mps_confines(position))
 		compare(look, position, hetero_pacer_used(region, position) - samples_in_flight(position),
 			atomic_load_explicit(&long_used[position], memory_order_relaxed), now);
 }

@@ -4,6 +4,8 @@
  */
 #include "current.h"
 
+#include "mps.h"
+
 #include <pthread.h>
 
 static const _Atomic uint32_t nothing;
@@ -58,8 +60,10 @@ bool current_look_up(struct hetero_region *region)
 		return false;
 	bool limited = hetero_pacer_limits(region, current.position);
 	current.drawn = limited ? hetero_pacer_drawn(region, current.position) : NULL;
-	if (limited)
+	if (limited) {
 		current.left = 0;
+		mps_tell(current.position);
+	}
 	current.seen = changes;
 	return true;
 }
