@@ -39,7 +39,12 @@ def main() -> int:
         title, *_ = (part.__doc__ or "").splitlines()
         print(f"\n({number}) {title}", flush=True)
         part()
-    print("\nEvery figure above was printed by the program that measured it.")
+    print("\nEvery figure above was printed by the program that measured it. To try its commands yourself:")
+    print(
+        f"  $ source .venv/bin/activate; export PATH=$PWD/{PROGRAMS.relative_to(ROOT)}:$PATH PYTHONPATH=$PWD/{PLUGINS.relative_to(ROOT)}"
+    )
+    if os.environ.get(SIMULATED):
+        print(f"and, with no device, put `hetero sim run --machine {MACHINE} --` before them.")
     return 0
 
 

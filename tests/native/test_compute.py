@@ -127,6 +127,7 @@ def test_a_device_without_a_limit_beside_one_with_is_not_held_back(machine: Mach
 
 def test_use_without_a_limit_is_known_when_kernels_become_longer(machine: Machine) -> None:
     """20 short kernels and 150 of 4 ms, 0.6 s in all: few are measured, and they stand for the others."""
+    machine.virtual()
     machine.run(sys.executable, "-c", SHORT_THEN_LONG, CUDA_DEVICE_MEMORY_LIMIT="1g")
     busy_ns, throttled_ns, launches = account(machine)
     assert 0.3e9 < busy_ns < 0.9e9
