@@ -40,9 +40,8 @@ def main() -> int:
         print(f"\n({number}) {title}", flush=True)
         part()
     print("\nEvery figure above was printed by the program that measured it. To try its commands yourself:")
-    print(
-        f"  $ source .venv/bin/activate; export PATH=$PWD/{PROGRAMS.relative_to(ROOT)}:$PATH PYTHONPATH=$PWD/{PLUGINS.relative_to(ROOT)}"
-    )
+    path, plugins = PROGRAMS.relative_to(ROOT), PLUGINS.relative_to(ROOT)
+    print(f"  $ source .venv/bin/activate; export PATH=$PWD/{path}:$PATH PYTHONPATH=$PWD/{plugins}")
     if os.environ.get(SIMULATED):
         print(f"and, with no device, put `hetero sim run --machine {MACHINE} --` before them.")
     return 0
