@@ -59,6 +59,11 @@ def test_slices_beside_each_other_have_theirs(timed: Machine, workload: str, lim
     assert sum(means) >= 97, shares
 
 
+def most(shares: list[float]) -> float:
+    """The most over three seconds in a row: what is found out to be owed may be made good within one."""
+    return max(statistics.mean(three) for three in zip(shares, shares[1:], shares[2:], strict=False))
+
+
 @pytest.mark.parametrize("workload", ["matmul", "persistent", "sync"])
 @pytest.mark.parametrize("limits", [(30, 70), (10, 20, 30, 40)])
 def test_kernels_longer_than_a_turn_never_get_more(timed: Machine, workload: str, limits: tuple[int, ...]) -> None:
@@ -66,7 +71,7 @@ def test_kernels_longer_than_a_turn_never_get_more(timed: Machine, workload: str
     shares = together(timed, limits, "--workload", workload, lasting=90)
     means = [statistics.mean(tenant[60:]) for tenant in shares]
     for limit, tenant, mean in zip(limits, shares, means, strict=True):
-        assert max(tenant[SETTLED]) <= limit + 5, shares
+        assert most(tenant[SETTLED]) <= limit + 5, shares
         assert abs(mean - limit) <= 7, shares
     assert sum(means) >= 88, shares
 
@@ -85,7 +90,7 @@ def test_nor_does_it_give_long_kernels_more(timed: Machine) -> None:
     timed.virtual("nvml_looks = 5")
     stretched, whole = together(timed, (30, 70), "--workload", "persistent", lasting=90)
     assert statistics.mean(stretched[60:]) >= statistics.mean(stretched[3:10])
-    assert max(stretched[SETTLED]) <= 35
+    assert most(stretched[SETTLED]) <= 35
     assert error(whole[SETTLED], 70) <= 3
 
 
