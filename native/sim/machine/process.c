@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -72,6 +73,21 @@ void sim_sweep_card(struct sim_state *state, uint32_t card)
 			bury(state, &state->processes[i]);
 }
 
+/* As the machine sees the process, which is what a management library tells. Source: proc(5), NSpid: from the namespace of the
+ * mount on inwards. */
+static uint32_t machine_pid(void)
+{
+	char line[256];
+	unsigned outer = (unsigned)getpid();
+	FILE *status = fopen("/proc/self/status", "re");
+	while (status && fgets(line, sizeof line, status))
+		if (sscanf(line, "NSpid: %u", &outer) == 1)
+			break;
+	if (status)
+		fclose(status);
+	return outer;
+}
+
 static struct sim_process *take_slot(struct sim_state *state)
 {
 	for (uint32_t i = 0; i < SIM_PROCESSES; i++) {
@@ -80,7 +96,7 @@ static struct sim_process *take_slot(struct sim_state *state)
 			continue;
 		pthread_mutex_consistent(&slot->life);
 		slot->taken = 1;
-		slot->pid = (uint32_t)getpid();
+		slot->pid = machine_pid();
 		slot->joined_ns = sim_now();
 		prctl(PR_GET_NAME, slot->name, 0, 0, 0);
 		state->slots_used = state->slots_used > i ? state->slots_used : i + 1;

@@ -69,7 +69,7 @@ struct sim_work {
 struct sim_process {
 	pthread_mutex_t life;     /* held by the process's keeper thread while it lives */
 	uint32_t taken;
-	uint32_t pid;             /* as the process sees itself */
+	uint32_t pid;             /* as the machine sees it, where /proc tells; else as it sees itself */
 	uint64_t joined_ns;
 	char name[32];
 	uint64_t memory[SIM_CARDS];
