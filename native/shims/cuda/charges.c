@@ -3,6 +3,7 @@
  * the cost does not grow with the number of live allocations, and threads rarely meet.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "memory.h"
@@ -13,7 +14,8 @@
 struct shard {
 	pthread_mutex_t lock;
 	struct charge *rows; /* size is a power of two, at most half full; key 0 is an empty row */
-	size_t size, count;
+	size_t size;
+	_Atomic size_t count; /* written with the lock held */
 };
 
 static struct shard shards[CHARGE_KINDS][SHARDS];
@@ -26,7 +28,8 @@ static void make_locks(void)
 		struct shard *shard = &shards[0][0] + i;
 		pthread_mutex_init(&shard->lock, NULL);
 		shard->rows = NULL;
-		shard->size = shard->count = 0;
+		shard->size = 0;
+		atomic_store_explicit(&shard->count, 0, memory_order_relaxed);
 	}
 }
 
@@ -62,6 +65,17 @@ static struct charge *place_of(struct charge *rows, size_t size, uint64_t key)
 	return &rows[i];
 }
 
+static size_t rows_in(const struct shard *shard)
+{
+	return atomic_load_explicit(&shard->count, memory_order_relaxed);
+}
+
+/* With the lock held, so that nobody else writes: a store is enough. */
+static void add_rows(struct shard *shard, size_t more)
+{
+	atomic_store_explicit(&shard->count, rows_in(shard) + more, memory_order_relaxed);
+}
+
 static bool grow(struct shard *shard)
 {
 	size_t size = shard->size ? shard->size * 2 : FIRST_SIZE;
@@ -79,10 +93,10 @@ static bool grow(struct shard *shard)
 
 static bool add(struct shard *shard, const struct charge *charge)
 {
-	if (shard->count * 2 >= shard->size && !grow(shard))
+	if (rows_in(shard) * 2 >= shard->size && !grow(shard))
 		return false;
 	struct charge *row = place_of(shard->rows, shard->size, charge->key);
-	shard->count += !row->key;
+	add_rows(shard, !row->key);
 	*row = *charge;
 	return true;
 }
@@ -144,15 +158,16 @@ static bool take(struct shard *shard, uint64_t key, struct charge *charge)
 		return false;
 	*charge = *row;
 	close_gap(shard, (size_t)(row - shard->rows));
-	shard->count--;
+	add_rows(shard, (size_t)-1);
 	return true;
 }
 
+/* Whoever frees an address has it from whoever remembered it, and so sees that row: an empty shard needs no lock. */
 bool charges_take(enum charge_kind kind, uint64_t key, struct charge *charge)
 {
-	if (!key)
-		return false;
 	struct shard *shard = shard_of(kind, key);
+	if (!key || !rows_in(shard))
+		return false;
 	pthread_mutex_lock(&shard->lock);
 	bool taken = take(shard, key, charge);
 	pthread_mutex_unlock(&shard->lock);
