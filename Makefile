@@ -63,7 +63,7 @@ $(BENCHES): bench-%: build
 	@$(BIN)/python -m tests.bench $*
 
 lock: $(STAMP)/uv ## choose new versions of all dependencies
-	@$(UV) pip compile pyproject.toml --extra cli --group test --group lint --group build --group vendors \
+	@$(UV) pip compile pyproject.toml --extra cli --extra scheduler --group test --group lint --group build --group vendors \
 	    --no-emit-package hetero $(LOCK_OPTIONS) -o requirements/all.lock -q --upgrade
 	@$(UV) pip compile requirements/bootstrap.in $(LOCK_OPTIONS) -o requirements/bootstrap.lock -q --upgrade
 

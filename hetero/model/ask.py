@@ -76,6 +76,20 @@ class ContainerAsk(msgspec.Struct, frozen=True, kw_only=True):
     asks: tuple[Ask, ...] = ()
 
 
+class Weights(msgspec.Struct, frozen=True, kw_only=True):
+    """How much each dimension counts when fullness is scored; ≥ 0 and not all 0. Any other dimension counts 1.
+
+    Attributes:
+        slots: Of programs on a device.
+        cores: Of compute.
+        memory: Of memory.
+    """
+
+    slots: float = 1.0
+    cores: float = 1.0
+    memory: float = 1.0
+
+
 class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
     """All that one pod asks.
 
@@ -87,8 +101,11 @@ class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
             successors get, so the pod needs the greater of the two, not the sum (Kubernetes documentation,
             "Init Containers", "Resource sharing within containers").
         node_policy: ``binpack`` or ``spread`` over nodes; empty for the planner's default.
-        device_policy: The same over the devices of a node.
+        device_policy: Over the devices of a node: policies separated by commas, the weightiest first
+            (:class:`hetero.placement.policy.DevicePolicy`); empty for the planner's default.
         compute_policy: ``cap`` or ``conserve``, as in a :class:`~hetero.model.allocation.Slice`; empty: the default.
+        weights: Of the dimensions, in both policies.
+        uid: The pod's identity in its cluster; empty where there is none.
     """
 
     name: str
@@ -98,6 +115,13 @@ class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
     node_policy: str = ""
     device_policy: str = ""
     compute_policy: str = ""
+    weights: Weights = Weights()
+    uid: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the pod goes by in accounts: its identity, or its namespace and name where it has none."""
+        return self.uid or f"{self.namespace}/{self.name}"
 
     @property
     def asks_devices(self) -> bool:

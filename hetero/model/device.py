@@ -127,10 +127,17 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine and its devices, of any vendors."""
+    """A machine and its devices, of any vendors.
+
+    Attributes:
+        name: Of the machine.
+        devices: In any order.
+        cordoned: Identities of devices that get no new program; those that run there stay.
+    """
 
     name: str
     devices: tuple[Device, ...] = ()
+    cordoned: tuple[str, ...] = ()
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,11 +14,13 @@ class DeviceShare(msgspec.Struct, frozen=True, kw_only=True):
         vendor: Name of the vendor.
         device: The device's identity on its node.
         share: What it gives.
+        family: Resource family of the vendor; empty when it has one.
     """
 
     vendor: str
     device: str
     share: Share
+    family: str = ""
 
 
 class ContainerPlacement(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
         node: Where it goes.
         containers: The containers of the pod, in order.
         init_containers: Its init containers, in order.
+        uid: The pod's identity, which a later pod of the same name does not share; empty where there is no cluster.
     """
 
     namespace: str
@@ -44,6 +47,12 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     containers: tuple[ContainerPlacement, ...] = ()
     init_containers: tuple[ContainerPlacement, ...] = ()
+    uid: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the pod goes by in accounts, as :attr:`hetero.model.ask.PodAsk.key`."""
+        return self.uid or f"{self.namespace}/{self.pod}"
 
 
 class Unplaced(msgspec.Struct, frozen=True, kw_only=True):

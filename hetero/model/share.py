@@ -22,10 +22,14 @@ class Reason(enum.StrEnum):
     INSUFFICIENT_MEMORY = "CardInsufficientMemory"
     INSUFFICIENT_CORES = "CardInsufficientCore"
     UNHEALTHY = "CardNotHealth"
+    CORDONED = "CardCordoned"
     NUMA_MISMATCH = "NumaNotFit"
     EXCLUSIVE_CONFLICT = "ExclusiveDeviceAllocateConflict"
     TOO_FEW_DEVICES = "NodeInsufficientDevice"
     UNSUPPORTED = "ModeNotFit"
+    NO_DEVICES = "NodeUnfitPod"  # the node has none of the vendor, or is not known
+    QUOTA = "ResourceQuotaNotFit"
+    TOPOLOGY = "CardNotFoundCustomFilterRule"  # no set of devices that the policy or the vendor allows
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
