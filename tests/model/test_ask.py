@@ -98,7 +98,8 @@ def test_what_a_pod_asks_is_stored_so() -> None:
         '{"podask":{"name":"p","namespace":"team","containers":[{"name":"main","asks":[{"vendor":"fake","family":"",'
         '"count":1,"memory":1024,"memory_percentage":null,"cores":0,"priority":null,"selection":{"use_models":[],'
         '"avoid_models":[],"use_devices":[],"avoid_devices":[],"same_numa":false}}]}],"init_containers":[],'
-        '"node_policy":"","device_policy":"","compute_policy":""},"v":1}'
+        '"node_policy":"","device_policy":"","compute_policy":"",'
+        '"weights":{"slots":1.0,"cores":1.0,"memory":1.0},"uid":""},"v":1}'
     )
     assert wire.encode(pod) == text
     assert wire.decode(text, PodAsk) == pod

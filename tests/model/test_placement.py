@@ -20,8 +20,8 @@ def test_a_placement_is_stored_so() -> None:
     )
     text = (
         '{"placement":{"namespace":"team","pod":"train","node":"n1","containers":[{"container":"main","devices":'
-        '[{"vendor":"acme","device":"acme-0","share":{"quantities":{"memory":1024,"slots":1},"template":""}}]}],'
-        '"init_containers":[{"container":"load","devices":[]}]},"v":1}'
+        '[{"vendor":"acme","device":"acme-0","share":{"quantities":{"memory":1024,"slots":1},"template":""},"family":""}]}],'
+        '"init_containers":[{"container":"load","devices":[]}],"uid":""},"v":1}'
     )
     assert wire.encode(placement) == text
     assert wire.decode(text, Placement) == placement

@@ -83,6 +83,7 @@ REQUIRED = {
     "Share": ["quantities"],
     "Slice": ["id", "grants", "directory"],
     "Unplaced": ["namespace", "pod", "refusals"],
+    "Weights": [],
 }
 
 

@@ -22,6 +22,10 @@ WORDS = {
     Reason.EXCLUSIVE_CONFLICT: "ExclusiveDeviceAllocateConflict",
     Reason.TOO_FEW_DEVICES: "NodeInsufficientDevice",
     Reason.UNSUPPORTED: "ModeNotFit",
+    Reason.CORDONED: "CardCordoned",
+    Reason.NO_DEVICES: "NodeUnfitPod",
+    Reason.QUOTA: "ResourceQuotaNotFit",
+    Reason.TOPOLOGY: "CardNotFoundCustomFilterRule",
 }
 """Source: the event reasons of Project-HAMi/HAMi v2.10, pkg/device/common."""
 

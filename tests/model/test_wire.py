@@ -52,6 +52,8 @@ def _values(hint: object) -> st.SearchStrategy[Any]:
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
         return JSON
+    if hint is float:
+        return st.floats(allow_nan=False, allow_infinity=False)  # JSON has no others
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return records(hint)
     if origin is tuple:
