@@ -72,9 +72,9 @@ def test_annotations_and_files_are_documented() -> None:
         assert f"`nodes[].devices[].{field.name}`" in text
 
 
-def test_every_counter_is_documented() -> None:
-    """Name, label and meaning, word for word, and no other counter."""
-    declared = [[counter.name, counter.label, counter.help] for counter in metrics.ALL]
+def test_every_metric_is_documented() -> None:
+    """Name, kind, label and meaning, word for word, and no other metric."""
+    declared = [[metric.name, metric.kind, metric.label, metric.help] for metric in metrics.ALL]
     assert [row for row in cells(REFERENCE / "metrics.md") if row[0].startswith("hetero_")] == declared
 
 
