@@ -26,7 +26,7 @@ NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
 BENCHES := bench-native bench-placement bench-slices
 PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
 
-.PHONY: help build portable test test-native test-gpu lint demo bench $(BENCHES) lock clean
+.PHONY: help build portable test test-native test-cluster test-gpu lint demo bench $(BENCHES) lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
@@ -40,6 +40,9 @@ test: build portable ## run the tests (no GPU, no cluster, no root)
 
 test-native: build $(SANITIZED:=/stamp) ## run the C tests of the native runtime, with sanitizers too, and of the simulated drivers
 	@for made in build/native $(SANITIZED); do $(BIN)/ctest --test-dir $$made --output-on-failure -j2; done
+
+test-cluster: build ## scenarios on a real Kubernetes, in namespaces of its own; built once with Go, or from HETERO_KUBE_BIN
+	@$(BIN)/python -m tests.cluster
 
 test-gpu: build ## tests and figures on a real card, with a page in docs/measurements; skipped where there is none
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/build/native/bin:$$PATH" $(BIN)/python -m tests.gpu
