@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -51,3 +52,8 @@ def table(figures: Sequence[Figure]) -> str:
         f"{one.figure:<{wide}}  {one.value:>12.4g} {one.unit:<10} {one.reach:<10} {words[one.holds]}".rstrip()
         for one in figures
     )
+
+
+def quantile(times: Sequence[float], percent: int) -> float:
+    """The value that so many percent do not exceed: one of the values, by the nearest rank."""
+    return sorted(times)[max(0, math.ceil(len(times) * percent / 100) - 1)]
