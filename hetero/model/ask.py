@@ -9,7 +9,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which devices may serve, beyond having room.
 
     Attributes:
-        use_models: Only models whose name contains one of these words, in any case; empty means any.
+        use_models: Only models that one of these words names, in any case: the model of just that name when there is
+            one, else all whose name contains the word. Empty means any.
         avoid_models: Never these, by the same comparison.
         use_devices: Only these identities, compared exactly; empty means any.
         avoid_devices: Never these.
@@ -90,6 +91,24 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     memory: float = 1.0
 
 
+class Traits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the scopes of a quota look at in a pod, beside what it asks.
+
+    Source: Kubernetes documentation, "Resource Quotas", "Quota scopes".
+
+    Attributes:
+        terminating: It has a deadline (``activeDeadlineSeconds``).
+        best_effort: No container asks for CPU or memory of the machine.
+        priority_class: ``priorityClassName``; empty when there is none.
+        cross_namespace_affinity: A pod affinity of it names other namespaces.
+    """
+
+    terminating: bool = False
+    best_effort: bool = False
+    priority_class: str = ""
+    cross_namespace_affinity: bool = False
+
+
 class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
     """All that one pod asks.
 
@@ -102,10 +121,11 @@ class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
             "Init Containers", "Resource sharing within containers").
         node_policy: ``binpack`` or ``spread`` over nodes; empty for the planner's default.
         device_policy: Over the devices of a node: policies separated by commas, the weightiest first
-            (:class:`hetero.placement.policy.DevicePolicy`); empty for the planner's default.
+            (:class:`hetero.model.policy.DevicePolicy`); empty for the planner's default.
         compute_policy: ``cap`` or ``conserve``, as in a :class:`~hetero.model.allocation.Slice`; empty: the default.
         weights: Of the dimensions, in both policies.
         uid: The pod's identity in its cluster; empty where there is none.
+        traits: By which the quotas are told that count it.
     """
 
     name: str
@@ -117,6 +137,7 @@ class PodAsk(msgspec.Struct, frozen=True, kw_only=True):
     compute_policy: str = ""
     weights: Weights = Weights()
     uid: str = ""
+    traits: Traits = Traits()
 
     @property
     def key(self) -> str:

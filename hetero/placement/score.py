@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import enum
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from hetero import log
-from hetero.errors import InvalidValue
-from hetero.model.device import Device, Quantities
-from hetero.placement.ledger import Amounts
+from hetero.model.ask import Weights
+from hetero.model.device import CORES, MEMORY, SLOTS, Device, Quantities
+from hetero.model.policy import Policy
+from hetero.placement.ledger import Amounts, Rows
+
+__all__ = [
+    "Policy",
+    "Scorer",
+    "Scores",
+    "arranged",
+    "column_weights",
+    "fullness",
+    "opinion",
+    "preferred",
+    "scale",
+    "used_part",
+]
 
 _log = log.logger("placement")
 
 Scores = npt.NDArray[np.float64]
 
 _DIGITS = 9  # equal states must score equal, whatever order the sums were taken in
-
-
-class Policy(enum.StrEnum):
-    """What is preferred among places that fit."""
-
-    BINPACK = "binpack"  # the fullest: keeps others free for what needs them whole
-    SPREAD = "spread"  # the emptiest: programs disturb each other least
-
-    @classmethod
-    def _missing_(cls, value: object) -> Policy:
-        raise InvalidValue("policy", value, f"is no policy; write {' or '.join(cls)}")
 
 
 class Scorer(Protocol):
@@ -56,17 +58,81 @@ class Scorer(Protocol):
         ...
 
 
-def fullness(used: Amounts, capacity: Amounts) -> Scores:
-    """The mean of the used fractions over the dimensions that there are, row by row; 0 to 1."""
-    present = capacity > 0
-    fractions = np.divide(used, capacity, out=np.zeros(used.shape, dtype=np.float64), where=present)
-    means = fractions.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
-    return cast("Scores", np.round(means, _DIGITS))
+def column_weights(weights: Weights, dimensions: Sequence[str]) -> Scores:
+    """How much each column counts; what :class:`Weights` does not name counts 1."""
+    named = {SLOTS: weights.slots, CORES: weights.cores, MEMORY: weights.memory}
+    return np.array([named.get(name, 1.0) for name in dimensions], dtype=np.float64)
+
+
+def scale(capacity: Amounts, weights: Scores | None = None) -> Scores:
+    """What one unit of each amount adds to the fullness of a row, so that a model's is found once for all its devices.
+
+    Args:
+        capacity: What there is, row by row; 0 where a device lacks the dimension.
+        weights: Of the columns; all 1 by default.
+    """
+    present = (capacity > 0) * (np.ones(capacity.shape[-1]) if weights is None else weights)
+    total = present.sum(axis=-1, keepdims=True)
+    return cast("Scores", np.divide(present, capacity * total, out=np.zeros(capacity.shape), where=present > 0))
+
+
+def used_part(used: Amounts, scales: Scores) -> Scores:
+    """Fullness by what :func:`scale` said of the same rows."""
+    return cast("Scores", np.round(np.einsum("...j,...j->...", used, scales), _DIGITS))
+
+
+def fullness(used: Amounts, capacity: Amounts, weights: Scores | None = None) -> Scores:
+    """The weighted mean of the used fractions over the dimensions that there are, row by row; 0 to 1.
+
+    A row that has none of the dimensions that count is empty.
+    """
+    return used_part(used, scale(capacity, weights))
 
 
 def preferred(policy: Policy, after: Scores) -> Scores:
     """Fullness after placing as a score."""
     return after if policy is Policy.BINPACK else 1.0 - after
+
+
+def arranged(score: Scores, numa: Rows, count: int, *, numa_first: bool) -> Rows:
+    """Devices that fit, best first, so that the first ``count`` lie on one NUMA node where that is to be had.
+
+    Where no NUMA node has enough of them, the devices come in as few groups as the preference allows. Ties go to the
+    NUMA node of the lower number and then to the device that stands first.
+
+    Args:
+        score: Of each device, higher is better.
+        numa: The NUMA node of each; devices of -1 count as one.
+        count: How many are asked, ≥ 1.
+        numa_first: Lying together goes before the score; otherwise it only decides among equal scores.
+
+    Returns:
+        Positions in the arguments.
+    """
+    order = np.lexsort((numa, -score))
+    if numa_first:
+        return _grouped(order, score, numa, count)
+    # Those that score better than the last one needed are taken anyway, and those that score worse are not.
+    edge = score[order[min(count, order.size) - 1]] if order.size else 0.0
+    sure, tied, rest = (order[mask] for mask in (score[order] > edge, score[order] == edge, score[order] < edge))
+    together = _grouped(tied, score, numa, count - sure.size, frozenset(numa[sure].tolist()))
+    return np.concatenate((sure, together, rest))
+
+
+def _grouped(order: Rows, score: Scores, numa: Rows, count: int, begun: frozenset[int] = frozenset()) -> Rows:
+    """The same positions NUMA node by NUMA node: those in ``begun`` first, then those that have ``count`` devices."""
+    groups: dict[int, list[int]] = {}
+    for position in order.tolist():
+        groups.setdefault(int(numa[position]), []).append(position)
+
+    def rank(number: int) -> tuple[bool, bool, int, float, int]:
+        members = groups[number]
+        lacking = len(members) < count
+        best = round(float(score[members[:count]].sum()), _DIGITS)
+        return number not in begun, lacking, -len(members) if lacking else 0, -best, number
+
+    ordered = [position for number in sorted(groups, key=rank) for position in groups[number]]
+    return np.array(ordered, dtype=np.intp)
 
 
 def opinion(scorers: Iterable[Scorer], node: str, device: Device, left: Quantities) -> float:

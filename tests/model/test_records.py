@@ -64,6 +64,7 @@ REQUIRED = {
     "ContainerPlacement": ["container"],
     "ContainerRequest": ["path", "limits"],
     "Device": ["uuid", "index", "model"],
+    "DevicePolicy": [],
     "DeviceModel": ["vendor", "name", "capacity"],
     "DeviceShare": ["vendor", "device", "share"],
     "Grant": ["device", "share"],
@@ -83,6 +84,7 @@ REQUIRED = {
     "Share": ["quantities"],
     "Slice": ["id", "grants", "directory"],
     "Unplaced": ["namespace", "pod", "refusals"],
+    "Traits": [],
     "Weights": [],
 }
 

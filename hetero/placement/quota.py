@@ -1,0 +1,232 @@
+"""What a namespace may take of each vendor's devices in all, by its ResourceQuotas. Pure.
+
+All quotas of a namespace hold together, each over the pods that its scopes count. Amounts are what Kubernetes itself
+would sum: containers side by side, or one init container, whichever is more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from hetero.model.ask import ContainerAsk, PodAsk, Traits
+from hetero.model.device import CORES, MEMORY
+from hetero.model.placement import ContainerPlacement, Placement
+from hetero.model.quantity import parse_count
+from hetero.model.share import Reason, Refusal
+from hetero.placement.scopes import Scope, applies
+from hetero.vendor import Vendor
+
+DEVICES = "devices"
+"""The dimension that counts devices, one for each device of each container."""
+
+Dimension = tuple[str, str, str]
+"""Vendor, resource family, and what is summed: :data:`DEVICES`, ``memory`` (MiB) or ``cores`` (percent)."""
+
+Sums = Mapping[Dimension, int]
+
+_PREFIXES = ("limits.", "requests.")
+_MOST = 2**62
+_PLAIN = Traits()
+_UNITS = {MEMORY: " MiB", CORES: " percent"}
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a quota.
+
+    Attributes:
+        resource: The resource's name, as users write it.
+        vendor: Whose it is.
+        family: Resource family of the vendor; empty when it has one.
+        dimension: :data:`DEVICES`, ``memory`` or ``cores``.
+        amount: The most in all: devices, MiB or percent of one device's compute, ≥ 0.
+    """
+
+    resource: str
+    vendor: str
+    family: str
+    dimension: str
+    amount: int
+
+    @property
+    def key(self) -> Dimension:
+        """What is summed."""
+        return (self.vendor, self.family, self.dimension)
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """What a ResourceQuota says of devices.
+
+    Attributes:
+        name: Of the ResourceQuota.
+        limits: Those of installed vendors' resources.
+        scopes: Which pods it counts; empty: all of its namespace.
+    """
+
+    name: str
+    limits: tuple[Limit, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+
+
+def read(name: str, hard: Mapping[str, Any], vendors: Mapping[str, Vendor], scopes: Sequence[Scope] = ()) -> Quota:
+    """Read a ResourceQuota.
+
+    ``limits.`` and ``requests.`` before a resource's name mean the same, since the two are equal for extended
+    resources. Memory is counted over all devices of a container, in the unit of its resource. Percentages of memory
+    and priorities cannot be summed up over devices and are left to Kubernetes, like all resources of others.
+
+    Args:
+        name: Of the ResourceQuota.
+        hard: ``spec.hard``.
+        vendors: The installed vendors.
+        scopes: Which pods it counts.
+
+    Raises:
+        InvalidValue: An amount is no whole number from 0 to 2^62.
+    """
+    meanings = _meanings(vendors.values())
+    limits = []
+    for key, value in hard.items():
+        resource = next((key.removeprefix(prefix) for prefix in _PREFIXES if key.startswith(prefix)), "")
+        if resource in meanings:
+            amount = parse_count(value, f"resourcequota {name}: spec.hard[{key}]", high=_MOST)
+            (vendor, family, dimension), unit = meanings[resource]
+            found = Limit(resource=resource, vendor=vendor, family=family, dimension=dimension, amount=amount * unit)
+            limits.append(found)
+    return Quota(name=name, limits=tuple(limits), scopes=tuple(scopes))
+
+
+def _meanings(vendors: Iterable[Vendor]) -> dict[str, tuple[Dimension, int]]:
+    """Resource name to what it counts, and how much one unit is of that."""
+    found: dict[str, tuple[Dimension, int]] = {}
+    for vendor in vendors:
+        for family in vendor.resources:
+            names = ((family.count, DEVICES, 1), (family.memory, MEMORY, family.memory_unit), (family.cores, CORES, 1))
+            found.update({name: ((vendor.name, family.family, what), unit) for name, what, unit in names if name})
+    return found
+
+
+def amounts(placement: Placement) -> dict[Dimension, int]:
+    """What a placed pod counts for: what it is charged, rounding of the chip included."""
+    return _greatest(map(_placed, placement.containers), map(_placed, placement.init_containers))
+
+
+def least(pod: PodAsk) -> dict[Dimension, int]:
+    """What a pod counts for at least, before a device is chosen.
+
+    Memory that is asked in percent, or with the whole device, hangs on the device: nothing is known of it here.
+    """
+    return _greatest(map(_asked, pod.containers), map(_asked, pod.init_containers))
+
+
+def _greatest(together: Iterable[Sums], alone: Iterable[Sums]) -> dict[Dimension, int]:
+    total: Counter[Dimension] = Counter()
+    for sums in together:
+        total.update(sums)
+    for sums in alone:
+        total |= Counter(sums)
+    return {key: amount for key, amount in total.items() if amount > 0}
+
+
+def _placed(container: ContainerPlacement) -> Sums:
+    total: Counter[Dimension] = Counter()
+    for one in container.devices:
+        whose = (one.vendor, one.family)
+        total.update({(*whose, DEVICES): 1, (*whose, MEMORY): one.share.memory, (*whose, CORES): one.share.cores})
+    return total
+
+
+def _asked(container: ContainerAsk) -> Sums:
+    total: Counter[Dimension] = Counter()
+    for ask in container.asks:
+        each = {DEVICES: 1, MEMORY: ask.memory or 0, CORES: ask.cores}
+        total.update({(ask.vendor, ask.family, what): amount * ask.count for what, amount in each.items()})
+    return total
+
+
+class Accounts:
+    """What the pods of each namespace have, beside its quotas. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._quotas: dict[str, tuple[Quota, ...]] = {}
+        # By traits, of which a namespace has few kinds: so quotas may come, go and change their scopes at any time.
+        self._used: dict[str, dict[Traits, Counter[Dimension]]] = {}
+        self._changes: Counter[str] = Counter()
+
+    def put(self, namespace: str, quotas: Iterable[Quota]) -> None:
+        """These are all quotas of a namespace from now on. Pods that have more already keep it."""
+        held = tuple(quota for quota in quotas if quota.limits)
+        self._changes[namespace] += 1
+        if held:
+            self._quotas[namespace] = held
+        else:
+            self._quotas.pop(namespace, None)
+
+    def take(self, placement: Placement, traits: Traits = _PLAIN) -> None:
+        """Count a pod that is placed."""
+        self._count(placement, traits, 1)
+
+    def give(self, placement: Placement, traits: Traits = _PLAIN) -> None:
+        """Count a pod no longer; with the very arguments with which it was taken."""
+        self._count(placement, traits, -1)
+
+    def changes(self, namespace: str) -> int:
+        """A number that is another whenever any answer for the namespace may be another."""
+        return self._changes[namespace]
+
+    def room(self, namespace: str, traits: Traits = _PLAIN) -> dict[Dimension, int] | None:
+        """What a pod may take at most, in the dimensions that are limited: below 0 where more is taken than allowed.
+
+        Returns:
+            None when no quota counts the pod.
+        """
+        room: dict[Dimension, int] = {}
+        for _, limit, used in self._limits(namespace, traits):
+            room[limit.key] = min(room.get(limit.key, _MOST), limit.amount - used)
+        return room or None
+
+    def refusal(self, namespace: str, asked: Sums, traits: Traits = _PLAIN) -> Refusal | None:
+        """Why a pod may not take so much on top of what its namespace has; None when it may.
+
+        A dimension of which it asks nothing is not held against it, whatever the others have taken.
+        """
+        sentences = [
+            _sentence(quota, limit, used, asked[limit.key])
+            for quota, limit, used in self._limits(namespace, traits)
+            if asked.get(limit.key, 0) > max(limit.amount - used, 0)
+        ]
+        return Refusal(reason=Reason.QUOTA, message="; ".join(sentences)) if sentences else None
+
+    def _limits(self, namespace: str, traits: Traits) -> Iterator[tuple[Quota, Limit, int]]:
+        """Each limit that holds for a pod, with what is taken of it."""
+        for quota in self._quotas.get(namespace, ()):
+            if applies(quota.scopes, traits):
+                counted = [sums for kind, sums in self._used.get(namespace, {}).items() if applies(quota.scopes, kind)]
+                for limit in quota.limits:
+                    yield quota, limit, sum(sums[limit.key] for sums in counted)
+
+    def _count(self, placement: Placement, traits: Traits, sign: int) -> None:
+        namespace = placement.namespace
+        kinds = self._used.setdefault(namespace, {})
+        sums = kinds.setdefault(traits, Counter())
+        for key, amount in amounts(placement).items():
+            sums[key] += sign * amount
+            if not sums[key]:
+                del sums[key]
+        if not sums:
+            del kinds[traits]
+        if not kinds:
+            del self._used[namespace]
+        if namespace in self._quotas:
+            self._changes[namespace] += 1
+
+
+def _sentence(quota: Quota, limit: Limit, used: int, asked: int) -> str:
+    unit = _UNITS.get(limit.dimension, "")
+    return (
+        f"quota {quota.name} allows {limit.amount}{unit} of {limit.resource} in all, "
+        f"in use {used}{unit}, asked {asked}{unit}"
+    )
