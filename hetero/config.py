@@ -50,6 +50,28 @@ class PlacementSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
                 raise ValueError(f"{policy!r} is no policy; write binpack or spread")
 
 
+class AdmissionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the webhook does with pods that ask devices.
+
+    Attributes:
+        scheduler_name: The scheduler that places them, as kube-scheduler's profile names it.
+        overwrite_default_scheduler: Take over pods that name ``default-scheduler``, which is what the API server writes
+            where a pod names none. Without it only pods that name :attr:`scheduler_name` are looked at.
+        overwrite_any_scheduler: Take over pods of every other scheduler as well.
+        allow_privileged: Admit privileged containers that ask devices, although they see every device of their node.
+    """
+
+    scheduler_name: str = "hetero-scheduler"
+    overwrite_default_scheduler: bool = True
+    overwrite_any_scheduler: bool = False
+    allow_privileged: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a scheduler without a name."""
+        if not self.scheduler_name.strip():
+            raise ValueError("scheduler_name is empty; write the name of kube-scheduler's profile")
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What goes to standard error.
 
@@ -72,6 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     vendors: VendorSettings = VendorSettings()
     placement: PlacementSettings = PlacementSettings()
+    admission: AdmissionSettings = AdmissionSettings()
     log: LogSettings = LogSettings()
 
 

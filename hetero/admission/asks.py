@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from dataclasses import dataclass
 
-from hetero.admission.containers import Container, ordinary
+from hetero.admission.containers import Container
 from hetero.admission.fields import located, shown
+from hetero.admission.words import Words
 from hetero.admission.workloads import Pod
 from hetero.errors import HeteroError, InvalidRequest, InvalidValue, PluginError
 from hetero.model.ask import Ask, ContainerAsk, PodAsk
@@ -26,7 +27,7 @@ POLICIES = ("binpack", "spread")
 COMPUTE_POLICIES = ("cap", "conserve")
 
 
-def pod_ask(pod: Pod, vendors: Mapping[str, Vendor]) -> PodAsk:
+def pod_ask(pod: Pod, vendors: Mapping[str, Vendor] | Words, *, strict: bool = True) -> PodAsk:
     """What a pod asks of the installed vendors.
 
     A sidecar runs beside the containers and is charged with them; so is an init container that asks devices and starts
@@ -36,7 +37,9 @@ def pod_ask(pod: Pod, vendors: Mapping[str, Vendor]) -> PodAsk:
 
     Args:
         pod: The pod.
-        vendors: The installed vendors by name.
+        vendors: The installed vendors by name, or their vocabulary, which is made anew otherwise.
+        strict: Refuse resources that neither Kubernetes nor an installed vendor counts. In a cluster they are another
+            plugin's business.
 
     Returns:
         The asks. Containers that ask no device are there too, with no asks.
@@ -45,13 +48,14 @@ def pod_ask(pod: Pod, vendors: Mapping[str, Vendor]) -> PodAsk:
         InvalidRequest: With every problem of annotations and containers, in the order in which they stand.
         PluginError: A vendor failed to read its own resources.
     """
-    words = _Words(vendors)
+    words = vendors if isinstance(vendors, Words) else Words(vendors)
     problems: list[InvalidValue] = []
     node_policy = _policy(pod, NODE_POLICY, POLICIES, problems)
     device_policy = _policy(pod, DEVICE_POLICY, POLICIES, problems)
     compute_policy = _policy(pod, COMPUTE_POLICY, COMPUTE_POLICIES, problems)
-    init = [_container_ask(container, pod, words, problems) for container in pod.init_containers]
-    main = [_container_ask(container, pod, words, problems) for container in pod.containers]
+    reader = _Reader(words, pod.annotations, strict, problems)
+    init = [reader.ask(container) for container in pod.init_containers]
+    main = [reader.ask(container) for container in pod.containers]
     if problems:
         raise InvalidRequest(located(pod.source, problems))
     before, beside = _in_time(pod.init_containers, init)
@@ -66,43 +70,6 @@ def pod_ask(pod: Pod, vendors: Mapping[str, Vendor]) -> PodAsk:
     )
 
 
-class _Words:
-    """Which vendor a resource's name belongs to."""
-
-    def __init__(self, vendors: Mapping[str, Vendor]) -> None:
-        self.families = [(vendor, family, _names(family)) for vendor in vendors.values() for family in vendor.resources]
-        self.owners = {name: vendor for vendor, _, names in self.families for name in names}
-
-    def stray(self, container: Container) -> Iterator[InvalidValue]:
-        """The resources that neither Kubernetes nor an installed vendor counts."""
-        for name, value in container.limits.items():
-            if not ordinary(name) and name not in self.owners:
-                yield InvalidValue(container.field(name), shown(value), self._reason(name))
-
-    def _reason(self, name: str) -> str:
-        domain, _, tail = name.rpartition("/")
-        kin = {known.rpartition("/")[2].lower(): known for known in self.owners if _domain(known) == domain}
-        if not kin:
-            return f"is asked of a resource that belongs to no installed vendor; {self._installed(name)}"
-        close = get_close_matches(tail.lower(), kin, n=1, cutoff=0.6)
-        advice = f"did you mean {kin[close[0]]}?" if close else f"it has: {', '.join(kin.values())}"
-        return f"is asked of a resource that {self.owners[next(iter(kin.values()))].title} does not have; {advice}"
-
-    def _installed(self, name: str) -> str:
-        installed = sorted({f"{vendor.name} ({_domain(known)})" for known, vendor in self.owners.items()})
-        close = get_close_matches(name.lower(), self.owners, n=1, cutoff=0.8)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        return f"installed are: {', '.join(installed) or 'none'}{hint}"
-
-
-def _names(family: Resources) -> tuple[str, ...]:
-    return tuple(resource.name for resource in family.names())
-
-
-def _domain(name: str) -> str:
-    return name.rpartition("/")[0]
-
-
 def _policy(pod: Pod, keys: Iterable[str], policies: Sequence[str], problems: list[InvalidValue]) -> str:
     given = {key: pod.annotations[key] for key in keys if key in pod.annotations}
     for key, value in given.items():
@@ -112,16 +79,23 @@ def _policy(pod: Pod, keys: Iterable[str], policies: Sequence[str], problems: li
     return next(iter(given.values()), "")
 
 
-def _container_ask(container: Container, pod: Pod, words: _Words, problems: list[InvalidValue]) -> ContainerAsk:
-    request = ContainerRequest(path=container.path, limits=container.limits, annotations=pod.annotations)
-    found: list[InvalidValue] = list(words.stray(container))
-    asks: list[Ask] = []
-    for vendor, family, names in words.families:
-        # A vendor whose resources the container does not name has no say, so its defects cannot stop the pod.
-        if any(name in container.limits for name in names):
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the containers of one pod, and notes what is wrong with them."""
+
+    words: Words
+    annotations: Mapping[str, str]
+    strict: bool
+    problems: list[InvalidValue]
+
+    def ask(self, container: Container) -> ContainerAsk:
+        request = ContainerRequest(path=container.path, limits=container.limits, annotations=self.annotations)
+        found = list(self.words.stray(container)) if self.strict else []
+        asks: list[Ask] = []
+        for vendor, family in self.words.named(container.limits):
             asks.extend(_family_asks(vendor, family, request, found))
-    problems.extend(_as_written(container, found))
-    return ContainerAsk(name=container.name, asks=tuple(asks))
+        self.problems.extend(_as_written(container, found))
+        return ContainerAsk(name=container.name, asks=tuple(asks))
 
 
 def _family_asks(

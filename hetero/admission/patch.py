@@ -1,0 +1,87 @@
+"""What a pod is given that it leaves unsaid, as a JSON patch of the very object that was sent.
+
+Source of the form: RFC 6902 (JSON Patch) and RFC 6901 (JSON Pointer). An ``add`` to a member that is there, or is null,
+replaces it, so a patch needs to know only which mappings hold something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from hetero.admission.envelope import Operation, ReviewedPod
+from hetero.admission.words import Words
+from hetero.errors import InvalidValue
+from hetero.kube.objects import Container, Requirements
+from hetero.model.ask import Ask, PodAsk
+from hetero.model.quantity import parse_count
+
+EXCLUSIVE = 100
+"""Percent of compute that take a device for one program alone."""
+
+
+def scheduler(name: str) -> Operation:
+    """The pod is to be placed by the scheduler of that name."""
+    return _add("/spec/schedulerName", name)
+
+
+def completed(pod: ReviewedPod, ask: PodAsk, words: Words) -> Iterator[Operation]:
+    """The count and the compute that a pod's asks come to where it does not write them, as limits and as requests.
+
+    The API server counts quotas and capacities by what is written, and takes an extended resource only when limit and
+    request are the same. So an amount that stands in one of the two is written into the other as well.
+    """
+    asks = {container.name: container.asks for container in (*ask.containers, *ask.init_containers)}
+    for key, containers in (("containers", pod.spec.containers), ("initContainers", pod.spec.init_containers or ())):
+        for index, container in enumerate(containers):
+            if asks[container.name]:
+                wanted = {**_written(container, words), **_unsaid(container, asks[container.name], words)}
+                resources = container.resources or Requirements()
+                yield from _resources(f"/spec/{key}/{index}/resources", resources, wanted)
+
+
+def pointer(key: str) -> str:
+    """A key of a mapping as one step of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _written(container: Container, words: Words) -> dict[str, str]:
+    """The amounts of vendors' resources as far as they are whole numbers, in the API's plainest spelling."""
+    found: dict[str, str] = {}
+    for name, amount in _named(container).items():
+        # Of a family of which nothing is asked, no vendor has read the amounts: they may be anything.
+        if name in words.owners:
+            with suppress(InvalidValue):
+                found[name] = str(parse_count(amount, name))
+    return found
+
+
+def _unsaid(container: Container, asks: Iterable[Ask], words: Words) -> dict[str, str]:
+    """What the asks come to beyond what is written."""
+    found: dict[str, str] = {}
+    for ask in asks:
+        family = words.family(ask.vendor, ask.family)
+        found[family.count] = str(ask.count)
+        if ask.exclusive and family.cores:
+            found[family.cores] = str(EXCLUSIVE)
+    written = _named(container)
+    return {name: amount for name, amount in found.items() if name not in written}
+
+
+def _named(container: Container) -> dict[str, Any]:
+    resources = container.resources or Requirements()
+    return {**(resources.requests or {}), **(resources.limits or {})}
+
+
+def _resources(path: str, resources: Requirements, wanted: Mapping[str, str]) -> Iterator[Operation]:
+    for key, there in (("limits", resources.limits), ("requests", resources.requests)):
+        missing = {name: amount for name, amount in wanted.items() if name not in (there or {})}
+        if there is None and missing:
+            yield _add(f"{path}/{key}", missing)
+        elif missing:
+            yield from (_add(f"{path}/{key}/{pointer(name)}", amount) for name, amount in missing.items())
+
+
+def _add(path: str, value: object) -> Operation:
+    return {"op": "add", "path": path, "value": value}
