@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+
+import msgspec
 
 from hetero.errors import InvalidValue
 from hetero.model import wire
@@ -115,9 +118,11 @@ class SplittingRules(Subject):
                 assert wire.decode(wire.encode(share), Share) == share
 
     def test_combinations_are_sets_of_what_is_offered(self) -> None:
-        """Each has the count that was asked, no device twice, and none that was not offered."""
-        for model, count in itertools.product(self.all_models(), range(1, 9)):
-            offered = devices_of(model, 8)
+        """Each has the count that was asked, no device twice, and none that was not offered.
+
+        A device's links name peers that are not offered when those are taken, and none at all in a described cluster.
+        """
+        for offered, count in self._offers():
             for combination in itertools.islice(self.vendor.splitting.combinations(offered, count), 100):
                 assert len({device.uuid for device in combination}) == len(combination) == count
                 assert all(device in offered for device in combination)
@@ -130,6 +135,14 @@ class SplittingRules(Subject):
             assert offered == devices_of(model, 8)
             assert self._sets(offered, count) == first
             assert len(set(first)) == len(first)
+
+    def _offers(self) -> Iterator[tuple[list[Device], int]]:
+        """Devices and how many of them are asked: all of a node, one of each pair, and some without links."""
+        for model in self.all_models():
+            whole = devices_of(model, 8)
+            bare = [msgspec.structs.replace(device, links=()) for device in whole]
+            for offered in (whole, whole[::2], bare):
+                yield from ((offered, count) for count in range(1, len(offered) + 1))
 
     def _sets(self, offered: list[Device], count: int) -> list[frozenset[str]]:
         """The first sets that the vendor would try."""

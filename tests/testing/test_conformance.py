@@ -217,6 +217,14 @@ class SameSetTwice(Splitting):
         yield tuple(reversed(devices[:count]))
 
 
+class NeedsPeers(Splitting):
+    """Takes for granted that the peers of a device are offered with it."""
+
+    def combinations(self, devices, count):
+        known = {device.uuid: device for device in devices}
+        return [tuple([known[devices[0].links[0].peer], *devices][:count])]
+
+
 class Forgetful(Splitting):
     """Starts elsewhere each time."""
 
@@ -387,6 +395,7 @@ BROKEN = {
     "a device twice": ("combinations_are_sets_of_what_is_offered", with_part(splitting=SameDeviceTwice())),
     "too few devices": ("combinations_are_sets_of_what_is_offered", with_part(splitting=TooFewDevices())),
     "a device made up": ("combinations_are_sets_of_what_is_offered", with_part(splitting=MadeUpDevice())),
+    "peers that are not offered": ("combinations_are_sets_of_what_is_offered", with_part(splitting=NeedsPeers())),
     "a set twice": ("combinations_come_in_one_order", with_part(splitting=SameSetTwice())),
     "another order": ("combinations_come_in_one_order", with_part(splitting=Forgetful())),
     "devices put in order": ("combinations_come_in_one_order", with_part(splitting=Reorders())),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from hetero.errors import InvalidValue
 from hetero.model.ask import Ask
-from hetero.model.device import CORES, MEMORY, SLOTS, DeviceModel
+from hetero.model.device import CORES, MEMORY, SLOTS, Device, DeviceModel
 from hetero.model.share import Reason, Refusal, Share
 from hetero.vendor import Splitting
 from hetero_nvidia.names import VENDOR
+from hetero_nvidia.sets import best_set
 
 SLOTS_PER_GPU = 10
 """Programs on one GPU, as existing clusters have it by default (``deviceSplitCount``)."""
@@ -50,3 +53,8 @@ class GpuSplitting(Splitting):
             )
         slots = SLOTS_PER_GPU if ask.exclusive else 1
         return Share(quantities={SLOTS: slots, MEMORY: memory, CORES: ask.cores})
+
+    def combinations(self, devices: Sequence[Device], count: int) -> Iterable[tuple[Device, ...]]:
+        """The GPUs that are linked best, or nothing where all are linked alike."""
+        best = best_set(devices, count)
+        return (best,) if best else ()
