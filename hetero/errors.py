@@ -14,6 +14,7 @@
     │   └── DriverFailed          it is there and answered with an error
     ├── EnforcementError          a slice could not be made or kept
     │   └── RegionError           the shared region is unreadable, of another version or damaged
+    ├── ApiError                  the API server refused a request or did not answer it
     └── WireError                 a stored record cannot be read
 
 The text of an error is one sentence for the person who reads it, naming the field, the value and what to
@@ -166,3 +167,31 @@ class RegionError(EnforcementError):
 
 class WireError(HeteroError):
     """A stored record (annotation, checkpoint, limits file) cannot be read."""
+
+
+class ApiError(HeteroError):
+    """The API server refused a request, or did not answer it.
+
+    Args:
+        status: The HTTP status; 0 where no answer came.
+        reason: Kubernetes' own word for it (``NotFound``, ``Conflict``, ``AlreadyExists``, ...). Without an answer:
+            ``Unreachable`` (nothing was sent), ``Timeout`` or ``Disconnected`` (it may have been carried out).
+        message: The server's sentence, or what happened to the connection.
+        retry_after: Seconds that the server asks to be left alone; ``None`` where it does not say.
+    """
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(f"the API server {_answered(status)} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+    @property
+    def unsure(self) -> bool:
+        """True when what was asked for may have been carried out all the same."""
+        return self.status >= 500 or (self.status == 0 and self.reason != "Unreachable")
+
+
+def _answered(status: int) -> str:
+    return f"answered {status}" if status else "did not answer,"

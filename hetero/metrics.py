@@ -175,6 +175,7 @@ driver_failures = Counter("hetero_driver_failures_total", "Calls to a driver lib
 refused_requests = Counter("hetero_refused_requests_total", "Requests refused as invalid.", "reason")
 
 # The API server, as a client sees it.
+api_failures = Counter("hetero_api_failures_total", "Requests to the API server that failed.", "reason")
 relists = Counter("hetero_relists_total", "Times that all objects of a kind were listed anew.", "kind")
 unreadable_objects = Counter("hetero_unreadable_objects_total", "Objects of the API that could not be read.", "kind")
 events = Counter("hetero_events_total", "Events for pods, by what became of them.", "outcome")
@@ -201,6 +202,7 @@ ALL: tuple[Metric, ...] = (
     plugin_failures,
     driver_failures,
     refused_requests,
+    api_failures,
     relists,
     unreadable_objects,
     events,

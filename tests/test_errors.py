@@ -46,6 +46,8 @@ def test_a_users_mistake_is_exit_code_2(kind: type[errors.HeteroError]) -> None:
         (errors.DriverMissing("libacme.so.1", "install it"), "libacme.so.1 was not found: install it"),
         (errors.DriverFailed("acmeInit", 3, "no permission"), "acmeInit answered 3 (no permission)"),
         (errors.RegionError("/r", "is no region"), "/r: is no region"),
+        (errors.ApiError(409, "Conflict", "taken"), "the API server answered 409 Conflict: taken"),
+        (errors.ApiError(0, "Timeout", "GET /"), "the API server did not answer, Timeout: GET /"),
     ],
 )
 def test_errors_are_sentences(error: Exception, sentence: str) -> None:
@@ -74,6 +76,7 @@ PARENTS = {
     "DriverFailed": "DriverError",
     "EnforcementError": "HeteroError",
     "RegionError": "EnforcementError",
+    "ApiError": "HeteroError",
     "WireError": "HeteroError",
 }
 
@@ -93,6 +96,8 @@ def test_the_facts_of_the_others_are_their_fields_too() -> None:
     assert (missing.library, missing.advice) == ("libacme.so.1", "install it")
     region = errors.RegionError("/r", "is no region")
     assert (region.path, region.reason) == ("/r", "is no region")
+    api = errors.ApiError(409, "Conflict", "pod p is taken", 3.0)
+    assert (api.status, api.reason, api.message, api.retry_after) == (409, "Conflict", "pod p is taken", 3.0)
 
 
 @pytest.mark.parametrize(

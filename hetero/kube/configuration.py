@@ -1,0 +1,69 @@
+"""Where the API server is and how to log in, as ``kubernetes`` reads it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hetero.errors import InvalidConfiguration
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
+
+DEFAULT = "~/.kube/config"
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def load(kubeconfig: str | None, context: str | None) -> Configuration:
+    """The named kubeconfig, the one of the environment or the home directory, or the pod's service account.
+
+    Raises:
+        InvalidConfiguration: There is no such file, it cannot be used, or there is none and this is no pod.
+    """
+    from kubernetes.client import Configuration  # noqa: PLC0415  a second and 40 MiB: not for --help
+
+    settings = Configuration()
+    named = kubeconfig or found()
+    if named is None:
+        _in_cluster(settings)
+    else:
+        _from_file(settings, named, context)
+    return settings
+
+
+def found() -> str | None:
+    """The kubeconfig that a person's other tools would use: ``$KUBECONFIG`` (it may name several), or the default."""
+    named = os.environ.get("KUBECONFIG", "")
+    if named:
+        return named
+    default = Path(DEFAULT).expanduser()
+    return str(default) if default.is_file() else None
+
+
+def _from_file(settings: Configuration, path: str, context: str | None) -> None:
+    from kubernetes.config import load_kube_config  # noqa: PLC0415
+
+    try:
+        load_kube_config(path, context, settings, persist_config=False)  # type: ignore[no-untyped-call]
+    # Whatever a person may have written into the file; the loader lets most of it through as it is.
+    except Exception as error:
+        raise InvalidConfiguration(path, f"cannot be used as a kubeconfig: {_sentence(error)}") from error
+
+
+def _in_cluster(settings: Configuration) -> None:
+    from kubernetes.config import ConfigException, load_incluster_config  # noqa: PLC0415
+
+    try:
+        load_incluster_config(settings)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError) as error:
+        raise InvalidConfiguration(
+            SERVICE_ACCOUNT,
+            f"there is no kubeconfig, and this is no pod with a service account ({_sentence(error)}); "
+            f"name a kubeconfig, or set KUBECONFIG",
+        ) from error
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return text.rstrip(".")

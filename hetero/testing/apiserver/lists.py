@@ -1,0 +1,75 @@
+"""Lists in pages, each page as of the version of the first one.
+
+Source: Kubernetes API concepts, "Retrieving large results sets in chunks".
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from hetero.testing.apiserver.refusals import refused
+from hetero.testing.apiserver.resources import Resource, Target
+from hetero.testing.apiserver.selectors import selector
+from hetero.testing.apiserver.store import Key, Store, Stored
+
+
+class _Token(msgspec.Struct):
+    """Where a list goes on."""
+
+    version: int
+    after: Key
+
+
+def listed(store: Store, target: Target, query: Mapping[str, str]) -> bytes:
+    """The list, or a page of it, as it is sent.
+
+    Raises:
+        Refused: The token is none (400) or too old (410); a selector cannot be read (400).
+    """
+    token = _token(query.get("continue", ""))
+    with store.changed:
+        version = token.version if token else store.version
+        collection = store.collection(target.resource)
+        objects = collection.at(version) if token else dict(collection.objects)
+    found = _selected(objects, target, query, token)
+    limit = int(query.get("limit") or 0) or len(found)
+    metadata: dict[str, Any] = {"resourceVersion": str(version)}
+    if len(found) > limit:
+        metadata["continue"] = _written(_Token(version, found[limit - 1][0]))
+        metadata["remainingItemCount"] = len(found) - limit
+    return _body(target.resource, metadata, [stored.raw for _, stored in found[:limit]])
+
+
+def _selected(
+    objects: Mapping[Key, Stored], target: Target, query: Mapping[str, str], token: _Token | None
+) -> list[tuple[Key, Stored]]:
+    test = selector(query)
+    return [
+        (key, objects[key])
+        for key in sorted(objects)
+        if (not token or key > token.after)
+        and (not target.namespace or key[0] == target.namespace)
+        and test(objects[key].item)
+    ]
+
+
+def _body(resource: Resource, metadata: Mapping[str, Any], raws: list[bytes]) -> bytes:
+    head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": metadata}
+    return msgspec.json.encode(head)[:-1] + b',"items":[' + b",".join(raws) + b"]}"
+
+
+def _written(token: _Token) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(token)).decode()
+
+
+def _token(text: str) -> _Token | None:
+    if not text:
+        return None
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=_Token)
+    except (ValueError, msgspec.MsgspecError):
+        raise refused(400, "continue key is not valid") from None
