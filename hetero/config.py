@@ -72,6 +72,42 @@ class AdmissionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             raise ValueError("scheduler_name is empty; write the name of kube-scheduler's profile")
 
 
+class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The shared scheduler as a service (``hetero scheduler``).
+
+    Attributes:
+        extender: Address for kube-scheduler, ``HOST:PORT``; on loopback, where it is plain HTTP without a certificate.
+        public: Address for the API server's webhook calls; empty for none.
+        tls_cert: File with the certificate chain (PEM), read again when it changes; empty for plain HTTP.
+        tls_key: File with its key.
+        grant_seconds: How long a predicted place is kept for a pod that no Binding follows; > 0. Longer than a cycle of
+            kube-scheduler, short enough that a wrong prediction does not keep devices idle.
+        body_mib: Largest request that is read, in MiB, > 0; 5,000 nodes in full come to about 50.
+        bind_threads: Bindings on their way at once, > 0; each waits for the API server most of its time.
+        api_timeout: Seconds that the API server has for a connection and for each piece of an answer; > 0.
+        success_events: Tell of each Binding in an event as well. Each is one more write to the API server, and
+            kube-scheduler's ``Scheduled`` says the same.
+    """
+
+    extender: str = "127.0.0.1:9444"
+    public: str = "0.0.0.0:9443"
+    tls_cert: str = ""
+    tls_key: str = ""
+    grant_seconds: float = 10.0
+    body_mib: int = 64
+    bind_threads: int = 32
+    api_timeout: float = 10.0
+    success_events: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse amounts that are none, and half a certificate."""
+        for name in ("grant_seconds", "body_mib", "bind_threads", "api_timeout"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; write a number greater than 0")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ValueError("tls_cert and tls_key belong together; write both or none")
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What goes to standard error.
 
@@ -96,6 +132,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     placement: PlacementSettings = PlacementSettings()
     admission: AdmissionSettings = AdmissionSettings()
     log: LogSettings = LogSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
 
 
 def path(environment: Mapping[str, str] = os.environ) -> Path | None:

@@ -1,7 +1,7 @@
 """What happened, in numbers, kept in the process; every metric is declared here and nowhere else.
 
-Counts, durations and states, each with at most one label. Declared metrics exist before their first event, so that "none"
-and "not measured" differ. :func:`exposition` writes all of them as Prometheus reads them.
+Counts, durations and states, each with at most one label. Declared metrics exist before their first event, so that
+"none" and "not measured" differ. :func:`exposition` writes all of them as Prometheus reads them.
 """
 
 from __future__ import annotations

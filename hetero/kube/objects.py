@@ -54,6 +54,8 @@ class PodSpec(Object, frozen=True):
     node_name: str | None = None
     scheduler_name: str | None = None
     priority: int | None = None
+    priority_class_name: str | None = None
+    active_deadline_seconds: int | None = None
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] | None = None
 

@@ -1,0 +1,181 @@
+"""The HTTP interface: two applications, one for kube-scheduler beside it, one for the API server.
+
+Handlers take bytes and give bytes. Whatever is wrong with a request is one sentence; whatever is wrong with this
+program is one sentence for the client, and the trace in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hetero import log, metrics
+from hetero.errors import HeteroError, UserError
+from hetero.scheduler import protocol
+from hetero.scheduler.protocol import BindingArgs, BindingResult, FilterResult
+
+_log = log.logger("scheduler")
+
+Verb = Callable[[bytes], bytes]
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class TooLarge(UserError):
+    """A body is larger than the configuration allows.
+
+    Args:
+        limit: Bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the request is larger than {limit >> 20} MiB; see scheduler.body_mib")
+
+
+def extender(  # noqa: PLR0913  one for each verb
+    *, filter_: Verb, prioritize: Verb, preempt: Verb, bind: Verb, executor: Executor, common: list[Route], limit: int
+) -> Starlette:
+    """The application for kube-scheduler.
+
+    Args:
+        filter_: Answers ``/filter``; runs in the event loop, as the next two do, each for about a millisecond.
+        prioritize: Answers ``/prioritize``.
+        preempt: Answers ``/preempt``.
+        bind: Answers ``/bind``; waits for the API server, so it runs in the executor.
+        executor: For bindings.
+        common: What both applications have.
+        limit: Bytes of a body.
+    """
+    verbs = {
+        "/filter": (_at_once(filter_), _filter_error),
+        "/prioritize": (_at_once(prioritize), None),
+        "/preempt": (_at_once(preempt), None),
+        "/bind": (_aside(bind, executor), _binding_error),
+    }
+    routes = [Route(path, _answer(path, verb, limit, error), methods=["POST"]) for path, (verb, error) in verbs.items()]
+    return Starlette(routes=[*routes, *common])
+
+
+def public(*, webhook: Verb, common: list[Route], limit: int) -> Starlette:
+    """The application for the API server; a review is pure and takes less than a millisecond."""
+    route = Route("/webhook", _answer("/webhook", _at_once(webhook), limit, None), methods=["POST"])
+    return Starlette(routes=[route, *common])
+
+
+def common(ready: Callable[[], str], measure: Callable[[], None]) -> list[Route]:
+    """What every application has.
+
+    Args:
+        ready: Says what is waited for; empty when ready.
+        measure: Brings the gauges up to date.
+    """
+
+    async def healthz(_: Request) -> Response:
+        return Response("ok")
+
+    async def readyz(_: Request) -> Response:
+        waiting = ready()
+        return Response(waiting or "ok", status_code=503 if waiting else 200)
+
+    async def exposed(_: Request) -> Response:
+        measure()
+        return Response(metrics.exposition(), headers={"content-type": metrics.CONTENT_TYPE})
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", exposed)]
+
+
+def binding(bind: Callable[[BindingArgs], str]) -> Verb:
+    """The verb ``bind`` of a binder."""
+
+    def verb(body: bytes) -> bytes:
+        try:
+            return protocol.write(BindingResult(error=bind(protocol.read_binding(body))))
+        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+            return _binding_error(f"body: {body[:40]!r} is not what the verb takes: {error}")
+
+    return verb
+
+
+def _answer(
+    path: str, verb: Callable[[bytes], Awaitable[bytes]], limit: int, error: Callable[[str], bytes] | None
+) -> Handler:
+    """The handler of a verb. Where the protocol has a place for an error, it stands there, and the status is 200."""
+
+    async def handler(request: Request) -> Response:
+        try:
+            body = await _body(request, limit)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except TooLarge as problem:
+            return _told(path, problem, error, 413)
+        started = time.perf_counter()
+        try:
+            return Response(await verb(body), media_type="application/json")
+        except Exception as problem:
+            return _told(path, problem, error, 400 if isinstance(problem, UserError) else 500)
+        finally:
+            metrics.request_seconds.observe(time.perf_counter() - started, path)
+
+    return handler
+
+
+def _told(path: str, problem: Exception, error: Callable[[str], bytes] | None, status: int) -> Response:
+    sentence = str(problem)
+    if isinstance(problem, HeteroError):
+        metrics.refused_requests.add(type(problem).__name__)
+        _log.warning("a request is refused", path=path, reason=sentence)
+    else:
+        sentence = f"an unexpected {type(problem).__name__}; the scheduler's log has it"
+        _log.error("an unexpected error", path=path, trace=traceback.format_exc())
+    if error is not None:
+        return Response(error(sentence), media_type="application/json")
+    return Response(sentence, status_code=status, media_type="text/plain")
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        TooLarge: It is, or says that it will be; what is left of it is not read.
+    """
+    said = request.headers.get("content-length", "")
+    if said.isdecimal() and int(said) > limit:
+        raise TooLarge(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _at_once(verb: Verb) -> Callable[[bytes], Awaitable[bytes]]:
+    async def run(body: bytes) -> bytes:
+        return verb(body)
+
+    return run
+
+
+def _aside(verb: Verb, executor: Executor) -> Callable[[bytes], Awaitable[bytes]]:
+    async def run(body: bytes) -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(executor, verb, body)
+
+    return run
+
+
+def _filter_error(sentence: str) -> bytes:
+    return protocol.write(FilterResult(error=sentence))
+
+
+def _binding_error(sentence: str) -> bytes:
+    return protocol.write(BindingResult(error=sentence))

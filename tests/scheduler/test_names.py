@@ -1,0 +1,80 @@
+"""Lists of names and scores, read and written as kube-scheduler has them."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hetero.errors import InvalidValue
+from hetero.scheduler.names import Names, Scores, levels
+
+NAMES = st.lists(st.text(max_size=8), unique=True, max_size=12)
+
+
+@given(st.lists(NAMES, max_size=12))
+def test_names_are_read_as_they_stand(lists) -> None:
+    """Also when the same list comes again, or more lists than are kept."""
+    names = Names()
+    for one in (*lists, *lists):
+        assert names.read(msgspec.Raw(json.dumps(one).encode())) == one
+
+
+def test_an_equal_list_is_not_read_again() -> None:
+    """It is the same object, so what is known by it is known."""
+    names = Names()
+    assert names.read(msgspec.Raw(b'["a","b"]')) is names.read(msgspec.Raw(b'["a","b"]'))
+
+
+def test_a_list_that_was_answered_is_known() -> None:
+    """kube-scheduler asks prioritize with the list that filter answered."""
+    names = Names()
+    answered = ["a", "c"]
+    names.keep(b'["a","c"]', answered)
+    assert names.read(msgspec.Raw(b'["a","c"]')) is answered
+
+
+def test_null_is_no_names() -> None:
+    """As Go writes an empty slice."""
+    assert Names().read(msgspec.Raw(b"null")) == []
+
+
+@pytest.mark.parametrize("text", [b"1", b'{"a":1}', b"[1]", b'"a"'])
+def test_what_is_no_list_of_names_is_refused(text: bytes) -> None:
+    """In one sentence with the field."""
+    with pytest.raises(InvalidValue, match="NodeNames"):
+        Names().read(msgspec.Raw(text))
+
+
+@given(st.dictionaries(st.text(max_size=8), st.integers(0, 10), max_size=12))
+def test_scores_are_written_as_the_protocol_has_them(scores) -> None:
+    """Host and Score for each node that has more than 0, whatever its name."""
+    writer = Scores()
+    for _ in range(2):  # prepared the second time
+        written = json.loads(writer.write(list(scores), list(scores.values())))
+        assert written == [{"Host": host, "Score": score} for host, score in scores.items() if score]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.data())
+def test_the_best_node_alone_has_ten(scores, data) -> None:
+    """Those that fit have at least 1 and are at least two levels below it; a better score is no worse a level."""
+    names = [f"n{index}" for index in range(len(scores))]
+    best = data.draw(st.sampled_from(names))
+    found = dict(zip(names, levels(names, scores, best), strict=True))
+    assert found.pop(best) == 10
+    by_score = sorted((score, found[name]) for name, score in zip(names, scores, strict=True) if name != best)
+    assert all(level == 0 if score == 0 else 1 <= level <= 8 for score, level in by_score)
+    assert [level for _, level in by_score] == sorted(level for _, level in by_score)
+
+
+def test_nodes_that_are_alike_have_the_same_level() -> None:
+    """Then what kube-scheduler itself thinks of them decides."""
+    assert levels(["a", "b", "c"], [0.5, 0.5, 0.5], "b") == [8, 10, 8]
+
+
+def test_where_nothing_fits_nothing_has_a_score() -> None:
+    """There is no best then."""
+    assert levels(["a", "b"], [0, 0], None) == [0, 0]
