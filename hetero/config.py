@@ -32,12 +32,17 @@ class VendorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     disabled: tuple[str, ...] = ()
 
 
+NODE_POLICIES = ("binpack", "spread")
+DEVICE_POLICIES = ("binpack", "spread", "numa", "topology-aware", "mutex")
+
+
 class PlacementSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Defaults of the planner; a pod's annotations win.
 
     Attributes:
         node_policy: ``binpack`` (fill a node before the next; default, it keeps whole nodes free) or ``spread``.
-        device_policy: ``spread`` (default, programs disturb each other least) or ``binpack``.
+        device_policy: ``spread`` (default, programs disturb each other least), ``binpack``, ``numa``,
+            ``topology-aware`` or ``mutex``, or several of them separated by commas, the weightiest first.
     """
 
     node_policy: str = "binpack"
@@ -45,9 +50,12 @@ class PlacementSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     def __post_init__(self) -> None:
         """Refuse a policy that does not exist."""
-        for policy in (self.node_policy, self.device_policy):
-            if policy not in ("binpack", "spread"):
-                raise ValueError(f"{policy!r} is no policy; write binpack or spread")
+        if self.node_policy not in NODE_POLICIES:
+            raise ValueError(f"{self.node_policy!r} is no policy; write {' or '.join(NODE_POLICIES)}")
+        for word in self.device_policy.split(","):
+            if word.strip() not in DEVICE_POLICIES:
+                known = ", ".join(DEVICE_POLICIES)
+                raise ValueError(f"{word.strip()!r} is no policy; write one or several of {known}, separated by commas")
 
 
 class AdmissionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

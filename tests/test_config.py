@@ -45,6 +45,13 @@ def test_settings_are_taken() -> None:
         ({"log": {"json": "yes"}}, ["bool", "$.log.json"]),
         ({"placement": {"node_policy": "random"}}, ["'random' is no policy; write binpack or spread", "$.placement"]),
         ({"placement": {"device_policy": ""}}, ["'' is no policy", "$.placement"]),
+        (
+            {"placement": {"device_policy": "mutex,near"}},
+            [
+                "'near' is no policy; write one or several of binpack, spread, numa, topology-aware, mutex",
+                "$.placement",
+            ],
+        ),
         ({"vendors": {"required": "acme"}}, ["array", "$.vendors.required"]),
         ({"scheduler": {"grant_seconds": 0}}, ["grant_seconds is 0", "greater than 0", "$.scheduler"]),
         ({"scheduler": {"bind_threads": -1}}, ["bind_threads is -1", "$.scheduler"]),
@@ -151,7 +158,7 @@ def test_an_unknown_key_is_refused_in_every_topic(topic: str) -> None:
     ("topic", "key", "values"),
     [
         ("placement", "node_policy", ["binpack", "spread"]),
-        ("placement", "device_policy", ["binpack", "spread"]),
+        ("placement", "device_policy", ["binpack", "spread", "topology-aware", "mutex,numa,binpack", "numa, spread"]),
         ("log", "level", ["debug", "info", "warning", "error"]),
         ("log", "json", [True, False]),
         ("vendors", "required", [[], ["acme"], ["acme", "other"]]),

@@ -6,25 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hetero.admission.containers import Container
-from hetero.admission.fields import located, shown
+from hetero.admission.fields import located
+from hetero.admission.policies import policies
 from hetero.admission.words import Words
 from hetero.admission.workloads import Pod
 from hetero.errors import HeteroError, InvalidRequest, InvalidValue, PluginError
 from hetero.model.ask import Ask, ContainerAsk, PodAsk
 from hetero.model.resources import ContainerRequest, Resources
 from hetero.vendor import Vendor
-
-NODE_POLICY = ("hetero.io/node-policy", "hami.io/node-scheduler-policy")
-"""Annotations that choose between nodes; the first that is given holds. The second is what manifests have today."""
-
-DEVICE_POLICY = ("hetero.io/device-policy", "hami.io/gpu-scheduler-policy")
-"""The same between the devices of a node."""
-
-COMPUTE_POLICY = ("hetero.io/compute-policy",)
-"""Whether a pod is lent compute that others leave idle."""
-
-POLICIES = ("binpack", "spread")
-COMPUTE_POLICIES = ("cap", "conserve")
 
 
 def pod_ask(pod: Pod, vendors: Mapping[str, Vendor] | Words, *, strict: bool = True) -> PodAsk:
@@ -50,9 +39,7 @@ def pod_ask(pod: Pod, vendors: Mapping[str, Vendor] | Words, *, strict: bool = T
     """
     words = vendors if isinstance(vendors, Words) else Words(vendors)
     problems: list[InvalidValue] = []
-    node_policy = _policy(pod, NODE_POLICY, POLICIES, problems)
-    device_policy = _policy(pod, DEVICE_POLICY, POLICIES, problems)
-    compute_policy = _policy(pod, COMPUTE_POLICY, COMPUTE_POLICIES, problems)
+    wishes = policies(pod, problems)
     reader = _Reader(words, pod.annotations, strict, problems)
     init = [reader.ask(container) for container in pod.init_containers]
     main = [reader.ask(container) for container in pod.containers]
@@ -64,19 +51,11 @@ def pod_ask(pod: Pod, vendors: Mapping[str, Vendor] | Words, *, strict: bool = T
         namespace=pod.namespace,
         containers=(*beside, *main),
         init_containers=before,
-        node_policy=node_policy,
-        device_policy=device_policy,
-        compute_policy=compute_policy,
+        node_policy=wishes.node_policy,
+        device_policy=wishes.device_policy,
+        compute_policy=wishes.compute_policy,
+        weights=wishes.weights,
     )
-
-
-def _policy(pod: Pod, keys: Iterable[str], policies: Sequence[str], problems: list[InvalidValue]) -> str:
-    given = {key: pod.annotations[key] for key in keys if key in pod.annotations}
-    for key, value in given.items():
-        if value not in policies:
-            field = f"{pod.metadata_path}.annotations[{key}]"
-            problems.append(InvalidValue(field, shown(value), f"is no policy; write {' or '.join(policies)}"))
-    return next(iter(given.values()), "")
 
 
 @dataclass(frozen=True)

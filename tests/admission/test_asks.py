@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from hetero.admission.asks import DEVICE_POLICY, NODE_POLICY, pod_ask
+from hetero.admission.asks import pod_ask
+from hetero.admission.policies import COMPUTE_POLICY, DEVICE_POLICY, NODE_POLICY, WEIGHTS
 from hetero.admission.workloads import pods
 from hetero.errors import InvalidRequest, InvalidValue, PluginError, WireError
-from hetero.model.ask import Ask, PodAsk, Selection
+from hetero.model.ask import Ask, PodAsk, Selection, Weights
 from hetero.model.resources import ContainerRequest, Resources
 from hetero.testing.fake import fake_resources, fake_vendor
 from hetero.vendor import Vendor
@@ -224,35 +225,12 @@ def test_the_error_says_all_of_it_in_one_text(pod: Any, container: Any, vendors:
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("value", ["binpack", "spread"])
-@pytest.mark.parametrize(("keys", "attribute"), [(NODE_POLICY, "node_policy"), (DEVICE_POLICY, "device_policy")])
-def test_policies_are_read_from_either_annotation(
-    pod: Any, vendors: Vendors, keys: tuple[str, ...], attribute: str, value: str
-) -> None:
-    """Manifests of today keep their meaning."""
-    for key in keys:
-        assert getattr(_ask(pod(annotations={key: value}), vendors), attribute) == value
-
-
-def test_without_annotations_the_planner_chooses_the_policy(pod: Any, vendors: Vendors) -> None:
-    """Empty stands for the planner's default."""
-    ask = _ask(pod(), vendors)
-    assert (ask.node_policy, ask.device_policy) == ("", "")
-
-
-def test_our_own_annotation_goes_before_the_older_one(pod: Any, vendors: Vendors) -> None:
-    """A manifest may serve both schedulers; the more particular word holds, in whatever order they stand."""
-    annotations = {"hami.io/node-scheduler-policy": "spread", "hetero.io/node-policy": "binpack"}
-    assert _ask(pod(annotations=annotations), vendors).node_policy == "binpack"
-
-
-@pytest.mark.parametrize("key", [*NODE_POLICY, *DEVICE_POLICY])
-@pytest.mark.parametrize("value", ["", "numa", "BINPACK", "binpack,spread"])
-def test_any_other_policy_is_refused(pod: Any, vendors: Vendors, key: str, value: str) -> None:
-    """A policy that is not there must not silently become another."""
-    (problem,) = _problems(pod(annotations={key: value}), vendors)
-    assert problem.field == f"metadata.annotations[{key}]"
-    assert problem.reason == "is no policy; write binpack or spread"
+def test_annotations_reach_the_ask(pod: Any, vendors: Vendors) -> None:
+    """Each in the field of its name."""
+    annotations = {NODE_POLICY[1]: "spread", DEVICE_POLICY[1]: "mutex,numa", WEIGHTS[1]: "slot=0,core=0,memory=1"}
+    ask = _ask(pod(annotations={**annotations, COMPUTE_POLICY[0]: "conserve"}), vendors)
+    assert (ask.node_policy, ask.device_policy, ask.compute_policy) == ("spread", "mutex,numa,spread", "conserve")
+    assert ask.weights == Weights(slots=0, cores=0, memory=1)
 
 
 def test_a_policy_in_a_template_is_named_there(workload: Any, vendors: Vendors) -> None:

@@ -15,7 +15,7 @@ Worth = tuple[int, float, int]
 """Of a set: the sum over its pairs, how near its farthest pair is, and minus the sum of nearness to all GPUs."""
 
 EXACT = 1000
-"""Kinds of sets up to which all are compared, in milliseconds: any 8 GPUs have fewer, and 16 that are wired in a pattern.
+"""Kinds of sets up to which all are compared, in milliseconds: any 8 GPUs have fewer, and 16 wired in a pattern mostly.
 Where there are more, a good set is taken."""
 
 # Each kind goes before the next, and each direct link counts on its own, so that the sum over a set's pairs ranks sets.
