@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.manifests import machine
 from tests.cluster.namespace import INSIDE
 from tests.cluster.playing import MemoryStage, RealStage
 from tests.cluster.stage import Stage
@@ -38,6 +39,17 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     made: Stage = RealStage(request.getfixturevalue("plane"), tmp_path) if REAL else MemoryStage(tmp_path)
     with made:
         yield made
+
+
+@pytest.fixture
+def hooked(stage: Stage) -> Stage:
+    """A cluster whose API server asks the scheduler about new pods, and a node with two devices."""
+    pair = stage.authority.issue("webhook")
+    scheduler = stage.scheduler(options=["--tls-cert", str(pair.certificate), "--tls-key", str(pair.key)])
+    stage.kube_scheduler(scheduler)
+    stage.add(machine("node", 2))
+    stage.register_webhook(scheduler)
+    return stage
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
+from hetero.admission import registration
 from hetero.errors import ApiError
 from hetero.kube import paths
 from hetero.kube.client import Api
@@ -66,20 +67,16 @@ class RealStage(Stage):
         return made
 
     def register_webhook(self, scheduler: Scheduler) -> None:
-        """As the documentation has it, by URL instead of by service."""
-        authority = self.authority.pair.certificate.read_bytes()
-        url = f"https://127.0.0.1:{scheduler.public}/webhook"
-        hook = {
-            "name": "pods.hetero.io",
-            "admissionReviewVersions": ["v1"],
-            "sideEffects": "None",
-            "timeoutSeconds": 10,
-            "failurePolicy": "Fail",
-            "reinvocationPolicy": "IfNeeded",
-            "clientConfig": {"url": url, "caBundle": _base64(authority)},
-            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
-        }
-        self.api.post(HOOKS, msgspec.json.encode({"metadata": {"name": "hetero"}, "webhooks": [hook]}))
+        """As the documentation has it, by URL instead of by service; in force on return."""
+        bundle = base64.b64encode(self.authority.pair.certificate.read_bytes()).decode()
+        client = {"url": f"https://127.0.0.1:{scheduler.public}{registration.PATH}", "caBundle": bundle}
+        self.api.post(HOOKS, msgspec.json.encode(registration.webhook(manifests.VENDORS, client)))
+        until(self._reviewed, "the webhook is asked", seconds=60, every=0.2)
+
+    def _reviewed(self) -> bool:
+        body = msgspec.json.encode(manifests.pod("nobody", scheduler=None))
+        made = msgspec.json.decode(self.api.post(f"{paths.pods('default')}?dryRun=All", body))
+        return bool(made["spec"]["schedulerName"] == manifests.SCHEDULER)
 
     def tails(self) -> str:
         """Of this scenario's programs, and of the control plane's."""
@@ -103,7 +100,7 @@ class RealStage(Stage):
 
     def _clean(self) -> None:
         at_once = b'{"gracePeriodSeconds":0}'
-        self._delete(f"{HOOKS}/hetero")
+        self._delete(f"{HOOKS}/{registration.NAME}")
         self._delete(f"{LEASES}/{LEASE}")
         names = [one["metadata"]["name"] for one in self._all_of(paths.NAMESPACES)]
         for name in names:
@@ -221,7 +218,3 @@ def _free_ports() -> tuple[int, int]:
     """Two ports of the loopback interface that nobody has just now."""
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         return one.getsockname()[1], other.getsockname()[1]
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()

@@ -6,6 +6,7 @@ The scheduler under test is always a process of its own, started by its command 
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -23,7 +24,7 @@ from hetero.kube.client import Api
 from hetero.kube.objects import Pod
 from hetero.model.device import Node
 from hetero.model.placement import Placement
-from tests.cluster import books, manifests
+from tests.cluster import books, manifests, users
 from tests.cluster.certificates import Authority
 from tests.cluster.manifests import Json
 from tests.cluster.processes import Program, until
@@ -88,6 +89,10 @@ class Scheduler:
         """Its counters, as Prometheus reads them."""
         return self._get("/metrics").decode()
 
+    def certificate(self) -> str:
+        """That of the listener for the webhook, as PEM."""
+        return ssl.get_server_certificate(("127.0.0.1", self.public))
+
     def ask(self, verb: str, document: Any) -> Any:
         """Call one of its verbs as kube-scheduler does."""
         return json.loads(self._get(f"/{verb}", json.dumps(document).encode()))
@@ -131,6 +136,11 @@ class Stage(ABC):
     @abstractmethod
     def register_webhook(self, scheduler: Scheduler) -> None:
         """Let the API server ask that scheduler's webhook about new pods."""
+
+    def through_proxy(self) -> Api:
+        """A client of the administrator that meets the faults of :attr:`proxy`."""
+        path = users.kubeconfig(self.directory / "proxy.kubeconfig", self.proxy.url, users.ADMIN)
+        return Api.connect(str(path))
 
     @abstractmethod
     def tails(self) -> str:
