@@ -8,6 +8,9 @@ from __future__ import annotations
 from hetero.admission.containers import Container
 from hetero.admission.workloads import Pod
 from hetero.kube import objects
+from hetero.model.ask import Traits
+
+_MACHINE = ("cpu", "memory")
 
 
 def read(pod: objects.Pod, namespace: str = "") -> Pod:
@@ -26,6 +29,22 @@ def read(pod: objects.Pod, namespace: str = "") -> Pod:
         containers=_containers("spec.containers", pod.spec.containers),
         init_containers=_containers("spec.initContainers", pod.spec.init_containers or ()),
     )
+
+
+def traits(pod: objects.Pod) -> Traits:
+    """What the scopes of quotas look at. Whether a pod affinity crosses namespaces is not read: False."""
+    containers = (*pod.spec.containers, *(pod.spec.init_containers or ()))
+    return Traits(
+        terminating=pod.spec.active_deadline_seconds is not None,
+        best_effort=not any(_asks_machine(container.resources) for container in containers),
+        priority_class=pod.spec.priority_class_name or "",
+    )
+
+
+def _asks_machine(resources: objects.Requirements | None) -> bool:
+    if resources is None:
+        return False
+    return any(name in (amounts or {}) for amounts in (resources.limits, resources.requests) for name in _MACHINE)
 
 
 def _containers(path: str, containers: tuple[objects.Container, ...]) -> tuple[Container, ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+import msgspec
+
 from hetero.admission import envelope, objects, patch, rules
 from hetero.admission.asks import pod_ask
 from hetero.admission.envelope import Operation, Request, ReviewedPod
@@ -71,7 +73,7 @@ class Reviewer:
             return Verdict(problems=error.problems, warnings=warnings)
         except PluginError as error:
             return Verdict(defect=str(error), warnings=warnings)
-        quota = self._quota_check(ask.namespace, ask) if self._quota_check and ask.asks_devices else None
+        quota = self._quota(pod, ask)
         return Verdict(patch=() if quota else tuple(self._patch(pod, ask)), quota=quota, warnings=warnings)
 
     def _sound(self, pod: ReviewedPod, namespace: str) -> PodAsk:
@@ -84,6 +86,11 @@ class Reviewer:
         if problems and ask.asks_devices:
             raise InvalidRequest(problems)
         return ask
+
+    def _quota(self, pod: ReviewedPod, ask: PodAsk) -> Refusal | None:
+        if self._quota_check is None or not ask.asks_devices:
+            return None
+        return self._quota_check(ask.namespace, msgspec.structs.replace(ask, traits=objects.traits(pod)))
 
     def _judged(self, request: Request) -> tuple[Verdict, str]:
         """The verdict, and what the pod is called."""

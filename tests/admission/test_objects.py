@@ -11,6 +11,7 @@ from hetero.admission import objects
 from hetero.admission.asks import pod_ask
 from hetero.admission.workloads import pods
 from hetero.kube.objects import Pod
+from hetero.model.ask import Traits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,3 +74,19 @@ def test_null_is_as_left_out(nothing: Any) -> None:
     document = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "resources": nothing}]}}
     [container] = objects.read(_decoded(document)).containers
     assert (container.limits, container.requested, container.restart_policy) == ({}, (), "")
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, Traits(best_effort=True)),
+        ({"activeDeadlineSeconds": 0}, Traits(terminating=True, best_effort=True)),
+        ({"priorityClassName": "high"}, Traits(priority_class="high", best_effort=True)),
+        ({"containers": [{"name": "c", "resources": {"limits": {"cpu": "1"}}}]}, Traits()),
+        ({"initContainers": [{"name": "c", "resources": {"requests": {"memory": "1"}}}]}, Traits()),
+        ({"containers": [{"name": "c", "resources": {"limits": {NPU: "1"}}}]}, Traits(best_effort=True)),
+    ],
+)
+def test_scopes_of_quotas_look_at_more_than_the_asks(spec: dict[str, Any], expected: Traits) -> None:
+    """A deadline, a class of priority, and whether any of the machine itself is asked."""
+    assert objects.traits(_decoded({"metadata": {"name": "p"}, "spec": spec})) == expected

@@ -217,9 +217,12 @@ def test_a_quota_is_asked_once_for_sound_pods_alone(reviewed: Review, pod: PodMa
     for limits in ({NPU: "-1"}, {"cpu": "1"}, {NPU: "0"}, {"fake.example/npu-priority": "1"}):
         reviewed(pod(container(limits=limits)), quota_check=check)
     assert asked == []
-    assert reviewed(pod(container(limits=SLICE)), quota_check=check).patch
+    sound = pod(container(limits=SLICE))
+    sound["spec"]["priorityClassName"] = "high"
+    assert reviewed(sound, quota_check=check).patch
     [(namespace, ask)] = asked
     assert (namespace, ask.namespace, ask.name) == ("team", "team", "p")
+    assert (ask.traits.priority_class, ask.traits.best_effort) == ("high", True)
 
 
 class _Broken(Resources):
