@@ -59,12 +59,11 @@ class Picker:
     def _order(self, ask: Ask, worth: Scores, numa: Rows) -> Rows:
         """Those that may be taken, best first; none of other NUMA nodes when all must be of one."""
         if ask.selection.same_numa and worth.size:
-            together = arranged(worth, numa, ask.count, numa_first=True)
-            return together[numa[together] == numa[together[0]]]
+            order = arranged(worth, numa, ask.count, numa_first=True)
+            return order.compress(numa[order] == numa[order[0]])
         if self._policy.numa:
             return arranged(worth, numa, ask.count, numa_first=self._policy.numa_first)
-        order: Rows = np.argsort(-worth, kind="stable")
-        return order
+        return np.argsort(-worth, kind="stable")
 
     def _offered(self, ask: Ask, order: Rows, worth: Scores, numa: Rows) -> Rows:
         """Among which the vendor chooses: all, or those that the policy likes as much as the best; maybe none."""

@@ -123,28 +123,38 @@ def least(pod: PodAsk) -> dict[Dimension, int]:
 
 
 def _greatest(together: Iterable[Sums], alone: Iterable[Sums]) -> dict[Dimension, int]:
-    total: Counter[Dimension] = Counter()
+    total: dict[Dimension, int] = {}
     for sums in together:
-        total.update(sums)
+        _add(total, sums)
     for sums in alone:
-        total |= Counter(sums)
-    return {key: amount for key, amount in total.items() if amount > 0}
+        for key, amount in sums.items():
+            total[key] = max(total.get(key, 0), amount)
+    return {key: amount for key, amount in total.items() if amount}
 
 
 def _placed(container: ContainerPlacement) -> Sums:
-    total: Counter[Dimension] = Counter()
+    total: dict[Dimension, int] = {}
     for one in container.devices:
-        whose = (one.vendor, one.family)
-        total.update({(*whose, DEVICES): 1, (*whose, MEMORY): one.share.memory, (*whose, CORES): one.share.cores})
+        share = one.share
+        _add(total, _each(one.vendor, one.family, 1, share.memory, share.cores))
     return total
 
 
 def _asked(container: ContainerAsk) -> Sums:
-    total: Counter[Dimension] = Counter()
+    total: dict[Dimension, int] = {}
     for ask in container.asks:
-        each = {DEVICES: 1, MEMORY: ask.memory or 0, CORES: ask.cores}
-        total.update({(ask.vendor, ask.family, what): amount * ask.count for what, amount in each.items()})
+        memory, cores = (ask.memory or 0) * ask.count, ask.cores * ask.count
+        _add(total, _each(ask.vendor, ask.family, ask.count, memory, cores))
     return total
+
+
+def _each(vendor: str, family: str, devices: int, memory: int, cores: int) -> Sums:
+    return {(vendor, family, DEVICES): devices, (vendor, family, MEMORY): memory, (vendor, family, CORES): cores}
+
+
+def _add(total: dict[Dimension, int], sums: Sums, sign: int = 1) -> None:
+    for key, amount in sums.items():
+        total[key] = total.get(key, 0) + sign * amount
 
 
 class Accounts:
@@ -153,7 +163,7 @@ class Accounts:
     def __init__(self) -> None:
         self._quotas: dict[str, tuple[Quota, ...]] = {}
         # By traits, of which a namespace has few kinds: so quotas may come, go and change their scopes at any time.
-        self._used: dict[str, dict[Traits, Counter[Dimension]]] = {}
+        self._used: dict[str, dict[Traits, dict[Dimension, int]]] = {}
         self._changes: Counter[str] = Counter()
 
     def put(self, namespace: str, quotas: Iterable[Quota]) -> None:
@@ -206,17 +216,14 @@ class Accounts:
             if applies(quota.scopes, traits):
                 counted = [sums for kind, sums in self._used.get(namespace, {}).items() if applies(quota.scopes, kind)]
                 for limit in quota.limits:
-                    yield quota, limit, sum(sums[limit.key] for sums in counted)
+                    yield quota, limit, sum(sums.get(limit.key, 0) for sums in counted)
 
     def _count(self, placement: Placement, traits: Traits, sign: int) -> None:
         namespace = placement.namespace
         kinds = self._used.setdefault(namespace, {})
-        sums = kinds.setdefault(traits, Counter())
-        for key, amount in amounts(placement).items():
-            sums[key] += sign * amount
-            if not sums[key]:
-                del sums[key]
-        if not sums:
+        sums = kinds.setdefault(traits, {})
+        _add(sums, amounts(placement), sign)
+        if not any(sums.values()):
             del kinds[traits]
         if not kinds:
             del self._used[namespace]
