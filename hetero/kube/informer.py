@@ -2,8 +2,7 @@
 
 What holds: a handler is given every object that is there, changes in the order in which they were made, and never an
 older state after a newer one. After a list it is given *all* objects at once, so that what vanished unseen is gone.
-Lists are consistent reads (no ``resourceVersion``): one from a server's cache might be older than what was seen.
-Source: Kubernetes API concepts, "Efficient detection of changes" and "Retrieving large results sets in chunks".
+Source: Kubernetes API concepts, "Efficient detection of changes".
 """
 
 from __future__ import annotations
@@ -19,15 +18,13 @@ from hetero.errors import ApiError
 from hetero.kube.backoff import Backoff
 from hetero.kube.client import Api
 from hetero.kube.decoding import Change, Codec, HasMetadata
+from hetero.kube.snapshot import PAGE, snapshot
 from hetero.kube.watch import Watch
 from hetero.log import logger
 
 _log = logger("kube")
 
 T = TypeVar("T", bound=HasMetadata)
-
-PAGE = 500
-"""Objects asked for at once; a page is decoded and dropped before the next one is read."""
 
 SILENCE = 90.0
 """Seconds without a byte after which a watch is taken for dead; the server sends a bookmark about every 60."""
@@ -37,9 +34,6 @@ LIFETIME = (300.0, 600.0)
 
 BRIEF = 1.0
 """Seconds; a watch that ends earlier without a line counts as a failure, so that there is no busy loop."""
-
-SNAPSHOTS = 2
-"""Times that the pages' history may be lost before the list is asked for in one piece."""
 
 
 class Handler(Protocol[T]):
@@ -149,34 +143,14 @@ class Informer(Generic[T]):
 
     def _list(self) -> None:
         metrics.relists.add(self._codec.kind)
-        version, items = self._snapshot()
+        stopped = self._stopping.is_set
+        version, items = snapshot(self._api, self._path, self._codec, self._query, page=self._page, stopped=stopped)
         if self._stopping.is_set():
             return
         self._handler.replace(items)
         self._version = version
         self.heard = time.monotonic()
         self.synced.set()
-
-    def _snapshot(self) -> tuple[str, list[T]]:
-        """All objects as of one version. Where the pages' history is lost over and over, in one large answer."""
-        for _ in range(SNAPSHOTS):
-            try:
-                return self._pages({"limit": str(self._page)})
-            except ApiError as error:
-                if error.status != 410:
-                    raise
-        return self._pages({})
-
-    def _pages(self, limit: Mapping[str, str]) -> tuple[str, list[T]]:
-        items: list[T] = []
-        following = ""
-        while True:
-            query = {**self._query, **limit, **({"continue": following} if following else {})}
-            metadata, some = self._codec.page(self._api.get(self._path, query))
-            items += some
-            following = metadata.continue_ or ""
-            if not following or self._stopping.is_set():
-                return metadata.resource_version, items
 
     # Watching
 

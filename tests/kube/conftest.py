@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from hetero.kube import paths
 from hetero.kube.backoff import Backoff
@@ -58,6 +59,13 @@ class Recorder:
     @staticmethod
     def _key(item: Any) -> tuple[str, str]:
         return item.metadata.namespace, item.metadata.name
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """What the threads log is looked at by the tests that are about it; the others' faults are meant."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture

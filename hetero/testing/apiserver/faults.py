@@ -40,6 +40,7 @@ class Fault(msgspec.Struct, kw_only=True):
         after: True to carry the request out all the same.
         seconds: How long it waits first.
         error: What is raised then; ``None`` for nothing.
+        over: Set when nobody is to wait any more.
     """
 
     method: str = ""
@@ -48,6 +49,7 @@ class Fault(msgspec.Struct, kw_only=True):
     after: bool = False
     seconds: float = 0.0
     error: Exception | None = None
+    over: threading.Event = msgspec.field(default_factory=threading.Event)
 
     def matches(self, call: Call) -> bool:
         """Whether it happens to this request."""
@@ -67,14 +69,15 @@ class Faults:
     def add(self, fault: Fault) -> None:
         """One more, after those that are due already."""
         with self._lock:
+            fault.over = self._over
             self._due.append(fault)
 
     def clear(self) -> None:
         """No more faults; who waits goes on at once."""
         with self._lock:
             self._due.clear()
-        self._over.set()
-        self._over = threading.Event()
+            self._over.set()
+            self._over = threading.Event()
 
     def taken(self, call: Call) -> Fault | None:
         """The fault for this request, which is noted."""
@@ -86,10 +89,11 @@ class Faults:
                     return fault
         return None
 
-    def strike(self, fault: Fault) -> None:
+    @staticmethod
+    def strike(fault: Fault) -> None:
         """Wait, then raise."""
         if fault.seconds:
-            self._over.wait(fault.seconds)
+            fault.over.wait(fault.seconds)
         if fault.error is not None:
             raise fault.error
 

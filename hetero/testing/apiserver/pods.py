@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
+from hetero.errors import InvalidValue
+from hetero.model.quantity import parse_quantity
 from hetero.testing.apiserver.refusals import Refused, conflict, invalid, refused
 from hetero.testing.apiserver.resources import Target
 from hetero.testing.apiserver.store import Store, Stored
@@ -20,8 +23,6 @@ GRACE = 30
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_WHOLE = re.compile(r"\d+([kMGTPE]i?)?|\d+(e\d+)?")
-_QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
 
 CHANGEABLE = ("activeDeadlineSeconds", "tolerations", "schedulingGates", "terminationGracePeriodSeconds")
 """Fields of a pod's spec that may change after it was created; so may its images."""
@@ -91,16 +92,26 @@ def _problems(spec: Mapping[str, Any], field: str) -> Iterator[str]:
 
 def _resource_problems(path: str, resources: Mapping[str, Any]) -> Iterator[str]:
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    for field, amounts in (("limits", limits), ("requests", requests)):
+    read = {
+        field: {resource: _quantity(f"{path}.{field}[{resource}]", amount) for resource, amount in amounts.items()}
+        for field, amounts in (("limits", limits), ("requests", requests))
+    }
+    for field, amounts in read.items():
         for resource, amount in amounts.items():
-            text = str(amount)
-            if not _QUANTITY.fullmatch(text):
-                raise refused(400, f"{path}.{field}[{resource}]: quantities must match the regular expression")
-            if _extended(resource) and not _WHOLE.fullmatch(text):
-                yield f'{path}.{field}[{resource}]: Invalid value: "{text}": must be an integer'
+            if amount < 0:
+                yield f'{path}.{field}[{resource}]: Invalid value: "{amount}": must be greater than or equal to 0'
+            if _extended(resource) and amount % 1:
+                yield f'{path}.{field}[{resource}]: Invalid value: "{amount}": must be an integer'
     for resource in filter(_extended, {**limits, **requests}):
-        if str(limits.get(resource)) != str(requests.get(resource)):
+        if read["limits"].get(resource) != read["requests"].get(resource):
             yield f"{path}.requests[{resource}]: must be equal to {resource} limit of {limits.get(resource)}"
+
+
+def _quantity(path: str, amount: Any) -> Decimal:
+    try:
+        return parse_quantity(amount, path)
+    except InvalidValue:
+        raise refused(400, f"{path}: quantities must match the regular expression") from None
 
 
 def _extended(resource: str) -> bool:

@@ -93,10 +93,9 @@ class Routes:
         if asked.query.get("watch") not in ("true", "1"):
             return Answer(body=lists.listed(self._store, asked.place, asked.query))
         watching = Watching(self._store, asked.place, asked.query, self._bookmark_every)
-        return Answer(stream=self._stream(watching))
+        return Answer(stream=self._stream(watching, self._dropped))
 
-    def _stream(self, watching: Watching) -> Iterator[bytes]:
-        began = self._dropped
+    def _stream(self, watching: Watching, began: int) -> Iterator[bytes]:
         yield from watching.batches(lambda: self._dropped != began)
         if self._dropped != began and self._midline:
             # No last chunk: the connection breaks off in the middle of a line.

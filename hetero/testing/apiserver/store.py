@@ -144,6 +144,7 @@ class Store:
             for collection in self._collections.values():
                 collection.begins = self.version
                 collection.log.clear()
+            self.changed.notify_all()
 
 
 def _versioned(item: Mapping[str, Any], version: int) -> Stored:
