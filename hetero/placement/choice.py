@@ -1,8 +1,8 @@
-"""Which devices of one node: the whole pod, container by container, against a copy of the node's rows."""
+"""Which devices of one node: the whole pod, container by container, against a copy of what is free of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,20 +12,28 @@ from hetero.model.ask import Ask, ContainerAsk, PodAsk
 from hetero.model.device import Device
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
 from hetero.model.share import Refusal
-from hetero.placement.fit import Fit, Need
+from hetero.placement.fit import OPEN, Fit, Need
 from hetero.placement.ledger import Amounts, Ledger, Rows
 from hetero.placement.reasons import NoRoom
 from hetero.placement.score import Policy, Scorer, Scores, fullness, opinion, preferred
+from hetero.placement.search import Search, seats
 from hetero.vendor import Vendor
 
 _log = log.logger("placement")
 
+Chosen = list[Rows]
+"""For each ask the devices that it gets, as places within the node."""
+
 
 class NoRoomError(Exception):
-    """An ask of the pod finds no devices on this node."""
+    """An ask of the pod finds no devices on this node.
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
+    Attributes:
+        refusal: Why; None where an earlier attempt has said it.
+    """
+
+    def __init__(self, refusal: Refusal | None = None) -> None:
+        super().__init__(refusal.message if refusal else "")
         self.refusal = refusal
 
 
@@ -42,138 +50,144 @@ class Chooser:
 
     ledger: Ledger
     fit: Fit
-    vendors: dict[str, Vendor]
+    vendors: Mapping[str, Vendor]
     scorers: Sequence[Scorer]
 
     def place(self, pod: PodAsk, node: int, policy: Policy) -> Placement | Refusal:
         """The pod on this node, charging nothing; or why it does not go there.
 
         The greedy order may spoil a fit that exists, so a pod with several asks is tried a second time with the
-        tightest devices first.
+        tightest devices first, and then by a search that finds a fit whenever there is one.
         """
         refusal = None
-        for attempt in dict.fromkeys((policy, Policy.BINPACK)):
+        for attempt in (_OneNode(self, node, policy), _OneNode(self, node, Policy.BINPACK), _Searched(self, node)):
             try:
-                return _OneNode(self, node, attempt).place(pod)
+                return attempt.place(pod)
             except NoRoomError as no_room:
                 refusal = refusal or no_room.refusal
-        assert refusal is not None  # noqa: S101 — the loop has run at least once
+        assert refusal is not None  # noqa: S101 — the first attempt says why
         return refusal
 
 
 class _OneNode:
     """One attempt on one node."""
 
-    def __init__(self, chooser: Chooser, node: int, policy: Policy) -> None:
-        self._ledger = chooser.ledger
+    def __init__(self, chooser: Chooser, node: int, policy: Policy = Policy.BINPACK) -> None:
+        self._ledger = ledger = chooser.ledger
         self._fit = chooser.fit
         self._vendors = chooser.vendors
         self._scorers = chooser.scorers
         self._policy = policy
-        self._node = chooser.ledger.nodes[node]
-        self._rows = chooser.ledger.rows(node)
-        self._before = chooser.ledger.used[self._rows]
+        self._name = ledger.names[node]
+        self._rows = ledger.rows(node)
+        self._models = ledger.model_of[self._rows]
+        self._capacity = ledger.capacity[:, self._rows]
+        self._free = self._capacity - ledger.used[:, self._rows]
 
     def place(self, pod: PodAsk) -> Placement:
-        taken = np.zeros_like(self._before)
-        containers = self._side_by_side(pod.containers, taken)
-        init = tuple(self._alone(container, taken) for container in pod.init_containers)
+        """The pod.
+
+        Raises:
+            NoRoomError: This attempt finds no place for it.
+        """
+        taken = np.zeros_like(self._free)
+        containers = self._containers(pod.containers, taken, np.zeros_like(taken))
+        init: list[ContainerPlacement] = []
+        for container in pod.init_containers:
+            # It has the node as it was, and best takes what its successors get anyway.
+            alone = np.zeros_like(taken)
+            init += self._containers([container], alone, taken)
+            # The pod's charge grows to the greater of the two, which later init containers may use as well.
+            np.maximum(taken, alone, out=taken)
         return Placement(
             namespace=pod.namespace,
             pod=pod.name,
-            node=self._node.name,
-            containers=containers,
-            init_containers=init,
+            node=self._name,
+            containers=tuple(containers),
+            init_containers=tuple(init),
+            uid=pod.uid,
         )
 
-    def _side_by_side(self, containers: Sequence[ContainerAsk], taken: Amounts) -> tuple[ContainerPlacement, ...]:
-        """Place the hardest asks first; the result is in the pod's order. Adds to ``taken``."""
-        needs = {
-            (place, position): self._fit.need(ask)
-            for place, container in enumerate(containers)
-            for position, ask in enumerate(container.asks)
-        }
-        chosen: dict[tuple[int, int], tuple[DeviceShare, ...]] = {}
-        for place, position in sorted(needs, key=lambda entry: self._ease(needs[entry])):
-            need = needs[place, position]
-            rows = self._choose(containers[place].name, need, self._before + taken, np.zeros_like(taken))
-            taken[rows] += need.amounts[self._models(rows)]
-            chosen[place, position] = self._shares(need, rows)
-        return tuple(
+    def _containers(
+        self, containers: Sequence[ContainerAsk], taken: Amounts, given: Amounts
+    ) -> list[ContainerPlacement]:
+        """Containers that run side by side. Adds to ``taken``; ``given`` is what the pod has of each device anyway."""
+        names = [container.name for container in containers for _ in container.asks]
+        needs = [self._fit.need(ask) for container in containers for ask in container.asks]
+        shares = map(self._shares, needs, self._choose_all(names, needs, taken, given))
+        return [
             ContainerPlacement(
                 container=container.name,
-                devices=tuple(share for position, _ in enumerate(container.asks) for share in chosen[place, position]),
+                devices=tuple(share for _ in container.asks for share in next(shares)),
             )
-            for place, container in enumerate(containers)
-        )
+            for container in containers
+        ]
+
+    def _choose_all(self, names: Sequence[str], needs: Sequence[Need], taken: Amounts, given: Amounts) -> Chosen:
+        """Devices for all asks, the hardest first; the result is in their own order."""
+        chosen: dict[int, Rows] = {}
+        for ask in sorted(range(len(needs)), key=lambda ask: self._ease(needs[ask])):
+            need = needs[ask]
+            places = self._choose(names[ask], need, self._free - taken, given - taken)
+            taken[:, places] += need.amounts[:, self._models[places]]
+            chosen[ask] = places
+        return [chosen[ask] for ask in range(len(needs))]
 
     def _ease(self, need: Need) -> tuple[int, float]:
         """Sorts the asks that are hardest to satisfy first: those with the least choice, then the largest."""
-        rows = self._candidates(need, self._before)
-        sizes = fullness(need.amounts[self._models(rows)], self._ledger.capacity[self._rows][rows])
-        return rows.size - need.ask.count, -float(sizes.max(initial=0.0))
+        places = self._candidates(need, self._free)
+        sizes = fullness(need.amounts[:, self._models[places]].T, self._capacity[:, places].T)
+        return places.size - need.ask.count, -float(sizes.max(initial=0.0))
 
-    def _alone(self, container: ContainerAsk, taken: Amounts) -> ContainerPlacement:
-        """Place an init container: it has the node as it was, and best takes what its successors get anyway."""
-        alone = np.zeros_like(taken)
-        shares: list[DeviceShare] = []
-        for ask in container.asks:
-            need = self._fit.need(ask)
-            rows = self._choose(container.name, need, self._before + alone, taken - alone)
-            alone[rows] += need.amounts[self._models(rows)]
-            shares.extend(self._shares(need, rows))
-        # The pod's charge grows to the greater of the two, which later init containers may use as well.
-        np.maximum(taken, alone, out=taken)
-        return ContainerPlacement(container=container.name, devices=tuple(shares))
-
-    def _choose(self, container: str, need: Need, used: Amounts, given: Amounts) -> Rows:
-        """The devices for one ask, as rows within the node; ``given`` is what the pod has of each anyway."""
-        candidates = self._candidates(need, used)
+    def _choose(self, container: str, need: Need, free: Amounts, given: Amounts) -> Rows:
+        """The devices for one ask, as places within the node; ``given`` is what the pod has of each anyway."""
+        candidates = self._candidates(need, free)
         if candidates.size:
-            candidates = candidates[self._order(need, candidates, used, given)]
+            candidates = candidates[self._order(need, candidates, free, given)]
         groups = self._by_numa(candidates) if need.ask.selection.same_numa else [candidates]
         enough = [group for group in groups if group.size >= need.ask.count]
         if not enough:
-            raise NoRoomError(NoRoom(self._ledger, self._rows, need, used, candidates.size).refusal(container))
+            raise NoRoomError(NoRoom(self._ledger, self._rows, need, free, candidates.size).refusal(container))
         return self._combined(need, enough[0])
 
-    def _candidates(self, need: Need, used: Amounts) -> Rows:
-        first, last = np.searchsorted(need.rows, (self._rows.start, self._rows.stop))
-        rows = need.rows[first:last]
-        within: Rows = rows[self._fit.room(need, rows, used[rows - self._rows.start])] - self._rows.start
-        return within
+    def _candidates(self, need: Need, free: Amounts) -> Rows:
+        return np.flatnonzero((need.standing(self._ledger, self._rows) == OPEN) & need.room(self._models, free))
 
-    def _order(self, need: Need, candidates: Rows, used: Amounts, given: Amounts) -> Rows:
-        amounts = need.amounts[self._models(candidates)]
-        capacity = self._ledger.capacity[self._rows][candidates]
-        score = preferred(self._policy, fullness(used[candidates] + amounts, capacity))
+    def _order(self, need: Need, candidates: Rows, free: Amounts, given: Amounts) -> Rows:
+        amounts = need.amounts[:, self._models[candidates]]
+        capacity = self._capacity[:, candidates]
+        left = free[:, candidates] - amounts
+        score = preferred(self._policy, fullness((capacity - left).T, capacity.T))
         if self._scorers:
-            score = score + self._opinions(candidates, capacity - used[candidates] - amounts)
-        extra = fullness(np.maximum(amounts - np.maximum(given[candidates], 0), 0), capacity)
-        return np.lexsort((candidates, -score, extra if given.any() else np.zeros_like(score)))
+            score = score + self._opinions(candidates, left)
+        extra = np.zeros_like(score)
+        if given.any():
+            extra = fullness(np.maximum(amounts - np.maximum(given[:, candidates], 0), 0).T, capacity.T)
+        return np.lexsort((candidates, -score, extra))
 
     def _opinions(self, candidates: Rows, left: Amounts) -> Scores:
-        name = self._node.name
         values = []
-        for row, amounts in zip(candidates, left, strict=True):
-            device = self._device(int(row))
-            named = dict(zip(self._ledger.dimensions, map(int, amounts), strict=True))
-            values.append(opinion(self._scorers, name, device, {key: named[key] for key in device.model.capacity}))
+        for place, amounts in zip(candidates.tolist(), left.T.tolist(), strict=True):
+            device = self._device(place)
+            named = dict(zip(self._ledger.catalogue.dimensions, amounts, strict=True))
+            values.append(
+                opinion(self._scorers, self._name, device, {key: named[key] for key in device.model.capacity})
+            )
         return np.array(values)
 
     def _by_numa(self, candidates: Rows) -> list[Rows]:
         groups: dict[int, list[int]] = {}
-        for row in candidates:
-            groups.setdefault(self._device(int(row)).numa, []).append(int(row))
-        return [np.array(rows, dtype=np.intp) for rows in groups.values()]
+        for place in candidates.tolist():
+            groups.setdefault(self._device(place).numa, []).append(place)
+        return [np.array(places, dtype=np.intp) for places in groups.values()]
 
     def _combined(self, need: Need, candidates: Rows) -> Rows:
         """The vendor's best set among the candidates, or the first ones when any set is as good."""
         count = need.ask.count
-        devices = {self._device(int(row)).uuid: int(row) for row in candidates}
+        devices = {self._device(place).uuid: place for place in candidates.tolist()}
         if count == 1:
             return candidates[:1]
-        best = self._vendors_choice(need.ask, [self._device(row) for row in devices.values()])
+        best = self._vendors_choice(need.ask, [self._device(place) for place in devices.values()])
         if best is None:
             return candidates[:count]
         return np.array([devices[device.uuid] for device in best], dtype=np.intp)
@@ -185,21 +199,41 @@ class _OneNode:
             if best is not None and (len({one.uuid for one in best} & known) != ask.count or len(best) != ask.count):
                 raise ValueError(f"a combination of {len(best)} devices instead of {ask.count} of those offered")
         except Exception as error:
-            _log.error("combinations failed", vendor=ask.vendor, node=self._node.name, reason=str(error))
+            _log.error("combinations failed", vendor=ask.vendor, node=self._name, reason=str(error))
             return None
         return best
 
-    def _device(self, row: int) -> Device:
-        device: Device = self._ledger.devices[self._rows.start + row]
+    def _device(self, place: int) -> Device:
+        device: Device | None = self._ledger.devices[self._rows.start + place]
+        assert device is not None  # noqa: S101 — rows of a node have devices
         return device
 
-    def _models(self, rows: Rows) -> Rows:
-        models: Rows = self._ledger.model_of[self._rows][rows]
-        return models
-
-    def _shares(self, need: Need, rows: Rows) -> tuple[DeviceShare, ...]:
-        models = self._models(rows)
+    def _shares(self, need: Need, places: Rows) -> tuple[DeviceShare, ...]:
         return tuple(
-            DeviceShare(vendor=need.ask.vendor, device=self._device(int(row)).uuid, share=need.share(int(model)))
-            for row, model in zip(rows, models, strict=True)
+            DeviceShare(
+                vendor=need.ask.vendor,
+                device=self._device(place).uuid,
+                share=need.share(int(self._models[place])),
+                family=need.ask.family,
+            )
+            for place in places.tolist()
         )
+
+
+class _Searched(_OneNode):
+    """The last attempt: policies and vendors' sets aside, anything that fits."""
+
+    def _choose_all(self, names: Sequence[str], needs: Sequence[Need], taken: Amounts, given: Amounts) -> Chosen:
+        del names, given  # neither words nor thrift: this is about whether it goes at all
+        serve = [np.zeros(self._models.size, dtype=bool) for _ in needs]
+        for mask, need in zip(serve, needs, strict=True):
+            mask[self._candidates(need, self._free)] = True
+        devices = seats(
+            needs, [mask.tolist() for mask in serve], self._models, self._ledger.numa[self._rows], self._free
+        )
+        found = Search(needs, devices).run()
+        if found is None:
+            raise NoRoomError
+        for need, places in zip(needs, found, strict=True):
+            taken[:, places] += need.amounts[:, self._models[places]]
+        return [np.array(places, dtype=np.intp) for places in found]

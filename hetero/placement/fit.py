@@ -1,10 +1,9 @@
-"""Which devices have room for an ask: split once per device model, then compared over all rows at once."""
+"""Which devices have room for an ask: split once per device model, then compared over many rows at once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,41 +12,83 @@ from hetero import log
 from hetero.model.ask import Ask, Selection
 from hetero.model.device import CORES, DeviceModel
 from hetero.model.share import Reason, Refusal, Share
-from hetero.placement.ledger import Amounts, Ledger, Rows
-from hetero.placement.selection import mismatch
+from hetero.placement.columns import among
+from hetero.placement.ledger import CORDONED, UNHEALTHY, Amounts, Ledger, Rows
 from hetero.vendor import Vendor
 
 _log = log.logger("placement")
 
-_REMEMBERED = 256  # asks; each may keep a list of all devices
+_REMEMBERED = 512  # asks; each has a few tables of all models
 
 Mask = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int8]
+Which = slice | Rows
+
+OPEN, FOREIGN = 0, -1
+"""Codes of a device: nothing keeps the ask off an empty one, or it is of another vendor or family."""
+
+REASONS: tuple[Reason, ...] = tuple(Reason)
+CODE: dict[Reason, int] = {reason: code for code, reason in enumerate(REASONS, start=1)}
+"""Codes of what keeps an ask off; from 1, in the order of :class:`Reason`."""
+
+NOTHING = np.int64(-(2**62))
+"""What must be free where an ask takes nothing: less than nothing always is, also of a device that shrank."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """An ask in the terms of one ledger.
+    """An ask in the terms of one catalogue.
 
     Attributes:
         ask: The ask.
-        shares: For each device model of the ledger the share, why there is none, or None for other families.
-        amounts: The shares as rows of the ledger's columns; zeros where there is none.
-        floor: What must be free beyond nothing: the amounts, and a percent of compute where none is charged. A
-            program without a limit must not go where all compute is promised to others.
-        rows: The devices that could serve if they were empty.
+        shares: For each device model the share, why there is none, or None for other families.
+        amounts: The shares as columns of the catalogue's dimensions; zeros where there is none.
+        floor: What must be free: the amounts, and a percent of compute where none is charged. A program without a
+            limit must not go where all compute is promised to others. :data:`NOTHING` where nothing must be.
+        codes: For each model :data:`OPEN`, :data:`FOREIGN`, or the reason why it never serves.
+        lines: The dimensions in which anything must be free of any model.
+        uniform: The one share's amounts when all models that serve give the same, else None.
+        use: The identities of the devices that may serve, as the ledger has them; empty for any.
+        avoid: Those that must not.
     """
 
     ask: Ask
     shares: Sequence[Share | Refusal | None]
     amounts: Amounts
     floor: Amounts
-    rows: Rows
+    codes: Codes
+    lines: tuple[int, ...]
+    uniform: Amounts | None
+    use: npt.NDArray[np.int64]
+    avoid: npt.NDArray[np.int64]
 
     def share(self, model: int) -> Share:
         """The share of a model that serves."""
         share = self.shares[model]
         assert isinstance(share, Share)  # noqa: S101 — rows hold only models that serve
         return share
+
+    def standing(self, ledger: Ledger, rows: Which) -> Codes:
+        """What keeps the ask off each of the rows, whatever is taken of them: a code; :data:`OPEN` for nothing."""
+        codes = self.codes[ledger.model_of[rows]]
+        if self.use.size or self.avoid.size:
+            wrong = among(ledger.identity[rows], self.avoid)
+            if self.use.size:
+                wrong |= ~among(ledger.identity[rows], self.use)
+            codes[wrong & (codes != FOREIGN)] = CODE[Reason.DEVICE_MISMATCH]
+        state = ledger.state[rows]
+        if state.any():
+            ours = codes != FOREIGN
+            codes[ours & (state == CORDONED)] = CODE[Reason.CORDONED]
+            codes[ours & (state == UNHEALTHY)] = CODE[Reason.UNHEALTHY]
+        return codes
+
+    def room(self, models: Rows, free: Amounts) -> Mask:
+        """Which devices of these models have room when so much (line by line) is free of them."""
+        enough = np.ones(free.shape[1:], dtype=bool)
+        for line in self.lines:
+            enough &= free[line] >= self.floor[line][models]
+        return enough
 
 
 class Fit:
@@ -59,41 +100,53 @@ class Fit:
     """
 
     def __init__(self, ledger: Ledger, vendors: Mapping[str, Vendor]) -> None:
-        self._ledger = ledger
+        self._catalogue = ledger.catalogue
         self._vendors = vendors
         self._needs: dict[Ask, Need] = {}
+        self._models = 0
 
     def need(self, ask: Ask) -> Need:
         """What an ask comes to on each model."""
+        if self._models != self._catalogue.size:
+            self._needs.clear()  # another name among the models can change what a word for one of them means
+            self._models = self._catalogue.size
         if ask not in self._needs:
             if len(self._needs) >= _REMEMBERED:
                 self._needs.clear()
             self._needs[ask] = self._need(ask)
         return self._needs[ask]
 
-    def room(self, need: Need, rows: Rows, used: Amounts) -> Mask:
-        """Which of the rows have room when ``used`` (row by row) is taken of them."""
-        models = self._ledger.model_of[rows]
-        return cast("Mask", (used + need.floor[models] <= self._ledger.capacity[rows]).all(axis=1))
-
     def _need(self, ask: Ask) -> Need:
-        ledger = self._ledger
-        shares = [self._split(model, ask) for model in ledger.models]
-        amounts = ledger.vectors(share.quantities if isinstance(share, Share) else {} for share in shares)
-        serves = np.array([isinstance(share, Share) for share in shares], dtype=bool)
-        rows = ledger.rows_of_family(ask.vendor, ask.family)
-        rows = rows[serves[ledger.model_of[rows]] & ledger.healthy[rows]] if rows.size else rows
-        if ask.selection != Selection():
-            wanted = [mismatch(ask.selection, ledger.devices[row]) is None for row in rows]
-            rows = rows[np.array(wanted, dtype=bool)]
-        return Need(ask, shares, amounts, self._floor(amounts), rows)
+        catalogue = self._catalogue
+        selected = _wanted(ask.selection, {model.name for model in catalogue.models if model.vendor == ask.vendor})
+        shares = [self._split(model, ask) for model in catalogue.models]
+        amounts = np.zeros((len(catalogue.dimensions), len(shares)), dtype=np.int64)
+        for model, share in enumerate(shares):
+            if isinstance(share, Share):
+                amounts[:, model] = catalogue.vector(share.quantities)
+        codes = np.array(
+            [_code(share, model.name in selected) for share, model in zip(shares, catalogue.models, strict=True)],
+            dtype=np.int8,
+        )
+        floor = self._floor(amounts, codes)
+        return Need(
+            ask=ask,
+            shares=shares,
+            amounts=amounts,
+            floor=floor,
+            codes=codes,
+            lines=tuple(int(line) for line in np.flatnonzero((floor != NOTHING).any(axis=1))),
+            uniform=_uniform(amounts[:, codes == OPEN]),
+            use=_identities(ask.selection.use_devices),
+            avoid=_identities(ask.selection.avoid_devices),
+        )
 
-    def _floor(self, amounts: Amounts) -> Amounts:
-        cores = self._ledger.columns.get(CORES)
-        floor = amounts.copy()
+    def _floor(self, amounts: Amounts, codes: Codes) -> Amounts:
+        floor = np.where(amounts > 0, amounts, NOTHING)
+        cores = self._catalogue.columns.get(CORES)
         if cores is not None:
-            has_cores = np.array([model.capacity.get(CORES, 0) > 0 for model in self._ledger.models], dtype=bool)
-            floor[:, cores] = np.where(has_cores, np.maximum(floor[:, cores], 1), floor[:, cores])
+            unlimited = (codes == OPEN) & (amounts[cores] == 0) & (self._catalogue.capacity[cores] > 0)
+            floor[cores, unlimited] = 1
         return floor
 
     def _split(self, model: DeviceModel, ask: Ask) -> Share | Refusal | None:
@@ -109,6 +162,36 @@ class Fit:
             return Refusal(
                 reason=Reason.UNSUPPORTED, message=f"vendor {model.vendor!r} failed on {model.name}: {error}"
             )
+
+
+def _code(share: Share | Refusal | None, selected: bool) -> int:
+    if share is None:
+        return FOREIGN
+    if not selected:
+        return CODE[Reason.MODEL_MISMATCH]
+    return CODE[share.reason] if isinstance(share, Refusal) else OPEN
+
+
+def _wanted(selection: Selection, names: set[str]) -> set[str]:
+    def named(words: tuple[str, ...], name: str) -> bool:
+        return any(word.lower() in name.lower() for word in words)
+
+    return {
+        name
+        for name in names
+        if not named(selection.avoid_models, name) and (not selection.use_models or named(selection.use_models, name))
+    }
+
+
+def _uniform(amounts: Amounts) -> Amounts | None:
+    """The one column that all are like; None when they differ or there is none."""
+    if not amounts.shape[1] or (amounts != amounts[:, :1]).any():
+        return None
+    return amounts[:, 0]
+
+
+def _identities(uuids: Sequence[str]) -> npt.NDArray[np.int64]:
+    return np.array(sorted(map(hash, uuids)), dtype=np.int64)
 
 
 def _sound(model: DeviceModel, answer: Share | Refusal) -> Share | Refusal:

@@ -1,153 +1,312 @@
 """What every device of the cluster has and what is taken of it, in columns.
 
-One row per device, rows of a node side by side, nodes in the order of their names; one column per dimension that any
-device model has. A dimension that a device lacks has capacity 0, so nothing can be charged to it.
+One column per device, the devices of a node side by side; one line per dimension that any device model has, so that a
+dimension is compared over all devices at once. A dimension that a device lacks has capacity 0. Nodes come, change and
+go at a cost of O(their own devices); models and dimensions are only ever added.
+
+What is taken is booked by the *identity* of the device. A charge of a node, device or dimension that is not there is
+kept aside and counts from the moment that it comes, and a device that goes leaves its charges there: an account never
+depends on the order in which a cluster tells of its parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
-import numpy.typing as npt
 
 from hetero.errors import InvalidValue
-from hetero.model.device import Device, DeviceModel, Inventory, Node, Quantities
+from hetero.model.device import Device, Inventory, Node, Quantities
+from hetero.placement.catalogue import Catalogue
 from hetero.placement.charges import Charges
+from hetero.placement.columns import Amounts, Blocks, Rows, grown
+from hetero.placement.lean import lean, ordered
+from hetero.placement.strays import Strays
 
-Amounts = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.intp]
+__all__ = ["Amounts", "Ledger", "Rows"]
 
-_MOST = 2**31 - 1  # of anything on one device, so that sums over a cluster stay far within 64 bits
+MOST = 2**31 - 1
+"""Of anything on one device, so that sums over a cluster stay far within 64 bits."""
+
+USABLE, UNHEALTHY, CORDONED = range(3)
+"""A device's state, as :attr:`Ledger.state` has it: an unhealthy device that is cordoned is called unhealthy."""
 
 
 class Ledger:
-    """The columns of an inventory.
+    """The columns of a cluster.
 
     Attributes:
-        nodes: In the order of their names.
-        devices: In the order of rows.
-        models: The device models that occur, each once.
-        dimensions: Names of the columns.
-        columns: Name to position of the column.
-        model_of: Row to index of its model.
-        node_of: Row to index of its node.
-        healthy: Row to whether the device may be given away.
-        capacity: What each device has.
+        catalogue: The models and dimensions that occur or have occurred.
+        nodes: Name to what the node is.
+        index: Name to number. Numbers are small, and used again when their node is gone.
+        names: Number to name; empty when no node has it.
+        starts: Number to the node's first row.
+        sizes: Number to how many rows it has.
+        devices: Row to device; None for rows that nobody has.
+        model_of: Row to number of its model.
+        state: Row to :data:`USABLE`, :data:`UNHEALTHY` or :data:`CORDONED`.
+        numa: Row to NUMA node.
+        identity: Row to a number that stands for the device's identity.
+        capacity: What each device has, line by line of dimensions.
         used: What is taken of it; more than it has when a device shrank under its programs.
-        changes: How often something was charged or given back: what was found out before the last may be wrong.
         node_capacity: The sum over each node's devices.
         node_used: The sum of what is taken.
+        version: Grows with every change.
+        changed: Number of a node to the version at which anything of it changed last.
+        reshaped: The same for its devices, whatever is taken of them.
+        strays: What is charged to nodes, devices and dimensions that are not there.
 
     Args:
-        inventory: The cluster.
+        inventory: The cluster to begin with.
 
     Raises:
         InvalidValue: Two nodes, or two devices of one node, have the same name.
     """
 
-    def __init__(self, inventory: Inventory) -> None:
-        self.nodes = tuple(sorted(inventory.nodes, key=lambda node: node.name))
-        _refuse_twins("node", (node.name for node in self.nodes))
-        self.devices = tuple(device for node in self.nodes for device in _ordered(node))
-        self.models = _distinct(device.model for device in self.devices)
-        self.dimensions = tuple(dict.fromkeys(name for model in self.models for name in model.capacity))
-        self.columns = {name: index for index, name in enumerate(self.dimensions)}
-        numbers = {_identity(model): index for index, model in enumerate(self.models)}
-        self.model_of = np.array([numbers[_identity(device.model)] for device in self.devices], dtype=np.intp)
-        self.healthy = np.array([device.health.ok for device in self.devices], dtype=bool)
-        sizes = [len(node.devices) for node in self.nodes]
-        self.node_of = np.repeat(np.arange(len(self.nodes), dtype=np.intp), sizes)
-        self._starts = np.concatenate(([0], np.cumsum(sizes, dtype=np.intp)))
-        self.capacity = self.vectors(model.capacity for model in self.models)[self.model_of]
-        self.used = np.zeros_like(self.capacity)
-        self.changes = 0
-        self.node_capacity = np.zeros((len(self.nodes), len(self.dimensions)), dtype=np.int64)
-        np.add.at(self.node_capacity, self.node_of, self.capacity)
-        self.node_used = np.zeros_like(self.node_capacity)
-        self._node_index = {node.name: index for index, node in enumerate(self.nodes)}
-        self._row = {(int(n), d.uuid): row for row, (n, d) in enumerate(zip(self.node_of, self.devices, strict=True))}
-        self._rows_of_family = self._by_family()
+    def __init__(self, inventory: Inventory | None = None) -> None:
+        self.catalogue = Catalogue()
+        self.nodes: dict[str, Node] = {}
+        self.index: dict[str, int] = {}
+        self.names: list[str] = []
+        self.devices: list[Device | None] = []
+        self.version = 0
+        self._quiet = False
+        self.strays = Strays()
+        self._blocks = Blocks()
+        self._vacant: list[int] = []
+        self._places: list[dict[str, int]] = []
+        self._ranks: Rows | None = None
+        self.starts, self.sizes = (np.zeros(0, dtype=np.intp) for _ in range(2))
+        self.changed, self.reshaped = (np.zeros(0, dtype=np.int64) for _ in range(2))
+        self.model_of = np.zeros(0, dtype=np.intp)
+        self.state = np.zeros(0, dtype=np.int8)
+        self.numa = np.zeros(0, dtype=np.intp)
+        self.identity = np.zeros(0, dtype=np.int64)
+        self.capacity, self.used, self.node_capacity, self.node_used = (
+            np.zeros((0, 0), dtype=np.int64) for _ in range(4)
+        )
+        for node in sorted(inventory.nodes if inventory else (), key=lambda one: one.name):
+            if node.name in self.index:
+                raise InvalidValue("node", node.name, "occurs twice; names are unique")
+            self.put(node)
 
-    def rows(self, node: int) -> slice:
+    # Nodes
+
+    def put(self, node: Node) -> bool:
+        """A node that is new, or has changed. What is charged to it stays. O(its devices); False when nothing changed.
+
+        Raises:
+            InvalidValue: Two of its devices have the same identity. Nothing is changed then.
+        """
+        if self.nodes.get(node.name) == node:
+            return False
+        new = lean(node, self.catalogue)
+        devices = ordered(new)
+        number = self.index.get(node.name)
+        if number is None:
+            number = self._enter(node.name)
+        else:
+            self._clear(number)
+        self.nodes[node.name] = new
+        self._settle(number, devices)
+        self._fill(number, devices, frozenset(new.cordoned))
+        self._tidy()
+        return True
+
+    def remove(self, name: str) -> bool:
+        """A node that is gone. What is charged to it stays in the books. O(its devices); False when there is none."""
+        number = self.index.get(name)
+        if number is None:
+            return False
+        self._clear(number)
+        self._settle(number, [])
+        self._touch(number, shape=True)
+        del self.nodes[name], self.index[name]
+        self.names[number] = ""
+        self._vacant.append(number)
+        self._ranks = None
+        self._tidy()
+        return True
+
+    def rows(self, number: int) -> slice:
         """The rows of a node."""
-        return slice(int(self._starts[node]), int(self._starts[node + 1]))
+        start = int(self.starts[number])
+        return slice(start, start + int(self.sizes[number]))
 
-    def rows_of_family(self, vendor: str, family: str) -> Rows:
-        """The rows whose model serves asks for this vendor and family, in order."""
-        return self._rows_of_family.get((vendor, family), np.empty(0, dtype=np.intp))
+    def row(self, node: str, uuid: str) -> int | None:
+        """The row of a device; None when there is none such."""
+        number = self.index.get(node)
+        place = None if number is None else self._places[number].get(uuid)
+        return None if number is None or place is None else int(self.starts[number]) + place
 
-    def vectors(self, quantities: Iterable[Mapping[str, int]]) -> Amounts:
-        """Amounts by name as rows of this ledger's columns; every name must be a dimension."""
-        records = list(quantities)
-        table = np.zeros((len(records), len(self.dimensions)), dtype=np.int64)
-        for line, record in enumerate(records):
-            for name, amount in record.items():
-                table[line, self.columns[name]] = amount
-        return table
+    @property
+    def extent(self) -> int:
+        """Every row in use is below this."""
+        return self._blocks.extent
+
+    @property
+    def ranks(self) -> Rows:
+        """Number of a node to its place in the order of names; the last places for numbers that nobody has."""
+        if self._ranks is None:
+            order = sorted(range(len(self.names)), key=lambda number: (not self.names[number], self.names[number]))
+            ranks = np.empty(len(order), dtype=np.intp)
+            ranks[order] = np.arange(len(order))
+            self._ranks = ranks
+        return self._ranks
+
+    # Accounts
 
     def add(self, node: str, charges: Charges, sign: int = 1) -> None:
         """Charge amounts to a node's devices, or give them back with ``sign`` -1.
 
         Raises:
-            InvalidValue: There is no such node, device or dimension, or an amount is none. Nothing was charged then.
+            InvalidValue: An amount is none. Nothing was charged then.
         """
-        index = self._index(node)
-        rows = [self._device_row(node, index, uuid) for uuid in charges]
+        refuse_wrong(charges)
+        number = self.index.get(node)
         for uuid, quantities in charges.items():
-            self._refuse_wrong(uuid, quantities)
-        amounts = sign * self.vectors(charges.values())
-        self.changes += 1
-        self.used[rows] += amounts  # device identities are unique, so no row occurs twice
-        self.node_used[index] += amounts.sum(axis=0)
+            row = self.row(node, uuid)
+            for name, amount in quantities.items():
+                self._add(node, uuid, (name, sign * amount), row)
+        if number is not None:
+            self._touch(number)
+
+    @contextmanager
+    def tried(self) -> Iterator[None]:
+        """What is added meanwhile is taken back before the end, and nobody hears of it: no stamp changes."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
 
     def left(self, row: int) -> Quantities:
         """What is free of a device; never negative."""
-        free = np.maximum(self.capacity[row] - self.used[row], 0)
-        return {name: int(free[self.columns[name]]) for name in self.devices[row].model.capacity}
+        device = self.devices[row]
+        columns = self.catalogue.columns
+        names = device.model.capacity if device else ()
+        return {name: max(int(self.capacity[columns[name], row] - self.used[columns[name], row]), 0) for name in names}
 
-    def _by_family(self) -> dict[tuple[str, str], Rows]:
-        families: dict[tuple[str, str], list[int]] = {}
-        for row, device in enumerate(self.devices):
-            families.setdefault((device.model.vendor, device.model.family), []).append(row)
-        return {family: np.array(rows, dtype=np.intp) for family, rows in families.items()}
+    def _add(self, node: str, uuid: str, charge: tuple[str, int], row: int | None) -> None:
+        name, amount = charge
+        line = self.catalogue.columns.get(name)
+        if row is None or line is None:
+            self.strays.add(node, uuid, name, amount)
+        else:
+            self.used[line, row] += amount
+            self.node_used[line, self.index[node]] += amount
 
-    def _index(self, node: str) -> int:
-        if node not in self._node_index:
-            raise InvalidValue("node", node, "is not in the inventory")
-        return self._node_index[node]
+    # Rows
 
-    def _device_row(self, node: str, index: int, uuid: str) -> int:
-        if (index, uuid) not in self._row:
-            raise InvalidValue("device", uuid, f"is not on node {node}")
-        return self._row[index, uuid]
+    def _enter(self, name: str) -> int:
+        number = self._vacant.pop() if self._vacant else len(self.names)
+        if number == len(self.names):
+            self.names.append(name)
+            self._places.append({})
+            self._grow_nodes(number + 1)
+        self.names[number] = name
+        self.index[name] = number
+        self._ranks = None
+        return number
 
-    def _refuse_wrong(self, uuid: str, quantities: Quantities) -> None:
+    def _grow_nodes(self, size: int) -> None:
+        for field in ("starts", "sizes", "changed", "reshaped", "node_capacity", "node_used"):
+            setattr(self, field, grown(getattr(self, field), size))
+
+    def _clear(self, number: int) -> None:
+        """What is charged to the node's devices goes to the strays."""
+        name, rows = self.names[number], self.rows(number)
+        for uuid, place in self._places[number].items():
+            row = rows.start + place
+            for line in np.flatnonzero(self.used[:, row]):
+                self.strays.add(name, uuid, self.catalogue.dimensions[line], int(self.used[line, row]))
+        self.used[:, rows] = 0
+        self.capacity[:, rows] = 0
+        self.node_used[:, number] = 0
+        self.devices[rows] = [None] * (rows.stop - rows.start)
+        self._places[number] = {}
+
+    def _settle(self, number: int, devices: list[Device]) -> None:
+        """Give the node rows for its devices, and the columns lines for what is new in them."""
+        size = len(devices)
+        if size != self.sizes[number]:
+            self._blocks.give(int(self.starts[number]), int(self.sizes[number]))
+            self.starts[number] = self._blocks.take(size) if size else 0
+            self.sizes[number] = size
+            for field in ("model_of", "state", "numa", "identity", "capacity", "used"):
+                setattr(self, field, grown(getattr(self, field), self.extent))
+            self.devices += [None] * (self.extent - len(self.devices))
+        new = self.catalogue.dimensions[len(self.used) :]
+        if new:
+            for field in ("capacity", "used", "node_capacity", "node_used"):
+                array = getattr(self, field)
+                setattr(self, field, np.vstack([array, np.zeros((len(new), array.shape[1]), dtype=np.int64)]))
+            self._take_in(new)
+
+    def _take_in(self, dimensions: Iterable[str]) -> None:
+        """Charges of dimensions that nobody knew before count now. O(all strays), once for each new dimension."""
+        for node, uuid, name, amount in self.strays.pop_dimensions(frozenset(dimensions)):
+            row = self.row(node, uuid)
+            self._add(node, uuid, (name, amount), row)
+            if row is not None:
+                self._touch(self.index[node])
+
+    def _fill(self, number: int, devices: list[Device], cordoned: frozenset[str]) -> None:
+        rows = self.rows(number)
+        self.devices[rows] = devices
+        models = [self.catalogue.number(device.model) for device in devices]
+        self.model_of[rows] = models
+        self.state[rows] = [_state(device, cordoned) for device in devices]
+        self.numa[rows] = [device.numa for device in devices]
+        self.identity[rows] = [hash(device.uuid) for device in devices]
+        self.capacity[:, rows] = self.catalogue.capacity[:, models] if models else 0
+        self.node_capacity[:, number] = self.capacity[:, rows].sum(axis=1)
+        self._places[number] = {device.uuid: place for place, device in enumerate(devices)}
+        name = self.names[number]
+        for uuid, quantities in self.strays.pop_devices(name, self._places[number]):
+            row = self.row(name, uuid)
+            for dimension, amount in quantities.items():
+                self._add(name, uuid, (dimension, amount), row)
+        self._touch(number, shape=True)
+
+    def _touch(self, number: int, *, shape: bool = False) -> None:
+        if self._quiet:
+            return
+        self.version += 1
+        self.changed[number] = self.version
+        if shape:
+            self.reshaped[number] = self.version
+
+    def _tidy(self) -> None:
+        """Move the rows together when most lie idle, so that a cluster that shrank does not cost what it once did."""
+        if not self._blocks.sparse:
+            return
+        numbers = [self.index[name] for name in sorted(self.index)]
+        rows = np.array([row for one in numbers for row in range(*self.rows(one).indices(self.extent))], dtype=np.intp)
+        for field in ("model_of", "state", "numa", "identity", "capacity", "used"):
+            setattr(self, field, np.ascontiguousarray(getattr(self, field)[..., rows]))
+        self.devices = [self.devices[row] for row in rows]
+        self._blocks = Blocks()
+        for number in numbers:
+            self.starts[number] = self._blocks.take(int(self.sizes[number]))
+
+
+def refuse_wrong(charges: Charges) -> None:
+    """Hold charges to be amounts.
+
+    Placements come from annotations, which people can edit: less than nothing would give away what is taken.
+
+    Raises:
+        InvalidValue: An amount is negative, or more than any device has.
+    """
+    for uuid, quantities in charges.items():
         for name, amount in quantities.items():
-            if name not in self.columns:
-                raise InvalidValue(f"device {uuid}", name, "is nothing that a device of this inventory has")
-            # Placements come from annotations, which people can edit: less than nothing would give away what is taken.
-            if not 0 <= amount <= _MOST:
-                raise InvalidValue(f"device {uuid}", amount, f"is no amount of {name}; it is from 0 to {_MOST}")
+            if not 0 <= amount <= MOST:
+                raise InvalidValue(f"device {uuid}", amount, f"is no amount of {name}; it is from 0 to {MOST}")
 
 
-def _ordered(node: Node) -> list[Device]:
-    _refuse_twins(f"device of node {node.name}", (device.uuid for device in node.devices))
-    # By vendor as well: two vendors' drivers both count from 0.
-    return sorted(node.devices, key=lambda device: (device.model.vendor, device.index, device.uuid))
-
-
-def _identity(model: DeviceModel) -> tuple[object, ...]:
-    return (model.vendor, model.name, model.family, model.mode, tuple(sorted(model.capacity.items())))
-
-
-def _distinct(models: Iterable[DeviceModel]) -> tuple[DeviceModel, ...]:
-    return tuple({_identity(model): model for model in models}.values())
-
-
-def _refuse_twins(kind: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise InvalidValue(kind, name, "occurs twice; names are unique")
-        seen.add(name)
+def _state(device: Device, cordoned: frozenset[str]) -> int:
+    if not device.health.ok:
+        return UNHEALTHY
+    return CORDONED if device.uuid in cordoned else USABLE

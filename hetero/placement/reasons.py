@@ -6,19 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hetero.model.device import CORES, MEMORY, SLOTS, Device
+from hetero.model.device import CORES, MEMORY, Device
 from hetero.model.share import Reason, Refusal
-from hetero.placement.fit import Need
+from hetero.placement.fit import CODE, OPEN, REASONS, Need
 from hetero.placement.ledger import Amounts, Ledger
-from hetero.placement.selection import mismatch
+from hetero.placement.verdict import exhausted
 
 _UNITS = {MEMORY: " MiB", CORES: " percent"}
 
-# Looked at in this order: a device that lacks several things is counted under the first.
-_REASON_OF = {SLOTS: Reason.SLOTS_EXHAUSTED, MEMORY: Reason.INSUFFICIENT_MEMORY, CORES: Reason.INSUFFICIENT_CORES}
-
 _WORDS = {
     Reason.UNHEALTHY: "unhealthy: {}",
+    Reason.CORDONED: "cordoned: {}",
     Reason.MODEL_MISMATCH: "not of the models asked: {}",
     Reason.DEVICE_MISMATCH: "not among the devices asked: {}",
     Reason.SLOTS_EXHAUSTED: "shared by as many programs as may be: {}",
@@ -39,14 +37,14 @@ class NoRoom:
         ledger: The devices.
         rows: The node's rows.
         need: The ask.
-        used: What is taken of each of those rows, by earlier asks of the same pod as well.
+        free: What is free of each of those rows, line by line, after earlier asks of the same pod.
         fitting: How many devices have room.
     """
 
     ledger: Ledger
     rows: slice
     need: Need
-    used: Amounts
+    free: Amounts
     fitting: int
 
     def refusal(self, container: str) -> Refusal:
@@ -60,7 +58,7 @@ class NoRoom:
     def _said(self) -> tuple[Reason, str]:
         ask, family = self.need.ask, self._family()
         if not family:
-            return Reason.TOO_FEW_DEVICES, f"the node has no {ask.vendor} device"
+            return Reason.NO_DEVICES, f"the node has no {ask.vendor} device"
         if ask.count > len(family):
             return Reason.TOO_FEW_DEVICES, f"asked {ask.count} devices, the node has {len(family)}"
         if self.fitting >= ask.count:
@@ -71,7 +69,7 @@ class NoRoom:
         return _reason(found[0][0]), "; ".join(room + sentences)
 
     def _found(self, family: Iterable[int]) -> list[tuple[Finding, list[int]]]:
-        """Each finding with its rows, those of the most common reason first, ties in the order of the devices."""
+        """Each finding with its rows, those of the most common reason first, ties in the order of :class:`Reason`."""
         found: dict[Finding, list[int]] = {}
         for row in family:
             finding = self._finding(row)
@@ -80,32 +78,29 @@ class NoRoom:
         common: Counter[Reason] = Counter()
         for finding, rows in found.items():
             common[_reason(finding)] += len(rows)
-        return sorted(found.items(), key=lambda entry: -common[_reason(entry[0])])
+        return sorted(found.items(), key=lambda entry: (-common[_reason(entry[0])], CODE[_reason(entry[0])]))
 
     def _family(self) -> list[int]:
         """The rows of the node that asks for this vendor and family are about."""
-        ask = self.need.ask
-        rows = self.ledger.rows_of_family(ask.vendor, ask.family)
-        return [int(row) for row in rows if self.rows.start <= row < self.rows.stop]
+        shares = self.need.shares
+        return [row for row in range(self.rows.start, self.rows.stop) if shares[self._model(row)] is not None]
 
     def _finding(self, row: int) -> Finding | None:
         """The first thing that keeps the ask off one device; None when it has room."""
-        device = self._device(row)
-        if not device.health.ok:
-            return Reason.UNHEALTHY
+        code = int(self.need.standing(self.ledger, slice(row, row + 1))[0])
+        if code == OPEN:
+            return self._exhausted(row)
         share = self.need.shares[self._model(row)]
-        wrong = mismatch(self.need.ask.selection, device)
-        return wrong or (share if isinstance(share, Refusal) else self._exhausted(row))
+        if code == self.need.codes[self._model(row)] and isinstance(share, Refusal) and CODE[share.reason] == code:
+            return share  # the vendor has a sentence of its own for a model that it refuses
+        return REASONS[code - 1]
 
     def _exhausted(self, row: int) -> Reason | None:
-        lacking = {name for name in self.ledger.dimensions if self._asked(row, name) > self._free(row, name)}
-        if not lacking:
+        place = slice(row - self.rows.start, row - self.rows.start + 1)
+        models, free = self.ledger.model_of[row : row + 1], self.free[:, place]
+        if self.need.room(models, free)[0]:
             return None
-        if self.need.ask.exclusive and SLOTS in lacking:
-            return Reason.EXCLUSIVE_CONFLICT
-        reason = next((reason for name, reason in _REASON_OF.items() if name in lacking), Reason.UNSUPPORTED)
-        unlimited = not self.need.share(self._model(row)).cores
-        return Reason.CORES_EXHAUSTED if reason is Reason.INSUFFICIENT_CORES and unlimited else reason
+        return REASONS[int(exhausted(self.need, self.ledger, models, free)[0]) - 1]
 
     def _sentence(self, finding: Finding, rows: Sequence[int], family: int) -> str:
         """What a finding means for its devices; ``family`` is how many the node has."""
@@ -131,14 +126,15 @@ class NoRoom:
         return f"not enough {word} on {where} (largest free {max(free, 0)}{unit}, asked {asked}{unit})"
 
     def _asked(self, row: int, name: str) -> int:
-        return int(self.need.floor[self._model(row), self.ledger.columns[name]])
+        return max(int(self.need.floor[self.ledger.catalogue.columns[name], self._model(row)]), 0)
 
     def _free(self, row: int, name: str) -> int:
-        column = self.ledger.columns[name]
-        return int(self.ledger.capacity[row, column] - self.used[row - self.rows.start, column])
+        return int(self.free[self.ledger.catalogue.columns[name], row - self.rows.start])
 
     def _device(self, row: int) -> Device:
-        return self.ledger.devices[row]
+        device = self.ledger.devices[row]
+        assert device is not None  # noqa: S101 — rows of a node have devices
+        return device
 
     def _model(self, row: int) -> int:
         return int(self.ledger.model_of[row])

@@ -39,7 +39,7 @@ def _sentence(refusal: Refusal) -> str:
 def test_no_device_of_the_vendor(why: Any, ask: Any) -> None:
     """The vendor is named as the user may know it from ``hetero vendors``."""
     refusal = why(fake_node(vendor="other"), ask())
-    assert refusal.reason is Reason.TOO_FEW_DEVICES
+    assert refusal.reason is Reason.NO_DEVICES
     assert _sentence(refusal) == "the node has no fake device"
 
 

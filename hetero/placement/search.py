@@ -1,0 +1,170 @@
+"""Whether several asks fit on one node together, exactly: a search that never looks at the same situation twice.
+
+The asks of a pod that run side by side may get in each other's way, and which device the first one takes decides
+whether the last one fits. Taking the tightest devices first mostly works; where it fails this search says whether
+anything does. Devices in equal state are interchangeable, so a node of equal cards costs little, and what failed once
+is remembered. It gives up after :data:`LIMIT` steps, which no pod of sensible size needs: then the pod counts as one
+that does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hetero.placement.fit import OPEN, Need
+from hetero.placement.ledger import Amounts, Rows
+
+LIMIT = 20_000
+"""Steps, each of which gives one ask one set of devices."""
+
+Free = tuple[int, ...]
+
+
+@dataclass(frozen=True, order=True)
+class Seat:
+    """A device as the search sees it: seats that are equal are interchangeable.
+
+    Attributes:
+        serves: A bit for each ask that may go there as far as other pods are concerned.
+        model: Number of its model.
+        numa: Its NUMA node; 0 where no ask heeds it.
+        free: What is free, line by line.
+    """
+
+    serves: int
+    model: int
+    numa: int
+    free: Free
+
+
+Situation = tuple[Seat, ...]
+"""The seats of a node in order: nodes in equal situations are interchangeable too."""
+
+
+def seats(
+    needs: Sequence[Need], serve: Sequence[Sequence[bool]], models: Rows, numa: Rows, free: Amounts
+) -> list[Seat]:
+    """The devices of a node.
+
+    Args:
+        needs: The asks.
+        serve: For each ask whether each device may serve it, as far as other pods are concerned.
+        models: The model of each device.
+        numa: Its NUMA node.
+        free: What is free of it, line by line.
+    """
+    heeded = any(need.ask.selection.same_numa for need in needs)
+    bits = [sum(1 << ask for ask, devices in enumerate(serve) if devices[place]) for place in range(len(models))]
+    return [
+        Seat(bit, int(model), int(number) if heeded else 0, tuple(left))
+        for bit, model, number, left in zip(bits, models, numa, free.T.tolist(), strict=True)
+    ]
+
+
+class Search:
+    """One search over the devices of one node.
+
+    Args:
+        needs: The asks.
+        devices: The seats of the node.
+    """
+
+    def __init__(self, needs: Sequence[Need], devices: Sequence[Seat]) -> None:
+        self._counts = [need.ask.count for need in needs]
+        self._together = [need.ask.selection.same_numa for need in needs]
+        self._amounts = [
+            {model: tuple(need.amounts[:, model].tolist()) for model, code in enumerate(need.codes) if code == OPEN}
+            for need in needs
+        ]
+        # In order, so that equal nodes are searched by equal steps.
+        self._order = sorted(range(len(devices)), key=lambda place: (devices[place], place))
+        self._seats = [devices[place] for place in self._order]
+        self._free: list[Free] = [seat.free for seat in self._seats]
+        self._asks = sorted(range(len(needs)), key=self._ease)
+        self._failed: set[tuple[object, ...]] = set()
+        self._chosen: dict[int, list[int]] = {}
+        self._steps = 0
+
+    def run(self) -> list[list[int]] | None:
+        """For each ask the devices that it gets; None when there is no way, or none was found in time."""
+        if not self._place(0):
+            return None
+        return [[self._order[seat] for seat in self._chosen[ask]] for ask in range(len(self._asks))]
+
+    def _ease(self, ask: int) -> tuple[int, int]:
+        """Sorts the asks that have the least choice first."""
+        return (len(self._candidates(ask)) - self._counts[ask], -max(map(max, self._amounts[ask].values()), default=0))
+
+    def _candidates(self, ask: int) -> list[int]:
+        return [seat for seat in range(len(self._seats)) if self._has_room(ask, seat)]
+
+    def _has_room(self, ask: int, seat: int) -> bool:
+        device = self._seats[seat]
+        if not device.serves >> ask & 1:
+            return False
+        amounts = self._amounts[ask][device.model]
+        return all(not amount or amount <= left for amount, left in zip(amounts, self._free[seat], strict=True))
+
+    def _place(self, depth: int) -> bool:
+        if depth == len(self._asks):
+            return True
+        situation = (depth, *sorted(zip(self._kinds(), self._free, strict=True)))
+        if situation in self._failed:
+            return False
+        for chosen in self._choices(self._asks[depth]):
+            self._steps += 1
+            if self._steps > LIMIT:
+                return False
+            if self._try(depth, chosen):
+                return True
+        self._failed.add(situation)
+        return False
+
+    def _kinds(self) -> list[tuple[int, int, int]]:
+        return [(seat.serves, seat.model, seat.numa) for seat in self._seats]
+
+    def _try(self, depth: int, chosen: list[int]) -> bool:
+        ask = self._asks[depth]
+        before = [self._free[seat] for seat in chosen]
+        for seat in chosen:
+            amounts = self._amounts[ask][self._seats[seat].model]
+            self._free[seat] = tuple(left - amount for left, amount in zip(self._free[seat], amounts, strict=True))
+        self._chosen[ask] = chosen
+        if all(self._enough(later) for later in self._asks[depth + 1 :]) and self._place(depth + 1):
+            return True
+        for seat, free in zip(chosen, before, strict=True):
+            self._free[seat] = free
+        return False
+
+    def _enough(self, ask: int) -> bool:
+        return len(self._candidates(ask)) >= self._counts[ask]
+
+    def _choices(self, ask: int) -> Iterator[list[int]]:
+        """Every set of devices for an ask, one of those that are alike; the tightest devices first."""
+        candidates = self._candidates(ask)
+        for group in self._by_numa(candidates) if self._together[ask] else [candidates]:
+            alike: dict[tuple[tuple[int, int, int], Free], list[int]] = {}
+            kinds = self._kinds()
+            for seat in sorted(group, key=lambda seat: self._free[seat]):
+                alike.setdefault((kinds[seat], self._free[seat]), []).append(seat)
+            yield from _sets(list(alike.values()), self._counts[ask])
+
+    def _by_numa(self, candidates: list[int]) -> list[list[int]]:
+        groups: dict[int, list[int]] = {}
+        for seat in candidates:
+            groups.setdefault(self._seats[seat].numa, []).append(seat)
+        return list(groups.values())
+
+
+def _sets(classes: Sequence[list[int]], count: int) -> Iterator[list[int]]:
+    """So many of each class as make ``count``, as many as can be of the first ones first."""
+    if count == 0:
+        yield []
+        return
+    if sum(map(len, classes)) < count:
+        return
+    first, *rest = classes
+    for taken in range(min(len(first), count), -1, -1):
+        for others in _sets(rest, count - taken):
+            yield first[:taken] + others

@@ -1,0 +1,104 @@
+"""What is known of each kind of pod: pods that ask alike get the same answers, until something changes.
+
+The answers for all nodes are kept, and of a known kind only those nodes are looked at again that have changed since.
+Kinds are forgotten when there are too many, those first that were not asked about for longest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from hetero.model.ask import PodAsk
+from hetero.placement.fit import Fit
+from hetero.placement.judge import Judge, Plan
+from hetero.placement.ledger import Ledger, Rows
+from hetero.placement.score import Policy, Scorer
+from hetero.placement.verdict import Verdicts
+from hetero.placement.view import View
+
+_REMEMBERED = 256
+
+_NOBODY = {"name": "", "namespace": "", "uid": ""}
+
+
+def shape(pod: PodAsk) -> PodAsk:
+    """The pod without what tells it from others that ask alike."""
+    return msgspec.structs.replace(pod, **_NOBODY)
+
+
+@dataclass
+class Shape:
+    """One kind of pod.
+
+    Attributes:
+        judge: Says of nodes whether such a pod fits.
+        catalogue: How large the catalogue was when the judge was made.
+        verdicts: Of all nodes.
+        seen: The ledger's version that the verdicts are of.
+    """
+
+    judge: Judge
+    catalogue: int
+    verdicts: Verdicts
+    seen: int
+
+    def update(self, ledger: Ledger) -> Verdicts:
+        """Bring the verdicts up to date. O(devices of the nodes that changed), beside a look at all stamps."""
+        count, known = len(ledger.names), self.verdicts.fits.size
+        if self.seen != ledger.version:
+            stale = np.flatnonzero(ledger.changed[:count] > self.seen)
+            if 4 * stale.size > count or known < count:
+                self.verdicts = self.judge.verdicts(View.all(ledger))
+            else:
+                self.verdicts = self.verdicts.replaced(stale, self.judge.verdicts(View.of(ledger, stale)))
+            self.seen = ledger.version
+        return self.verdicts
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """All kinds of pods that were asked about lately.
+
+    Attributes:
+        ledger: The devices.
+        fit: What asks come to.
+        scorers: The plugins' say.
+        node_policy: Where a pod does not say.
+    """
+
+    ledger: Ledger
+    fit: Fit
+    scorers: Sequence[Scorer]
+    node_policy: Policy
+    _known: dict[PodAsk, Shape] = field(default_factory=dict)
+
+    def verdicts(self, pod: PodAsk) -> Verdicts:
+        """Of every node, as it stands.
+
+        Raises:
+            InvalidValue: The pod names a policy that there is none of.
+        """
+        return self._shape(pod).update(self.ledger)
+
+    def verdicts_on(self, pod: PodAsk, nodes: Rows) -> Verdicts:
+        """Of these nodes, computed anew and not remembered, e.g. for a situation that is only tried out."""
+        return self._shape(pod).judge.verdicts(View.of(self.ledger, nodes))
+
+    def _shape(self, pod: PodAsk) -> Shape:
+        key = shape(pod)
+        known = self._known.pop(key, None)
+        if known is None or known.catalogue != self.ledger.catalogue.size:
+            known = self._new(pod)
+        self._known[key] = known  # the last of all now
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return known
+
+    def _new(self, pod: PodAsk) -> Shape:
+        policy = Policy(pod.node_policy or self.node_policy)
+        judge = Judge(Plan.of(pod, self.fit, policy, self.scorers))
+        return Shape(judge, self.ledger.catalogue.size, Verdicts.none(), -1)

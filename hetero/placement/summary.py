@@ -1,0 +1,113 @@
+"""Why a pod waits, in one sentence about all nodes: how many fail for what, with the figures that decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hetero.model.ask import PodAsk
+from hetero.model.device import CORES, MEMORY
+from hetero.model.share import Reason, Refusal
+from hetero.placement.columns import distinct
+from hetero.placement.fit import CODE, OPEN, Codes, Fit, Mask, Need
+from hetero.placement.judge import Alone
+from hetero.placement.ledger import Rows
+from hetero.placement.options import SHORT
+from hetero.placement.verdict import TOGETHER, findings, reasons
+from hetero.placement.view import View
+
+_FIGURES = {
+    CODE[Reason.INSUFFICIENT_MEMORY]: ("memory", MEMORY, "MiB"),
+    CODE[Reason.INSUFFICIENT_CORES]: ("compute", CORES, "percent"),
+}
+_LISTED = 3  # sentences of a vendor about its models
+
+
+@dataclass(frozen=True)
+class Group:
+    """Nodes that fail for the same.
+
+    Attributes:
+        nodes: How many.
+        sentence: Why.
+        code: Under which word that is counted.
+    """
+
+    nodes: int
+    sentence: str
+    code: int
+
+    def told(self, total: int) -> str:
+        """The group among ``total`` nodes."""
+        return f"{self.nodes}/{total} nodes: {self.sentence} [{SHORT[self.code].partition(':')[0]}]"
+
+
+def summary(pod: PodAsk, fit: Fit, view: View, total: int, others: list[Group]) -> str:
+    """The sentence about the nodes of a view, which all fail, the largest group first; empty when there are none.
+
+    Args:
+        pod: The pod.
+        fit: What its asks come to.
+        view: The nodes.
+        total: How many nodes were looked at, those that serve included.
+        others: What is to be said of nodes outside the view.
+    """
+    groups = sorted([*_groups(pod, fit, view), *others], key=lambda group: -group.nodes)
+    return "; ".join(group.told(total) for group in groups if group.nodes)
+
+
+def _groups(pod: PodAsk, fit: Fit, view: View) -> Iterator[Group]:
+    asks = [(one.name, ask) for one in (*pod.containers, *pod.init_containers) for ask in one.asks]
+    left = np.ones(view.size, dtype=bool)
+    for container, ask in asks:
+        alone = Alone.on(view, fit.need(ask))
+        failing = np.flatnonzero(left & ~alone.fits)
+        if failing.size:
+            prefix = f"container {container}: " if len(asks) > 1 else ""
+            yield from _of_ask(prefix, alone, view, failing)
+        left &= alone.fits
+    together = int(np.count_nonzero(left))
+    yield Group(together, "each container fits, but not all at the same time", TOGETHER)
+
+
+def _of_ask(prefix: str, alone: Alone, view: View, failing: Rows) -> Iterator[Group]:
+    part, places = view.part(failing)
+    standing = alone.standing[places]
+    found = findings(part, alone.need, standing)
+    codes = reasons(part, alone.need, standing, found)
+    for code in distinct(codes):
+        nodes = np.flatnonzero(codes == code)
+        some, rows = part.part(nodes)
+        sentence = _sentence(code, alone.need, some, standing[rows], found[rows])
+        yield Group(nodes.size, prefix + sentence, code)
+
+
+def _sentence(code: int, need: Need, view: View, standing: Codes, found: Codes) -> str:
+    refused = _refusals(need, view, (found == code) & (standing == code))
+    lacking = (found == code) & (standing == OPEN)
+    if lacking.any() and code in _FIGURES:
+        return "; ".join([_figures(code, need, view, lacking), *refused])
+    if code == CODE[Reason.NO_DEVICES]:
+        return f"no {need.ask.vendor} device"
+    if code == CODE[Reason.TOO_FEW_DEVICES]:
+        most = int((view.ends - view.starts).max())
+        return f"fewer devices than asked (most on a node {most}, asked {need.ask.count})"
+    return "; ".join(refused) or SHORT[code].partition(": ")[2]
+
+
+def _figures(code: int, need: Need, view: View, lacking: Mask) -> str:
+    word, name, unit = _FIGURES[code]
+    line = view.ledger.catalogue.columns[name]
+    free = max(int(view.free[line][lacking].max()), 0)
+    asked = int(need.floor[line][view.models[lacking]].max())
+    return f"not enough {word} on any card (largest free {free} {unit}, asked {asked} {unit})"
+
+
+def _refusals(need: Need, view: View, rows: Mask) -> list[str]:
+    """The vendor's sentences about the models of these rows, each once, a few at most."""
+    shares = (need.shares[model] for model in distinct(view.models[rows]))
+    refused = [share for share in shares if isinstance(share, Refusal)]
+    told = list(dict.fromkeys(one.message for one in refused))
+    return told if len(told) <= _LISTED else [*told[:_LISTED], f"{len(told) - _LISTED} more models"]
