@@ -186,8 +186,10 @@ class Splitting(ABC):
         """Sets of ``count`` devices worth trying, best first, for chips that are wired in rings, pairs or islands.
 
         Args:
-            devices: Devices of one node that can each give the share, in the planner's order of preference.
-            count: How many are asked, 1 ≤ count ≤ len(devices).
+            devices: Devices of one node that can each give the share, in the planner's order of preference. Their links
+                may lead to devices that are not among them; devices of a described cluster have no links.
+            count: How many are asked, 1 ≤ count ≤ len(devices). One is asked about where a pod's policy is
+                ``topology-aware``: then best is what leaves the best sets whole.
 
         Returns:
             Nothing when any set is as good as another (the default): then the planner takes its own order.
