@@ -30,7 +30,10 @@ class Watch:
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from whole_lines(self._response.stream(CHUNK))
+            for line in whole_lines(self._response.stream(CHUNK)):
+                if self._closed:
+                    break
+                yield line
         # What a socket that another thread has shut down says differs from one TLS library to the next.
         except (HTTPError, OSError, ValueError) as error:
             if not self._closed:

@@ -83,6 +83,12 @@ def api(server: ApiServer) -> Iterator[Api]:
     client.close()
 
 
+@pytest.fixture(scope="session")
+def recorders() -> type[Recorder]:
+    """The class of handlers, for tests that need a new one for each example."""
+    return Recorder
+
+
 @pytest.fixture
 def recorder() -> Recorder:
     """A handler."""

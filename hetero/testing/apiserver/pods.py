@@ -32,7 +32,7 @@ def defaulted(item: Item) -> Item:
     """A new pod with the defaults that matter to scheduling."""
     spec = item.get("spec")
     if not isinstance(spec, Mapping):
-        raise invalid("Pod", item["metadata"]["name"], "spec.containers: Required value")
+        raise invalid("Pod", _named(item), "spec.containers: Required value")
     lists = {
         field: [_with_requests(one) for one in spec[field]]
         for field in ("containers", "initContainers")
@@ -40,6 +40,12 @@ def defaulted(item: Item) -> Item:
     }
     defaults = {"schedulerName": "default-scheduler", "restartPolicy": "Always", "priority": 0}
     return {**item, "spec": {**defaults, **spec, **lists}, "status": {"phase": "Pending"}}
+
+
+def _named(item: Item) -> str:
+    """Its name, or one like that which will be generated for it."""
+    metadata = item["metadata"]
+    return str(metadata.get("name") or f"{metadata.get('generateName', '')}00000")
 
 
 def _with_requests(container: Any) -> Any:
@@ -57,7 +63,7 @@ def check(item: Item) -> None:
     Raises:
         Refused: With the field (422).
     """
-    name, spec = item["metadata"]["name"], item["spec"]
+    name, spec = _named(item), item["spec"]
     if len(name) > 253 or not _NAME.fullmatch(name):
         raise invalid("Pod", name, f'metadata.name: Invalid value: "{name}"')
     if not isinstance(spec.get("containers"), list) or not spec["containers"]:

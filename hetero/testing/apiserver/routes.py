@@ -106,7 +106,7 @@ class Routes:
         item = _object(verbs.decoded(asked.request.body))
         if self.webhook is not None and asked.place.resource.kind == "Pod":
             item.setdefault("metadata", {}).setdefault("namespace", asked.place.namespace)
-            item = self.webhook.reviewed(item, asked.place.namespace)
+            item = self.webhook.reviewed(pods.defaulted(item), asked.place.namespace)
         return Answer(201, verbs.create(self._store, asked.place, item).raw)
 
     def _get(self, asked: Asked) -> Answer:

@@ -32,13 +32,17 @@ class ApiServer:
     Args:
         bookmark_every: Seconds of silence after which a watch is sent a bookmark.
         token: Requests without this bearer token are answered 401; empty for no check. May be changed while it runs.
+        certificate: Files of a certificate for 127.0.0.1 and its key, to speak TLS.
     """
 
-    def __init__(self, *, bookmark_every: float = 60.0, token: str = "") -> None:
+    def __init__(
+        self, *, bookmark_every: float = 60.0, token: str = "", certificate: tuple[Path, Path] | None = None
+    ) -> None:
         self.store = Store()
         self.token = token
         self._faults = Faults()
         self._routes = Routes(self.store, self._faults, bookmark_every, lambda: self.token)
+        self._certificate = certificate
         self._listener: Listener | None = None
         self._port = 0
         for name in NAMESPACES:
@@ -55,7 +59,11 @@ class ApiServer:
 
     def start(self) -> None:
         """Listen; after :meth:`stop` on the same port, with the same objects."""
-        self._listener = Listener(self._routes.respond, self._port)
+        context = None
+        if self._certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(*self._certificate)
+        self._listener = Listener(self._routes.respond, self._port, context)
         self._port = self._listener.port
 
     def stop(self) -> None:
@@ -69,15 +77,16 @@ class ApiServer:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{HOST}:{self._port}"
+        return f"{'https' if self._certificate else 'http'}://{HOST}:{self._port}"
 
     def kubeconfig(self, path: Path) -> Path:
         """Write a kubeconfig for it."""
         user = {"token": self.token} if self.token else {}
+        trust = {"certificate-authority": str(self._certificate[0])} if self._certificate else {}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "test", "cluster": {"server": self.url}}],
+            "clusters": [{"name": "test", "cluster": {"server": self.url, **trust}}],
             "users": [{"name": "test", "user": user}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
             "current-context": "test",
@@ -91,6 +100,8 @@ class ApiServer:
 
         settings = Configuration(host=self.url)
         settings.proxy = None
+        if self._certificate:
+            settings.ssl_ca_cert = str(self._certificate[0])
         if self.token:
             settings.api_key["BearerToken"] = f"Bearer {self.token}"
         return Api(settings, timeout=timeout)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
@@ -46,10 +47,12 @@ class Listener:
     Args:
         respond: Called for each request, by many threads.
         port: 0 for one that is free.
+        context: TLS; ``None`` for plain text.
     """
 
-    def __init__(self, respond: Responder, port: int = 0) -> None:
+    def __init__(self, respond: Responder, port: int = 0, context: ssl.SSLContext | None = None) -> None:
         self._respond = respond
+        self._context = context
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._closed = False
@@ -81,8 +84,9 @@ class Listener:
                 self._open.add(connection)
             threading.Thread(target=self._serve, args=(connection,), name="apiserver connection", daemon=True).start()
 
-    def _serve(self, connection: socket.socket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def _serve(self, plain: socket.socket) -> None:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = self._secured(plain)
         try:
             # A client that goes away in the middle is no fault of the server.
             with connection, connection.makefile("rb") as lines, contextlib.suppress(OSError, ValueError):
@@ -94,6 +98,19 @@ class Listener:
         finally:
             with self._lock:
                 self._open.discard(connection)
+
+    def _secured(self, plain: socket.socket) -> socket.socket:
+        """The connection after its handshake, or as it is where that fails, to be closed on the first word."""
+        if self._context is None:
+            return plain
+        try:
+            secured = self._context.wrap_socket(plain, server_side=True)
+        except OSError:
+            return plain
+        with self._lock:
+            self._open.discard(plain)
+            self._open.add(secured)
+        return secured
 
 
 def _read(lines: BinaryIO) -> Request | None:
