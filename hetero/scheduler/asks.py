@@ -8,15 +8,14 @@ from typing import Any
 import msgspec
 
 from hetero.admission.asks import pod_ask
-from hetero.admission.objects import read
+from hetero.admission.objects import read, traits
 from hetero.admission.words import Words
 from hetero.kube import objects
 from hetero.model.annotations import PLACEMENT
-from hetero.model.ask import PodAsk, Traits
+from hetero.model.ask import PodAsk
 from hetero.vendor import Vendor
 
 _MOST = 2048  # different pods that are remembered
-_MACHINE = ("cpu", "memory")
 
 
 class Asks:
@@ -64,22 +63,6 @@ class Asks:
                 if amounts and not owners.keys().isdisjoint(amounts):
                     return True
         return False
-
-
-def traits(pod: objects.Pod) -> Traits:
-    """What the scopes of quotas look at. Whether a pod affinity crosses namespaces is not read: False."""
-    containers = (*pod.spec.containers, *(pod.spec.init_containers or ()))
-    return Traits(
-        terminating=pod.spec.active_deadline_seconds is not None,
-        best_effort=not any(_asks_machine(container.resources) for container in containers),
-        priority_class=pod.spec.priority_class_name or "",
-    )
-
-
-def _asks_machine(resources: objects.Requirements | None) -> bool:
-    if resources is None:
-        return False
-    return any(name in (amounts or {}) for amounts in (resources.limits, resources.requests) for name in _MACHINE)
 
 
 def _said(pod: objects.Pod) -> Any:

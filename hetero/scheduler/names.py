@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +10,9 @@ import msgspec
 
 from hetero.errors import InvalidValue
 from hetero.scheduler.protocol import BEST
+
+FEW = 32
+"""Nodes that have a score at most."""
 
 _KEPT = 8  # lists; kube-scheduler asks prioritize with the very list that filter answered
 _MOST = 50_000  # names with prepared scores; the nodes of several large clusters
@@ -72,8 +76,9 @@ class Scores:
 def levels(names: Sequence[str], scores: Sequence[float], best: str | None) -> list[int]:
     """Scores as kube-scheduler takes them, which has 11 levels.
 
-    The best node alone has 10, so that what is predicted is chosen where nothing else tells nodes apart. The others
-    have 1 to 8 in proportion, at least two levels below it. 0 is left to those that do not fit.
+    The best node alone has 10, so that what is predicted is chosen where nothing else tells nodes apart. The next best
+    have 1 to 8 in proportion, those that are alike the same. All others have 0, so that kube-scheduler's own opinions
+    decide between them, and it has few entries to read.
 
     Args:
         names: Of nodes.
@@ -82,10 +87,10 @@ def levels(names: Sequence[str], scores: Sequence[float], best: str | None) -> l
     """
     if best is None:
         return [0] * len(names)
-    fitting = [score for score in scores if score > 0]
-    low, high = (min(fitting), max(fitting)) if fitting else (0.0, 0.0)
-    scale = 7 / (high - low) if high > low else 0.0
-    base = 1.5 if scale else 8.5
-    found = [int(base + (score - low) * scale) if score > 0 else 0 for score in scores]
+    top = heapq.nlargest(FEW + 1, scores)
+    low = next((score for score in reversed(top) if score > top[-1] or len(top) <= FEW), 2.0)
+    low = max(low, 1e-9)
+    scale = 7 / (top[0] - low) if top[0] > low else 0.0
+    found = [int(1.5 + (score - low) * scale) if score >= low else 0 for score in scores]
     found[names.index(best)] = BEST
     return found

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-import msgspec
 import pytest
 
 from hetero import log
 from hetero.kube import objects
 from hetero.kube.objects import Container, Metadata, PodSpec, PodStatus, Requirements
 from hetero.model import wire
-from hetero.model.annotations import INVENTORY, PLACEMENT
-from hetero.model.device import CORES, MEMORY, SLOTS, Node
+from hetero.model.annotations import PLACEMENT
+from hetero.model.device import CORES, MEMORY, SLOTS
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
 from hetero.model.share import Share
 from hetero.testing.fake import fake_vendor
@@ -113,14 +112,3 @@ def placed() -> PlacementMaker:
         )
 
     return make
-
-
-def shown(node: Node, notes: Mapping[str, str] | None = None) -> objects.Node:
-    """A node of the API with an inventory."""
-    annotations = {INVENTORY: wire.encode(node), **(notes or {})}
-    return objects.Node(metadata=Metadata(name=node.name, annotations=annotations))
-
-
-def args(pod: objects.Pod, names: Iterable[str]) -> bytes:
-    """What kube-scheduler sends to ``filter``."""
-    return msgspec.json.encode({"Pod": pod, "Nodes": None, "NodeNames": list(names)})

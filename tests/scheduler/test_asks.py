@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hetero.admission.objects import traits
 from hetero.errors import InvalidRequest, PluginError
 from hetero.kube import objects
 from hetero.kube.objects import Container, Metadata, PodSpec, Requirements
 from hetero.model.annotations import PLACEMENT
-from hetero.scheduler.asks import Asks, traits
+from hetero.scheduler.asks import Asks
 from hetero.testing.fake import fake_resources, fake_vendor
 
 

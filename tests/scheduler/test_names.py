@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetero.errors import InvalidValue
-from hetero.scheduler.names import Names, Scores, levels
+from hetero.scheduler.names import FEW, Names, Scores, levels
 
 NAMES = st.lists(st.text(max_size=8), unique=True, max_size=12)
 
@@ -58,21 +58,35 @@ def test_scores_are_written_as_the_protocol_has_them(scores) -> None:
         assert written == [{"Host": host, "Score": score} for host, score in scores.items() if score]
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.data())
+@given(st.lists(st.floats(0, 1) | st.sampled_from([0.25, 0.5]), min_size=1, max_size=80), st.data())
 def test_the_best_node_alone_has_ten(scores, data) -> None:
-    """Those that fit have at least 1 and are at least two levels below it; a better score is no worse a level."""
+    """The next best are at least two levels below it, a better score is no worse a level, and most have none."""
     names = [f"n{index}" for index in range(len(scores))]
     best = data.draw(st.sampled_from(names))
     found = dict(zip(names, levels(names, scores, best), strict=True))
     assert found.pop(best) == 10
     by_score = sorted((score, found[name]) for name, score in zip(names, scores, strict=True) if name != best)
-    assert all(level == 0 if score == 0 else 1 <= level <= 8 for score, level in by_score)
+    assert all(0 <= level <= 8 for _, level in by_score)
+    assert all(level == 0 for score, level in by_score if score == 0)
     assert [level for _, level in by_score] == sorted(level for _, level in by_score)
+    assert len({(score, level) for score, level in by_score}) == len({score for score, _ in by_score})
+    assert sum(level > 0 for _, level in by_score) <= FEW
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=2, max_size=FEW, unique=True))
+def test_among_few_nodes_all_that_fit_have_a_level(scores) -> None:
+    """From 1 to 8, the worst 1."""
+    names = [f"n{index}" for index in range(len(scores))]
+    found = levels(names, scores, names[scores.index(max(scores))])
+    assert sorted(found)[-1] == 10
+    assert sorted(found)[0] == 1
 
 
 def test_nodes_that_are_alike_have_the_same_level() -> None:
     """Then what kube-scheduler itself thinks of them decides."""
-    assert levels(["a", "b", "c"], [0.5, 0.5, 0.5], "b") == [8, 10, 8]
+    assert levels(["a", "b", "c"], [0.5, 0.5, 0.5], "b") == [1, 10, 1]
+    names = [f"n{index}" for index in range(100)]
+    assert sorted(levels(names, [0.5] * 100, "n7")) == [0] * 99 + [10]
 
 
 def test_where_nothing_fits_nothing_has_a_score() -> None:

@@ -1,0 +1,144 @@
+"""Who holds what: pods that the cluster shows bound, and grants to those on their way. Keeps the planner charged.
+
+The order of what happens is not given: a pod may be shown bound before its own Binding is answered, deleted while it is
+on its way, or created again under its name. Everything goes by the pod's UID, and what was shown wins over what was
+promised. Not for several threads at once: :class:`hetero.scheduler.cluster.Cluster` holds its lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from hetero import log, metrics
+from hetero.admission.objects import traits
+from hetero.errors import InvalidValue
+from hetero.kube import objects
+from hetero.model.ask import Traits
+from hetero.model.placement import Placement
+from hetero.scheduler.grants import Clock, Grant, Grants, Kind
+from hetero.scheduler.held import Held, Unusable, held, placement
+from hetero.scheduler.planning import Planner
+
+_log = log.logger("scheduler")
+
+
+class Books:
+    """The planner's charges.
+
+    Args:
+        planner: What is charged.
+        clock: Seconds, rising.
+        grant_seconds: How long a predicted place is kept without a Binding.
+    """
+
+    def __init__(self, planner: Planner, clock: Clock, grant_seconds: float) -> None:
+        self.grants = Grants(clock, grant_seconds)
+        self._planner = planner
+        self._held: dict[str, Held] = {}
+        self._on_node: dict[str, dict[str, Held]] = {}
+        self._told: set[str] = set()  # pods whose unusable placement was logged
+
+    # What the cluster shows
+
+    def bound(self, pod: objects.Pod) -> None:
+        """A pod has its node. The first usable placement that is seen of it holds for its life.
+
+        It is set once, by the Binding; whoever changes it afterwards changes no device.
+        """
+        key = pod.metadata.uid
+        if key in self._held:
+            return
+        found = placement(pod)
+        if isinstance(found, Placement):
+            self._observe(pod, found)
+            return
+        if isinstance(found, Unusable):
+            self._unusable(pod, found)
+        # Someone else gave it this node, so no Binding of ours can succeed any more.
+        self.release(key)
+
+    def gone(self, key: str) -> str:
+        """A pod is over or deleted; the node where it held devices, or empty."""
+        self._told.discard(key)
+        one = self._held.pop(key, None)
+        grant = self.grants.drop(key)
+        self._planner.free(key)
+        if one is None:
+            return grant.placement.node if grant else ""
+        del self._on_node[one.node][key]
+        if not self._on_node[one.node]:
+            del self._on_node[one.node]
+        return one.node
+
+    def only(self, keys: Collection[str]) -> None:
+        """All pods that there are: of the others, those that were shown are gone.
+
+        Grants stay. Their pods may be younger than the list, and each has its own way to end.
+        """
+        for key in [key for key in self._held if key not in keys]:
+            self.gone(key)
+
+    def node_of(self, key: str) -> str:
+        """Where the cluster shows a pod that holds devices; empty when it does not."""
+        one = self._held.get(key)
+        return one.node if one else ""
+
+    def removable(self, node: str, priority: int) -> list[str]:
+        """The pods on a node that one of this priority may drive away, the most important first."""
+        there = self._on_node.get(node, {})
+        lower = [(one.importance, key) for key, one in there.items() if one.priority < priority]
+        return [key for _, key in sorted(lower)]
+
+    def shown(self) -> list[str]:
+        """The pods that the cluster shows with devices."""
+        return list(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    # What is promised
+
+    def grant(self, promised: Placement, kind: Kind, of: Traits) -> Grant | None:
+        """Promise a place and charge it, instead of what the pod was promised before.
+
+        None when the cluster shows the pod bound already: what is shown holds.
+        """
+        if promised.key in self._held:
+            return None
+        self._planner.charge(promised, of)
+        return self.grants.put(promised, kind)
+
+    def release(self, key: str) -> None:
+        """Take a promise back."""
+        if self.grants.drop(key) is not None and key not in self._held:
+            self._planner.free(key)
+
+    def expire(self) -> None:
+        """Take back what was predicted and not followed by a Binding in time."""
+        for grant in self.grants.expired():
+            self._planner.free(grant.placement.key)
+            metrics.expired_grants.add()
+            _log.info("a predicted place was not bound in time", pod=_pod(grant.placement), node=grant.placement.node)
+
+    def _observe(self, pod: objects.Pod, found: Placement) -> None:
+        key = pod.metadata.uid
+        try:
+            self._planner.charge(found, traits(pod))
+        except InvalidValue as error:
+            self._unusable(pod, Unusable.UNREADABLE, str(error))
+            return
+        self.grants.drop(key)
+        self._held[key] = one = held(pod)
+        self._on_node.setdefault(one.node, {})[key] = one
+
+    def _unusable(self, pod: objects.Pod, why: Unusable, detail: str = "") -> None:
+        if pod.metadata.uid in self._told:
+            return
+        self._told.add(pod.metadata.uid)
+        metrics.unusable_placements.add(why)
+        name = f"{pod.metadata.namespace}/{pod.metadata.name}"
+        _log.warning("a placement does not count", pod=name, node=pod.spec.node_name, reason=str(why), detail=detail)
+
+
+def _pod(one: Placement) -> str:
+    return f"{one.namespace}/{one.pod}"

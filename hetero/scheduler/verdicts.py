@@ -1,0 +1,116 @@
+"""What is decided for a pod on its way: where it fits, where it will probably go, and what it takes there.
+
+Each function holds the cluster's lock from its first look to its last charge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hetero.model.ask import PodAsk
+from hetero.model.placement import Placement
+from hetero.model.share import Refusal
+from hetero.scheduler.cluster import Cluster
+from hetero.scheduler.grants import Kind
+from hetero.scheduler.names import levels
+from hetero.scheduler.nominations import KEPT
+
+UNDER_WAY = "the pod is being bound to another node"
+"""Why a node does not serve a pod whose Binding is under way, or was sent and not answered."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Where a pod fits.
+
+    Attributes:
+        fits: Names of nodes, in the order in which they were asked for.
+        failed: Name to the reason why a node does not serve now.
+        unresolvable: The same where removing pods does not help.
+        summary: One sentence for all of them; empty when one fits.
+    """
+
+    fits: Sequence[str]
+    failed: dict[str, str]
+    unresolvable: dict[str, str]
+    summary: str = ""
+
+
+def fitting(cluster: Cluster, ask: PodAsk, priority: int, names: Sequence[str], *, promise: bool) -> Verdict:
+    """Where a pod fits among these nodes.
+
+    Args:
+        cluster: Where to.
+        ask: What the pod asks.
+        priority: The pod's.
+        names: Nodes.
+        promise: Grant the place when there is only one, since kube-scheduler will not ask for scores then.
+
+    Raises:
+        InvalidValue: The pod names a policy that there is none of.
+    """
+    with cluster.lock:
+        cluster.books.expire()
+        pinned = _pinned(cluster, ask)
+        if pinned:
+            return _only(pinned, names)
+        # Before the options: it charges the promised pods for a moment.
+        kept = cluster.nominations.kept_from(ask, priority)
+        options = cluster.planner.options(ask)
+        room, failed, unresolvable = options.split(names)
+        fits = [name for name in room if name not in kept] if kept else room
+        failed.update((name, KEPT) for name in room if name in kept)
+        if promise and len(fits) == 1:
+            _promise(cluster, ask, fits[0])
+        summary = "" if fits else _summary(options.summary(names), len(room), len(names))
+        return Verdict(fits, failed, unresolvable, summary)
+
+
+def scored(cluster: Cluster, ask: PodAsk, names: Sequence[str], *, promise: bool) -> list[int]:
+    """How good each node is, 0 to 10; the best one is granted to the pod when that is asked for.
+
+    Raises:
+        InvalidValue: The pod names a policy that there is none of.
+    """
+    with cluster.lock:
+        options = cluster.planner.options(ask)
+        best = options.best(names)
+        found = levels(names, options.scores(names), best)
+        if promise and best is not None and not _pinned(cluster, ask):
+            _promise(cluster, ask, best)
+        return found
+
+
+def take(cluster: Cluster, ask: PodAsk, node: str) -> Placement | Refusal:
+    """Plan a pod on its node and charge it, for its Binding."""
+    with cluster.lock:
+        placement = cluster.planner.place_on(ask, node)
+        if isinstance(placement, Placement):
+            cluster.books.grant(placement, Kind.BINDING, ask.traits)
+        return placement
+
+
+def _pinned(cluster: Cluster, ask: PodAsk) -> str:
+    """The node of a pod whose Binding has been sent, or is about to be; empty when there is none.
+
+    A Binding that was not answered may be carried out at any time yet. Tried again for the same node it is harmless;
+    for another one, two nodes would have to be kept.
+    """
+    grant = cluster.books.grants.get(ask.key)
+    return grant.placement.node if grant is not None and grant.kind is not Kind.TENTATIVE else ""
+
+
+def _only(node: str, names: Sequence[str]) -> Verdict:
+    fits = [name for name in names if name == node]
+    return Verdict(fits, {name: UNDER_WAY for name in names if name != node}, {}, "" if fits else UNDER_WAY)
+
+
+def _summary(sentence: str, kept: int, of: int) -> str:
+    return "; ".join(filter(None, [sentence, f"{kept}/{of} nodes: {KEPT}" if kept else ""]))
+
+
+def _promise(cluster: Cluster, ask: PodAsk, node: str) -> None:
+    placement = cluster.planner.place_on(ask, node)
+    if isinstance(placement, Placement):
+        cluster.books.grant(placement, Kind.TENTATIVE, ask.traits)
