@@ -6,7 +6,7 @@ code    meaning
 0       done
 1       something failed that is not the user's doing
 2       the input is wrong; the line says what to write instead
-3       ``hetero plan``: a pod could not be placed
+3       ``hetero plan``, ``hetero explain``: a pod finds no place
 126     the command to run cannot be executed
 127     the command to run does not exist
 128+n   the command to run was ended by signal n

@@ -16,7 +16,7 @@ from hetero.cli.failures import guarded, unread
 
 _log = log.logger("cli")
 
-COMMANDS = ("devices", "vendors", "run", "top", "plan", "doctor", "sim", "scheduler")
+COMMANDS = ("devices", "vendors", "run", "top", "plan", "explain", "doctor", "sim", "scheduler")
 """Ours, in the order of the help: a module of this package each, with a ``command``."""
 
 

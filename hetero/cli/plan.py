@@ -1,16 +1,17 @@
-"""``hetero plan``: where pods would go on a described cluster, and why not."""
+"""``hetero plan``: where pods would go on a described cluster or on the real one, and why not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hetero.cli import output
+from hetero.cli import live, output, placements
 from hetero.cli.cluster_file import inventory
 from hetero.cli.context import Context, read_yaml
+from hetero.cli.failures import say
 from hetero.cli.manifests import read_pods
 from hetero.errors import InvalidRequest, InvalidValue
 from hetero.model.ask import PodAsk
@@ -19,6 +20,8 @@ from hetero.model.placement import Placement, Unplaced
 from hetero.vendor import Vendor
 
 if TYPE_CHECKING:
+    from hetero.admission.words import Words
+    from hetero.admission.workloads import Pod
     from hetero.placement import Planner
 
 UNPLACED = 3
@@ -34,93 +37,95 @@ UNPLACED = 3
     type=click.Path(path_type=Path, allow_dash=True),
     help="Kubernetes manifests; may be given several times.",
 )
-@click.option("--cluster", "cluster", required=True, type=click.Path(path_type=Path), help="The cluster (YAML).")
+@click.option("--cluster", "cluster", required=True, help="The cluster: a file (YAML), or 'live' for the real one.")
+@live.options
 @output.option
 @click.pass_obj
-def command(context: Context, files: tuple[Path, ...], cluster: Path, form: str) -> int:
-    """Place the pods of manifests on a described cluster. Exit code 3 if any finds no place."""
+def command(context: Context, files: tuple[Path, ...], cluster: str, access: live.Access, form: str) -> int:
+    """Place the pods of manifests on a described cluster, or on the real one. Exit code 3 if any finds no place."""
+    real = cluster == live.LIVE
+    asks = _asks(files, context.plugins.vendors, strict=not real)
+    planner = _real(context, access) if real else _described(context, Path(cluster))
+    answers = [planner.place(ask) for ask in asks]
+    placed = [answer for answer in answers if isinstance(answer, Placement)]
+    unplaced = [answer for answer in answers if isinstance(answer, Unplaced)]
+    if form == "json":
+        output.emit_json(
+            placements=list(placements.rows(placed)),
+            unplaced=list(map(_unplaced, unplaced)),
+            devices=list(_left(planner)),
+        )
+    else:
+        # Of a described cluster everything is of interest; of a real one what the plan would change.
+        _show(placed, unplaced, _left(planner, {one.node for one in placed} if real else None))
+    return UNPLACED if unplaced else 0
+
+
+def _described(context: Context, file: Path) -> Planner:
+    """A planner for a cluster of a file, with nothing on it."""
     from hetero.placement import Planner
 
     plugins, policies = context.plugins, context.settings.placement
-    planner = Planner(
-        inventory(read_yaml(cluster), cluster, plugins.vendors),
+    return Planner(
+        inventory(read_yaml(file), file, plugins.vendors),
         plugins.vendors,
         node_policy=policies.node_policy,
         device_policy=policies.device_policy,
         scorers=plugins.scorers.values(),
     )
-    answers = [planner.place(ask) for ask in _asks(files, plugins.vendors)]
-    placed = [answer for answer in answers if isinstance(answer, Placement)]
-    unplaced = [answer for answer in answers if isinstance(answer, Unplaced)]
-    if form == "json":
-        output.emit_json(
-            placements=list(_placements(placed)), unplaced=list(map(_unplaced, unplaced)), devices=list(_left(planner))
-        )
-    else:
-        _show(placed, unplaced, planner)
-    return UNPLACED if unplaced else 0
 
 
-def _asks(files: Iterable[Path], vendors: Mapping[str, Vendor]) -> list[PodAsk]:
-    """The asks of all pods.
+def _real(context: Context, access: live.Access) -> Planner:
+    """A planner for the real cluster, with its pods on it."""
+    with access.connected() as api:
+        return live.read(api, context).cluster.planner
+
+
+def _asks(files: Iterable[Path], vendors: Mapping[str, Vendor], *, strict: bool) -> list[PodAsk]:
+    """The asks of all pods; in a real cluster (not strict) other plugins may count resources, too.
 
     Raises:
         InvalidRequest: With every problem of every pod.
     """
     from hetero.admission.asks import pod_ask
+    from hetero.admission.words import Words
 
+    words = Words(vendors)
     asks: list[PodAsk] = []
     # By text: the replicas of one workload have the same problems, which are told once.
     problems: dict[str, InvalidValue] = {}
+    doubts: dict[str, None] = {}
     for pod in read_pods(*files):
         try:
-            asks.append(pod_ask(pod, vendors))
+            asks.append(pod_ask(pod, words, strict=strict))
+            doubts.update(dict.fromkeys(_doubts(pod, words)))
         except InvalidRequest as error:
             problems.update((str(problem), problem) for problem in error.problems)
     if problems:
         raise InvalidRequest(problems.values())
+    for doubt in doubts:
+        say(doubt)
     return asks
 
 
-def _show(placed: Sequence[Placement], unplaced: Sequence[Unplaced], planner: Planner) -> None:
+def _doubts(pod: Pod, words: Words) -> Iterator[str]:
+    """What seems to be misspelt, where that is no error."""
+    for container in (*pod.init_containers, *pod.containers):
+        for name in container.limits:
+            meant = words.misspelt(name)
+            if meant:
+                yield f"{container.field(name)} is nobody's resource here; did you mean {meant}?"
+
+
+def _show(placed: Sequence[Placement], unplaced: Sequence[Unplaced], left: Iterable[dict[str, Any]]) -> None:
     if placed:
-        output.emit_table(list(_placements(placed)), PLACEMENTS)
+        output.emit_table(list(placements.rows(placed)), placements.COLUMNS)
         click.echo()
-    output.emit_table(list(_left(planner)), LEFT, title="left on each device")
+    output.emit_table(list(left), LEFT, title="left on each device")
     for pod in unplaced:
         click.echo(f"\n{pod.namespace}/{pod.pod} finds no place:")
-        for nodes, sentence in _reasons(pod):
-            click.echo(f"  {len(nodes)}/{len(pod.refusals)} nodes ({_some(nodes)}): {sentence}")
-
-
-def _reasons(pod: Unplaced) -> list[tuple[list[str], str]]:
-    """Nodes by their reason, the most frequent first."""
-    grouped: dict[str, list[str]] = {}
-    for node, refusal in sorted(pod.refusals.items()):
-        grouped.setdefault(f"{refusal.message} [{refusal.reason}]", []).append(node)
-    return sorted(((nodes, sentence) for sentence, nodes in grouped.items()), key=lambda pair: -len(pair[0]))
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-
-
-def _placements(placed: Iterable[Placement]) -> Iterable[dict[str, Any]]:
-    for pod in placed:
-        for kind, containers in (("init", pod.init_containers), ("container", pod.containers)):
-            for container in containers:
-                row = {"namespace": pod.namespace, "pod": pod.pod, "kind": kind, "container": container.container}
-                shares = [
-                    {
-                        "vendor": one.vendor,
-                        "device": one.device,
-                        "memory_mib": one.share.memory,
-                        "cores_percent": one.share.cores,
-                        "template": one.share.template,
-                    }
-                    for one in container.devices
-                ]
-                yield {**row, "node": pod.node, "devices": shares}
+        for sentence in placements.reasons(pod.refusals, len(pod.refusals)):
+            click.echo(f"  {sentence}")
 
 
 def _unplaced(pod: Unplaced) -> dict[str, Any]:
@@ -128,9 +133,11 @@ def _unplaced(pod: Unplaced) -> dict[str, Any]:
     return {"namespace": pod.namespace, "pod": pod.pod, "nodes": nodes}
 
 
-def _left(planner: Planner) -> Iterable[dict[str, Any]]:
+def _left(planner: Planner, names: Collection[str] | None = None) -> Iterable[dict[str, Any]]:
+    """A row for each device, of the nodes of these names or of all."""
     free = planner.free_quantities()
-    for node in sorted(planner.inventory.nodes, key=lambda one: one.name):
+    nodes = (node for node in planner.inventory.nodes if names is None or node.name in names)
+    for node in sorted(nodes, key=lambda one: one.name):
         for device in node.devices:
             left = free[node.name][device.uuid]
             yield {
@@ -142,28 +149,12 @@ def _left(planner: Planner) -> Iterable[dict[str, Any]]:
             }
 
 
-def _on_devices(of: str, unit: str) -> output.Column:
-    def text(row: output.Row) -> str:
-        return "\n".join(f"{one[of]}{unit}" for one in row["devices"]) or "-"
-
-    return output.Column(of.split("_", maxsplit=1)[0], text, number=bool(unit))
-
-
 def _of_capacity(heading: str, name: str, unit: str) -> output.Column:
     def text(row: output.Row) -> str:
         return f"{row['left'][name]} of {row['capacity'][name]}{unit}" if name in row["capacity"] else "-"
 
     return output.Column(heading, text, number=True)
 
-
-PLACEMENTS = (
-    output.column("pod", "pod"),
-    output.column("container", "container"),
-    output.column("node", "node"),
-    _on_devices("device", ""),
-    _on_devices("memory_mib", " MiB"),
-    _on_devices("cores_percent", " %"),
-)
 
 LEFT = (
     output.column("node", "node"),

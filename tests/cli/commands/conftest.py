@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import strategies as st
@@ -19,10 +20,14 @@ from hetero.allocation import local
 from hetero.cli import group
 from hetero.enforcement.slices import LocalSlice
 from hetero.errors import PluginError
-from hetero.model.device import CORES, MEMORY, SLOTS
-from hetero.model.placement import DeviceShare
+from hetero.kube import paths
+from hetero.model import wire
+from hetero.model.annotations import INVENTORY, PLACEMENT
+from hetero.model.device import CORES, MEMORY, SLOTS, Node
+from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
 from hetero.model.share import Share
 from hetero.plugins import Plugins
+from hetero.testing.apiserver import ApiServer
 from hetero.testing.fake import fake_devices, fake_vendor
 from hetero.vendor import Discovery, Vendor
 
@@ -232,6 +237,68 @@ def share() -> ShareMaker:
         return DeviceShare(vendor=vendor, device=f"{vendor}-{device}", share=Share(quantities=quantities))
 
     return make
+
+
+class Populated:
+    """A real API server's objects: what a scheduler and an agent would have written, in namespace ``team``."""
+
+    def __init__(self, server: ApiServer, kubeconfig: Path) -> None:
+        self.server = server
+        self.kubeconfig = kubeconfig
+
+    def node(self, name: str, count: int = 2) -> None:
+        """A node with devices of 12 GiB, ``<node>-fake-<index>``."""
+        devices = (msgspec.structs.replace(one, uuid=f"{name}-{one.uuid}") for one in fake_devices(count, memory=12288))
+        notes = {INVENTORY: wire.encode(Node(name=name, devices=tuple(devices)))}
+        self.server.put(paths.NODES, {"metadata": {"name": name, "annotations": notes}})
+
+    def pod(
+        self,
+        name: str,
+        limits: Mapping[str, str],
+        *,
+        node: str = "",
+        notes: Mapping[str, str] | None = None,
+        phase: str = "Pending",
+        scheduler: str = "hetero-scheduler",
+        conditions: Iterable[Mapping[str, str]] = (),
+    ) -> None:
+        """A pod with one container."""
+        container = {"name": "main", "image": "i", "resources": {"limits": dict(limits), "requests": dict(limits)}}
+        spec = {"schedulerName": scheduler, "containers": [container], **({"nodeName": node} if node else {})}
+        metadata = {"name": name, "namespace": "team", "uid": f"uid-{name}", "annotations": dict(notes or {})}
+        status = {"phase": phase, "conditions": list(conditions)}
+        self.server.put(paths.PODS, {"metadata": metadata, "spec": spec, "status": status})
+
+    def held(self, name: str, node: str, *, memory: int, phase: str = "Running") -> None:
+        """A pod that has so much memory of each of a node's devices."""
+        limits = {"fake.example/npu": "2", "fake.example/npumem": str(memory)}
+        self.pod(name, limits, node=node, notes={PLACEMENT: self.placement(name, node, memory=memory)}, phase=phase)
+
+    def placement(self, name: str, node: str, *, memory: int = 1024, uid: str = "") -> str:
+        """What the scheduler wrote; with another UID, for another pod."""
+        share = Share(quantities={SLOTS: 1, MEMORY: memory, CORES: 0})
+        devices = tuple(DeviceShare(vendor="fake", device=f"{node}-fake-{one}", share=share) for one in range(2))
+        held = ContainerPlacement(container="main", devices=devices)
+        uid = uid or f"uid-{name}"
+        return wire.encode(Placement(namespace="team", pod=name, node=node, containers=(held,), uid=uid))
+
+    def quota(self, name: str, hard: Mapping[str, str], *, namespace: str = "team", scopes: Iterable[str] = ()) -> None:
+        """A ResourceQuota."""
+        metadata = {"name": name, "namespace": namespace}
+        self.server.put(paths.QUOTAS, {"metadata": metadata, "spec": {"hard": dict(hard), "scopes": list(scopes)}})
+
+
+@pytest.fixture
+def populated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Populated]:
+    """An API server with two nodes, ``a`` and ``b``, of two devices each."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    with ApiServer() as server:
+        made = Populated(server, server.kubeconfig(tmp_path / "kubeconfig"))
+        for name in ("a", "b"):
+            made.node(name)
+        yield made
 
 
 @pytest.fixture(scope="session")
