@@ -5,25 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hetero.model.ask import Traits
 from hetero.model.placement import Placement
 from hetero.placement.charges import charges
 from hetero.placement.lean import Shares
 from hetero.placement.ledger import Ledger
+from hetero.placement.quota import Accounts
+
+_PLAIN = Traits()
 
 
 class Books:
     """Pods by their key.
 
     Args:
-        ledger: Where they are charged.
+        ledger: Where they are charged by device.
+        accounts: Where they are charged by namespace.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, accounts: Accounts) -> None:
         self._ledger = ledger
+        self._accounts = accounts
         self._held: dict[str, Placement] = {}
+        self._traits: dict[str, Traits] = {}  # of those that have any
         self._shares = Shares()
 
-    def charge(self, placement: Placement) -> None:
+    def charge(self, placement: Placement, traits: Traits) -> None:
         """Account for a pod; again for the same key, it replaces what was charged.
 
         Raises:
@@ -31,12 +38,16 @@ class Books:
         """
         self._ledger.add(placement.node, charges(placement))
         self.free(placement.key)
-        self._held[placement.key] = self._shares.lean(placement)
+        held = self._held[placement.key] = self._shares.lean(placement)
+        if traits != _PLAIN:
+            self._traits[placement.key] = traits
+        self._accounts.take(held, traits)
 
     def free(self, key: str) -> Placement | None:
         """Give back what was charged; None when nothing was."""
         held = self._held.pop(key, None)
         if held is not None:
+            self._accounts.give(held, self._traits.pop(key, _PLAIN))
             self._ledger.add(held.node, charges(held), sign=-1)
         return held
 
@@ -46,13 +57,15 @@ class Books:
 
     @contextmanager
     def without(self, *keys: str) -> Iterator[None]:
-        """The ledger as if these pods were not there; those that are not charged do not matter."""
-        held = [self._held[key] for key in dict.fromkeys(keys) if key in self._held]
+        """The ledger and the accounts as if these pods were not there; those that are not charged do not matter."""
+        held = {key: self._held[key] for key in keys if key in self._held}
         with self._ledger.tried():
-            for placement in held:
+            for key, placement in held.items():
                 self._ledger.add(placement.node, charges(placement), sign=-1)
+                self._accounts.give(placement, self._traits.get(key, _PLAIN))
             try:
                 yield
             finally:
-                for placement in held:
+                for key, placement in held.items():
                     self._ledger.add(placement.node, charges(placement))
+                    self._accounts.take(placement, self._traits.get(key, _PLAIN))

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from hetero import log
 from hetero.model.ask import Ask, ContainerAsk, PodAsk
 from hetero.model.device import Device
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
+from hetero.model.policy import DevicePolicy, Policy
 from hetero.model.share import Refusal
-from hetero.placement.fit import OPEN, Fit, Need
+from hetero.placement.fit import OPEN, Fit, Mask, Need
 from hetero.placement.ledger import Amounts, Ledger, Rows
 from hetero.placement.reasons import NoRoom
-from hetero.placement.score import Policy, Scorer, Scores, fullness, opinion, preferred
+from hetero.placement.score import Scorer, Scores, column_weights, fullness, opinion, preferred
 from hetero.placement.search import Search, seats
+from hetero.placement.together import Table, greedy
 from hetero.vendor import Vendor
 
 _log = log.logger("placement")
@@ -53,16 +56,17 @@ class Chooser:
     vendors: Mapping[str, Vendor]
     scorers: Sequence[Scorer]
 
-    def place(self, pod: PodAsk, node: int, policy: Policy) -> Placement | Refusal:
+    def place(self, pod: PodAsk, node: int, policy: DevicePolicy) -> Placement | Refusal:
         """The pod on this node, charging nothing; or why it does not go there.
 
         The greedy order may spoil a fit that exists, so a pod with several asks is tried a second time with the
         tightest devices first, and then by a search that finds a fit whenever there is one.
         """
         refusal = None
-        for attempt in (_OneNode(self, node, policy), _OneNode(self, node, Policy.BINPACK), _Searched(self, node)):
+        packed = msgspec.structs.replace(policy, base=Policy.BINPACK)
+        for kind, preferring in ((_OneNode, policy), (_OneNode, packed), (_Searched, policy)):
             try:
-                return attempt.place(pod)
+                return kind(self, node, pod, preferring).place()
             except NoRoomError as no_room:
                 refusal = refusal or no_room.refusal
         assert refusal is not None  # noqa: S101 — the first attempt says why
@@ -70,27 +74,29 @@ class Chooser:
 
 
 class _OneNode:
-    """One attempt on one node."""
+    """One attempt to place one pod on one node."""
 
-    def __init__(self, chooser: Chooser, node: int, policy: Policy = Policy.BINPACK) -> None:
+    def __init__(self, chooser: Chooser, node: int, pod: PodAsk, policy: DevicePolicy) -> None:
+        self._pod = pod
         self._ledger = ledger = chooser.ledger
         self._fit = chooser.fit
         self._vendors = chooser.vendors
         self._scorers = chooser.scorers
         self._policy = policy
+        self._weights = column_weights(pod.weights, ledger.catalogue.dimensions)
         self._name = ledger.names[node]
         self._rows = ledger.rows(node)
         self._models = ledger.model_of[self._rows]
         self._capacity = ledger.capacity[:, self._rows]
         self._free = self._capacity - ledger.used[:, self._rows]
 
-    def place(self, pod: PodAsk) -> Placement:
-        """The pod.
+    def place(self) -> Placement:
+        """The pod with devices of the node.
 
         Raises:
             NoRoomError: This attempt finds no place for it.
         """
-        taken = np.zeros_like(self._free)
+        pod, taken = self._pod, np.zeros_like(self._free)
         containers = self._containers(pod.containers, taken, np.zeros_like(taken))
         init: list[ContainerPlacement] = []
         for container in pod.init_containers:
@@ -113,7 +119,8 @@ class _OneNode:
     ) -> list[ContainerPlacement]:
         """Containers that run side by side. Adds to ``taken``; ``given`` is what the pod has of each device anyway."""
         names = [container.name for container in containers for _ in container.asks]
-        needs = [self._fit.need(ask) for container in containers for ask in container.asks]
+        idle = self._policy.idle_only
+        needs = [self._fit.need(ask, idle=idle) for container in containers for ask in container.asks]
         shares = map(self._shares, needs, self._choose_all(names, needs, taken, given))
         return [
             ContainerPlacement(
@@ -136,7 +143,7 @@ class _OneNode:
     def _ease(self, need: Need) -> tuple[int, float]:
         """Sorts the asks that are hardest to satisfy first: those with the least choice, then the largest."""
         places = self._candidates(need, self._free)
-        sizes = fullness(need.amounts[:, self._models[places]].T, self._capacity[:, places].T)
+        sizes = self._fullness(need.amounts[:, self._models[places]], places)
         return places.size - need.ask.count, -float(sizes.max(initial=0.0))
 
     def _choose(self, container: str, need: Need, free: Amounts, given: Amounts) -> Rows:
@@ -157,13 +164,16 @@ class _OneNode:
         amounts = need.amounts[:, self._models[candidates]]
         capacity = self._capacity[:, candidates]
         left = free[:, candidates] - amounts
-        score = preferred(self._policy, fullness((capacity - left).T, capacity.T))
+        score = preferred(self._policy.base, self._fullness(capacity - left, candidates))
         if self._scorers:
             score = score + self._opinions(candidates, left)
         extra = np.zeros_like(score)
         if given.any():
-            extra = fullness(np.maximum(amounts - np.maximum(given[:, candidates], 0), 0).T, capacity.T)
+            extra = self._fullness(np.maximum(amounts - np.maximum(given[:, candidates], 0), 0), candidates)
         return np.lexsort((candidates, -score, extra))
+
+    def _fullness(self, used: Amounts, places: Rows) -> Scores:
+        return fullness(used.T, self._capacity[:, places].T, self._weights)
 
     def _opinions(self, candidates: Rows, left: Amounts) -> Scores:
         values = []
@@ -225,15 +235,27 @@ class _Searched(_OneNode):
 
     def _choose_all(self, names: Sequence[str], needs: Sequence[Need], taken: Amounts, given: Amounts) -> Chosen:
         del names, given  # neither words nor thrift: this is about whether it goes at all
+        if not needs:
+            return []
         serve = [np.zeros(self._models.size, dtype=bool) for _ in needs]
         for mask, need in zip(serve, needs, strict=True):
             mask[self._candidates(need, self._free)] = True
-        devices = seats(
-            needs, [mask.tolist() for mask in serve], self._models, self._ledger.numa[self._rows], self._free
-        )
+        found = self._by_rule(needs, serve) or self._by_search(needs, serve)
+        for need, places in zip(needs, found, strict=True):
+            taken[:, places] += need.amounts[:, self._models[places]]
+        return found
+
+    def _by_rule(self, needs: Sequence[Need], serve: Sequence[Mask]) -> Chosen:
+        """By the very rule by which all nodes are judged; nothing when it finds none."""
+        line = np.newaxis
+        numa = self._ledger.numa[self._rows]
+        table = Table(self._models[line], numa[line], self._free[:, line].copy(), self._capacity[:, line])
+        chosen = [np.flatnonzero(mask[0]) for mask in greedy(table, needs, [mask[line] for mask in serve])]
+        return chosen if all(one.size == need.ask.count for one, need in zip(chosen, needs, strict=True)) else []
+
+    def _by_search(self, needs: Sequence[Need], serve: Sequence[Mask]) -> Chosen:
+        devices = seats(needs, serve, self._models, self._ledger.numa[self._rows], self._free)
         found = Search(needs, devices).run()
         if found is None:
             raise NoRoomError
-        for need, places in zip(needs, found, strict=True):
-            taken[:, places] += need.amounts[:, self._models[places]]
         return [np.array(places, dtype=np.intp) for places in found]

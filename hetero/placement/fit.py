@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hetero import log
-from hetero.model.ask import Ask, Selection
+from hetero.model.ask import Ask
 from hetero.model.device import CORES, DeviceModel
 from hetero.model.share import Reason, Refusal, Share
 from hetero.placement.columns import among
 from hetero.placement.ledger import CORDONED, UNHEALTHY, Amounts, Ledger, Rows
+from hetero.placement.selection import wanted
 from hetero.vendor import Vendor
 
 _log = log.logger("placement")
@@ -43,10 +44,13 @@ class Need:
         ask: The ask.
         shares: For each device model the share, why there is none, or None for other families.
         amounts: The shares as columns of the catalogue's dimensions; zeros where there is none.
+        idle: Only a device of which nothing is taken serves.
         floor: What must be free: the amounts, and a percent of compute where none is charged. A program without a
-            limit must not go where all compute is promised to others. :data:`NOTHING` where nothing must be.
+            limit must not go where all compute is promised to others. :data:`NOTHING` where nothing must be. All
+            that the model has where only an idle device serves.
         codes: For each model :data:`OPEN`, :data:`FOREIGN`, or the reason why it never serves.
         lines: The dimensions in which anything must be free of any model.
+        alike: For each model a number that models of which the ask takes the same have in common.
         uniform: The one share's amounts when all models that serve give the same, else None.
         use: The identities of the devices that may serve, as the ledger has them; empty for any.
         avoid: Those that must not.
@@ -55,9 +59,11 @@ class Need:
     ask: Ask
     shares: Sequence[Share | Refusal | None]
     amounts: Amounts
+    idle: bool
     floor: Amounts
     codes: Codes
     lines: tuple[int, ...]
+    alike: Rows
     uniform: Amounts | None
     use: npt.NDArray[np.int64]
     avoid: npt.NDArray[np.int64]
@@ -102,23 +108,29 @@ class Fit:
     def __init__(self, ledger: Ledger, vendors: Mapping[str, Vendor]) -> None:
         self._catalogue = ledger.catalogue
         self._vendors = vendors
-        self._needs: dict[Ask, Need] = {}
+        self._needs: dict[tuple[Ask, bool], Need] = {}
         self._models = 0
 
-    def need(self, ask: Ask) -> Need:
-        """What an ask comes to on each model."""
+    @property
+    def dimensions(self) -> Sequence[str]:
+        """Names of the lines of all tables."""
+        return self._catalogue.dimensions
+
+    def need(self, ask: Ask, *, idle: bool = False) -> Need:
+        """What an ask comes to on each model; with ``idle`` only devices serve of which nothing is taken."""
         if self._models != self._catalogue.size:
             self._needs.clear()  # another name among the models can change what a word for one of them means
             self._models = self._catalogue.size
-        if ask not in self._needs:
+        key = (ask, idle)
+        if key not in self._needs:
             if len(self._needs) >= _REMEMBERED:
                 self._needs.clear()
-            self._needs[ask] = self._need(ask)
-        return self._needs[ask]
+            self._needs[key] = self._need(ask, idle)
+        return self._needs[key]
 
-    def _need(self, ask: Ask) -> Need:
+    def _need(self, ask: Ask, idle: bool) -> Need:
         catalogue = self._catalogue
-        selected = _wanted(ask.selection, {model.name for model in catalogue.models if model.vendor == ask.vendor})
+        selected = wanted(ask.selection, {model.name for model in catalogue.models if model.vendor == ask.vendor})
         shares = [self._split(model, ask) for model in catalogue.models]
         amounts = np.zeros((len(catalogue.dimensions), len(shares)), dtype=np.int64)
         for model, share in enumerate(shares):
@@ -128,14 +140,16 @@ class Fit:
             [_code(share, model.name in selected) for share, model in zip(shares, catalogue.models, strict=True)],
             dtype=np.int8,
         )
-        floor = self._floor(amounts, codes)
+        floor = np.where(catalogue.capacity > 0, catalogue.capacity, NOTHING) if idle else self._floor(amounts, codes)
         return Need(
             ask=ask,
             shares=shares,
             amounts=amounts,
+            idle=idle,
             floor=floor,
             codes=codes,
             lines=tuple(int(line) for line in np.flatnonzero((floor != NOTHING).any(axis=1))),
+            alike=_alike(amounts),
             uniform=_uniform(amounts[:, codes == OPEN]),
             use=_identities(ask.selection.use_devices),
             avoid=_identities(ask.selection.avoid_devices),
@@ -172,22 +186,17 @@ def _code(share: Share | Refusal | None, selected: bool) -> int:
     return CODE[share.reason] if isinstance(share, Refusal) else OPEN
 
 
-def _wanted(selection: Selection, names: set[str]) -> set[str]:
-    def named(words: tuple[str, ...], name: str) -> bool:
-        return any(word.lower() in name.lower() for word in words)
-
-    return {
-        name
-        for name in names
-        if not named(selection.avoid_models, name) and (not selection.use_models or named(selection.use_models, name))
-    }
-
-
 def _uniform(amounts: Amounts) -> Amounts | None:
     """The one column that all are like; None when they differ or there is none."""
     if not amounts.shape[1] or (amounts != amounts[:, :1]).any():
         return None
     return amounts[:, 0]
+
+
+def _alike(amounts: Amounts) -> Rows:
+    numbers: dict[tuple[int, ...], int] = {}
+    columns = map(tuple, amounts.T.tolist())
+    return np.array([numbers.setdefault(column, len(numbers)) for column in columns], dtype=np.intp)
 
 
 def _identities(uuids: Sequence[str]) -> npt.NDArray[np.int64]:

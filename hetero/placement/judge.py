@@ -8,14 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from hetero.model.ask import PodAsk
+from hetero.model.policy import DevicePolicy, Policy
+from hetero.placement.columns import grown
 from hetero.placement.fit import OPEN, Codes, Fit, Mask, Need
-from hetero.placement.ledger import Amounts
-from hetero.placement.score import Policy, Scorer, Scores, fullness, opinion, preferred
+from hetero.placement.ledger import Amounts, Ledger, Rows
+from hetero.placement.score import Scorer, Scores, column_weights, opinion, preferred, scale
 from hetero.placement.search import Search, Situation, seats
+from hetero.placement.together import Table, greedy
 from hetero.placement.verdict import TOGETHER, Verdicts, enough, findings, reasons
 from hetero.placement.view import View
 
 _REMEMBERED = 4096  # situations of single nodes
+_DIGITS = 9  # equal states must score equal, whatever order the sums were taken in
 
 
 @dataclass(frozen=True)
@@ -25,46 +29,51 @@ class Plan:
     Attributes:
         moments: The asks that are served at the same time: those of all containers, then those of each init container.
         node_policy: Over nodes.
+        weights: Of the dimensions.
         scorers: The plugins' say.
     """
 
     moments: tuple[tuple[Need, ...], ...]
     node_policy: Policy
+    weights: Scores
     scorers: Sequence[Scorer]
 
+    @property
+    def needs(self) -> list[Need]:
+        """All asks, moment by moment."""
+        return [need for moment in self.moments for need in moment]
+
     @classmethod
-    def of(cls, pod: PodAsk, fit: Fit, node_policy: Policy, scorers: Sequence[Scorer]) -> Plan:
+    def of(
+        cls, pod: PodAsk, fit: Fit, node_policy: Policy, device_policy: DevicePolicy, scorers: Sequence[Scorer]
+    ) -> Plan:
         """What the pod asks, as the ledger of ``fit`` has it."""
-        side_by_side = tuple(fit.need(ask) for container in pod.containers for ask in container.asks)
-        init = (tuple(map(fit.need, container.asks)) for container in pod.init_containers)
-        return cls(tuple(moment for moment in (side_by_side, *init) if moment), node_policy, scorers)
+        idle = device_policy.idle_only
+        side_by_side = tuple(fit.need(ask, idle=idle) for container in pod.containers for ask in container.asks)
+        init = (tuple(fit.need(ask, idle=idle) for ask in container.asks) for container in pod.init_containers)
+        moments = tuple(moment for moment in (side_by_side, *init) if moment)
+        return cls(moments, node_policy, column_weights(pod.weights, fit.dimensions), scorers)
 
 
-@dataclass(frozen=True)
 class Alone:
     """One ask, as if it were the only one.
 
     Attributes:
         need: The ask.
         standing: What keeps it off each device whatever is taken, as :meth:`Need.standing`.
-        room: Which devices can serve it now.
+        may: Which devices can serve it if nothing is taken.
+        room: Which can now.
         fits: Which nodes have enough of those.
-        ever: Which would have, if nothing were taken.
     """
 
-    need: Need
-    standing: Codes
-    room: Mask
-    fits: Mask
-    ever: Mask
+    __slots__ = ("fits", "may", "need", "room", "standing")
 
-    @classmethod
-    def on(cls, view: View, need: Need) -> Alone:
-        """The ask on the nodes of a view."""
-        standing = need.standing(view.ledger, view.rows)
-        may = standing == OPEN
-        room = may & need.room(view.models, view.free)
-        return cls(need, standing, room, enough(view, need, room), enough(view, need, may))
+    def __init__(self, view: View, need: Need) -> None:
+        self.need = need
+        self.standing: Codes = need.standing(view.ledger, view.rows)
+        self.may: Mask = self.standing == OPEN
+        self.room: Mask = self.may & need.room(view.models, view.free)
+        self.fits = enough(view, need, self.room)
 
 
 class Judge:
@@ -75,50 +84,55 @@ class Judge:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+        self.plan = plan
+        self._several = [number for number, moment in enumerate(plan.moments) if len(moment) > 1]
         self._found: dict[tuple[int, Situation], bool] = {}
+        self._scale = np.zeros((plan.weights.size, 0))
+        self._scaled_at = -1
 
     def verdicts(self, view: View) -> Verdicts:
         """One for each node of the view, as it stands."""
-        moments = [[Alone.on(view, need) for need in moment] for moment in self._plan.moments]
+        moments = [[Alone(view, need) for need in moment] for moment in self.plan.moments]
         every = [alone for moment in moments for alone in moment]
-        fits, ever = np.ones(view.size, dtype=bool), np.ones(view.size, dtype=bool)
-        for alone in every:
+        fits = every[0].fits.copy() if every else view.sizes >= 0
+        for alone in every[1:]:
             fits &= alone.fits
-            ever &= alone.ever
-        codes = self._codes(view, every, fits)
-        for number, moment in enumerate(moments):
-            if len(moment) > 1:
-                ever &= self._together(number, view, [one.standing == OPEN for one in moment], view.capacity, ever)
-                now = self._together(number, view, [one.room for one in moment], view.free, fits)
-                codes[fits & ~now] = TOGETHER
-                fits &= now
-        return Verdicts(fits, ~(ever | fits), codes, self._scores(view, moments))
+        codes, never = np.zeros(view.size, dtype=np.int8), np.zeros(view.size, dtype=bool)
+        if not fits.all():
+            failing = np.flatnonzero(~fits)
+            codes[failing] = _codes(view, every, failing)
+            never[failing] = ~_ever(view, every)[failing]
+        for number in self._several:
+            self._together(number, view, moments[number], (fits, never, codes))
+        return Verdicts(fits, never, codes, self._scores(view, moments))
 
-    def _codes(self, view: View, every: Sequence[Alone], fits: Mask) -> Codes:
-        """Of the first ask that finds too few devices, on nodes where one does not."""
-        codes = np.zeros(view.size, dtype=np.int8)
-        if fits.all():
-            return codes
-        for alone in every:
-            wrong = ~alone.fits & (codes == 0)
-            if wrong.any():
-                part, rows = view.part(np.flatnonzero(wrong))
-                standing = alone.standing[rows]
-                codes[wrong] = reasons(part, alone.need, standing, findings(part, alone.need, standing))
-        return codes
+    def _together(self, number: int, view: View, moment: Sequence[Alone], found: tuple[Mask, Mask, Codes]) -> None:
+        """Whether the asks of a moment fit at the same time where each fits alone: now, and if nothing were taken."""
+        fits, never, codes = found
+        now = np.flatnonzero(fits)
+        wrong = now[~self._fit(number, view, [one.room for one in moment], (view.free, now))]
+        fits[wrong] = False
+        codes[wrong] = TOGETHER
+        ever = np.flatnonzero(~(fits | never))
+        never[ever[~self._fit(number, view, [one.may for one in moment], (view.capacity, ever))]] = True
 
-    def _together(self, number: int, view: View, serve: list[Mask], free: Amounts, nodes: Mask) -> Mask:
-        """Which of the nodes have room for all asks of a moment at once."""
-        found = np.zeros(view.size, dtype=bool)
-        for node in np.flatnonzero(nodes):
-            rows = slice(int(view.starts[node]), int(view.ends[node]))
-            found[node] = self._one(number, view, rows, serve, free)
+    def _fit(self, number: int, view: View, serve: Sequence[Mask], on: tuple[Amounts, Rows]) -> Mask:
+        """Which of some nodes have room for all asks of a moment at once, with so much free of all rows."""
+        free, nodes = on
+        needs = self.plan.moments[number]
+        places, there = view.table(nodes)
+        table = Table(view.models[places], view.numa[places], free[:, places], view.capacity[:, places])
+        chosen = greedy(table, needs, [mask[places] & there for mask in serve])
+        counts = [mask.sum(axis=1) >= need.ask.count for mask, need in zip(chosen, needs, strict=True)]
+        found: Mask = np.logical_and.reduce(counts)
+        for node in np.flatnonzero(~found).tolist():
+            found[node] = self._searched(number, view, places[node, there[node]], serve, free)
         return found
 
-    def _one(self, number: int, view: View, rows: slice, serve: list[Mask], free: Amounts) -> bool:
-        needs = self._plan.moments[number]
-        devices = seats(needs, [one[rows].tolist() for one in serve], view.models[rows], view.numa[rows], free[:, rows])
+    def _searched(self, number: int, view: View, places: Rows, serve: Sequence[Mask], free: Amounts) -> bool:
+        needs = self.plan.moments[number]
+        masks = [mask[places] for mask in serve]
+        devices = seats(needs, masks, view.models[places], view.numa[places], free[:, places])
         situation = (number, tuple(sorted(devices)))
         if situation not in self._found:
             if len(self._found) >= _REMEMBERED:
@@ -128,26 +142,31 @@ class Judge:
 
     def _scores(self, view: View, moments: Sequence[Sequence[Alone]]) -> Scores:
         """Of each node with the pod on it; of nodes where it does not fit, some number."""
-        taken = np.zeros_like(view.node_used)
-        opinions = np.zeros(view.size)
-        for moment in moments:
-            together = np.zeros_like(taken)
-            for alone in moment:
-                together += _taken(view, alone) * alone.need.ask.count
-                opinions += self._opinions(view, alone)
-            np.maximum(taken, together, out=taken)
-        after = fullness((view.node_used + taken).T, view.node_capacity.T)
-        return preferred(self._plan.node_policy, after) + opinions
+        after = view.node_used + _most(view, moments)
+        full = (after * self._scales(view.ledger)[:, view.numbers]).sum(axis=0).round(_DIGITS)
+        score = preferred(self.plan.node_policy, full)
+        if self.plan.scorers:
+            for alone in (one for moment in moments for one in moment):
+                score = score + self._opinions(view, alone)
+        return score
+
+    def _scales(self, ledger: Ledger) -> Scores:
+        """What one unit of each dimension adds to the fullness of each node."""
+        count = len(ledger.names)
+        if self._scaled_at < ledger.reshaped_last:
+            stale = np.flatnonzero(ledger.reshaped[:count] > self._scaled_at)
+            self._scale = grown(self._scale, count)
+            self._scale[:, stale] = scale(ledger.node_capacity[:, stale].T, self.plan.weights).T
+            self._scaled_at = ledger.reshaped_last
+        return self._scale
 
     def _opinions(self, view: View, alone: Alone) -> Scores:
         """What the plugins say of each node: the best of its devices."""
         total = np.zeros(view.size)
-        if not self._plan.scorers:
-            return total
-        for node in range(view.size):
-            places = np.flatnonzero(alone.room[view.starts[node] : view.ends[node]]) + view.starts[node]
+        for node, (start, size) in enumerate(zip(view.starts.tolist(), view.sizes.tolist(), strict=True)):
+            places = (np.flatnonzero(alone.room[start : start + size]) + start).tolist()
             name = view.ledger.names[view.number(node)]
-            values = [self._opinion(view, alone.need, name, view.row(int(place))) for place in places]
+            values = [self._opinion(view, alone.need, name, view.row(place)) for place in places]
             total[node] = max(values, default=0.0)
         return total
 
@@ -156,7 +175,35 @@ class Judge:
         assert device is not None  # noqa: S101 — only devices have room
         taken = need.share(int(view.ledger.model_of[row])).quantities
         left = {name: amount - taken.get(name, 0) for name, amount in view.ledger.left(row).items()}
-        return opinion(self._plan.scorers, node, device, left)
+        return opinion(self.plan.scorers, node, device, left)
+
+
+def _codes(view: View, every: Sequence[Alone], failing: Rows) -> Codes:
+    """Of some nodes why the first ask that finds too few devices there does."""
+    codes = np.zeros(failing.size, dtype=np.int8)
+    for alone in every:
+        wrong = ~alone.fits[failing] & (codes == 0)
+        if wrong.any():
+            part = view.part(failing[wrong])
+            standing = alone.need.standing(part.ledger, part.rows)
+            codes[wrong] = reasons(part, alone.need, standing, findings(part, alone.need, standing))
+    return codes
+
+
+def _ever(view: View, every: Sequence[Alone]) -> Mask:
+    """Which nodes have enough devices for each ask alone, if nothing were taken of them."""
+    return np.logical_and.reduce([enough(view, alone.need, alone.may) for alone in every])  # type: ignore[no-any-return]
+
+
+def _most(view: View, moments: Sequence[Sequence[Alone]]) -> Amounts:
+    """What the pod takes of each node, at the moment when it takes most."""
+    most: Amounts = np.zeros((len(view.free), 1), dtype=np.int64)
+    for moment in moments:
+        together: Amounts = np.zeros((len(view.free), 1), dtype=np.int64)
+        for alone in moment:
+            together = together + _taken(view, alone) * alone.need.ask.count
+        most = np.maximum(most, together)
+    return most
 
 
 def _taken(view: View, alone: Alone) -> Amounts:
@@ -168,7 +215,7 @@ def _taken(view: View, alone: Alone) -> Amounts:
         return alone.need.uniform[:, np.newaxis]
     places = np.flatnonzero(alone.room)
     count, before = view.counts(alone.room)
-    amounts = np.zeros_like(view.node_used)
+    amounts = np.zeros((len(view.free), view.size), dtype=np.int64)
     some = count > 0
     amounts[:, some] = alone.need.amounts[:, view.models[places[before[some]]]]
     return amounts

@@ -11,7 +11,7 @@ depends on the order in which a cluster tells of its parts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -55,6 +55,7 @@ class Ledger:
         version: Grows with every change.
         changed: Number of a node to the version at which anything of it changed last.
         reshaped: The same for its devices, whatever is taken of them.
+        reshaped_last: The greatest of those.
         strays: What is charged to nodes, devices and dimensions that are not there.
 
     Args:
@@ -70,7 +71,7 @@ class Ledger:
         self.index: dict[str, int] = {}
         self.names: list[str] = []
         self.devices: list[Device | None] = []
-        self.version = 0
+        self.version = self.reshaped_last = 0
         self._quiet = False
         self.strays = Strays()
         self._blocks = Blocks()
@@ -181,6 +182,21 @@ class Ledger:
         finally:
             self._quiet = before
 
+    def overcommitted(self, node: str | None = None) -> dict[str, list[str]]:
+        """Node to the identities of devices of which more is taken than they have; of one node, or of all."""
+        names = list(self.index) if node is None else [node] if node in self.index else []
+        rows = slice(0, self.extent) if len(names) != 1 else self.rows(self.index[names[0]])
+        over = np.logical_or.reduce(self.used[:, rows] > self.capacity[:, rows], axis=0)
+        if not over.any():
+            return {}
+        wrong = {row + rows.start: self.devices[row + rows.start] for row in np.flatnonzero(over).tolist()}
+        found = {name: self._named(name, wrong) for name in names}
+        return {name: uuids for name, uuids in found.items() if uuids}
+
+    def _named(self, node: str, some: Mapping[int, Device | None]) -> list[str]:
+        rows = range(*self.rows(self.index[node]).indices(self.extent))
+        return [device.uuid for row in rows if (device := some.get(row)) is not None]
+
     def left(self, row: int) -> Quantities:
         """What is free of a device; never negative."""
         device = self.devices[row]
@@ -276,7 +292,7 @@ class Ledger:
         self.version += 1
         self.changed[number] = self.version
         if shape:
-            self.reshaped[number] = self.version
+            self.reshaped[number] = self.reshaped_last = self.version
 
     def _tidy(self) -> None:
         """Move the rows together when most lie idle, so that a cluster that shrank does not cost what it once did."""

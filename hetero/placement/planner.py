@@ -6,22 +6,27 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from hetero.model.ask import PodAsk
+from hetero.model.ask import PodAsk, Traits
 from hetero.model.device import Inventory, Node, Quantities
 from hetero.model.placement import Placement, Unplaced
+from hetero.model.policy import DevicePolicy, Policy
 from hetero.model.share import Reason, Refusal
+from hetero.placement.allowance import Allowance
 from hetero.placement.books import Books
 from hetero.placement.choice import Chooser
 from hetero.placement.fit import CODE, Fit
 from hetero.placement.ledger import Ledger, Rows
 from hetero.placement.options import Options
 from hetero.placement.preemption import victims
-from hetero.placement.score import Policy, Scorer
+from hetero.placement.quota import Accounts, Quota, least
+from hetero.placement.score import Scorer
 from hetero.placement.shapes import Shapes
-from hetero.placement.summary import Group, summary
+from hetero.placement.summary import Group, groups, summary
 from hetero.placement.verdict import Verdicts
 from hetero.placement.view import View
 from hetero.vendor import Vendor
+
+_PLAIN = Traits()
 
 
 class Planner:
@@ -31,7 +36,8 @@ class Planner:
         inventory: The cluster to begin with.
         vendors: By name; asks for others are refused with the reason.
         node_policy: Where a pod does not say: over nodes.
-        device_policy: The same over the devices of a node.
+        device_policy: The same over the devices of a node: policies separated by commas
+            (:class:`~hetero.model.policy.DevicePolicy`).
         scorers: The plugins' say.
 
     Raises:
@@ -47,12 +53,12 @@ class Planner:
         device_policy: str = Policy.SPREAD,
         scorers: Iterable[Scorer] = (),
     ) -> None:
-        self._device_policy = Policy(device_policy)
-        scoring = tuple(scorers)
+        scoring, devices = tuple(scorers), DevicePolicy.parse(device_policy)
         self._ledger = Ledger(inventory)
-        self._books = Books(self._ledger)
+        self._accounts = Accounts()
+        self._books = Books(self._ledger, self._accounts)
         self._fit = Fit(self._ledger, vendors)
-        self._shapes = Shapes(self._ledger, self._fit, scoring, Policy(node_policy))
+        self._shapes = Shapes(self._ledger, self._fit, scoring, Policy(node_policy), devices)
         self._chooser = Chooser(self._ledger, self._fit, dict(vendors), scoring)
 
     # The cluster in motion
@@ -76,17 +82,25 @@ class Planner:
         """A node that is gone; a node of that name later has its pods' charges again."""
         self._ledger.remove(name)
 
+    def put_quotas(self, namespace: str, quotas: Sequence[Quota]) -> None:
+        """All quotas of a namespace from now on; none when empty. Pods that have more already keep it."""
+        self._accounts.put(namespace, quotas)
+
     # Accounts
 
-    def charge(self, placement: Placement) -> None:
+    def charge(self, placement: Placement, traits: Traits = _PLAIN) -> None:
         """Account for a pod that is placed, whoever placed it. Again for the same key, it replaces what was charged.
 
         A node, device or dimension that is not known is booked, and counts when it comes.
 
+        Args:
+            placement: What the pod has.
+            traits: What the scopes of quotas look at.
+
         Raises:
             InvalidValue: An amount is none. Nothing is changed then.
         """
-        self._books.charge(placement)
+        self._books.charge(placement, traits)
 
     def free(self, key: str | Placement) -> None:
         """Give back what was charged for a pod, by its key; a pod that is not charged changes nothing."""
@@ -116,14 +130,13 @@ class Planner:
         Raises:
             InvalidValue: The pod names a policy that there is none of.
         """
-        Policy(pod.device_policy or self._device_policy)
         verdicts = self._shapes.verdicts(pod)
         held = self._books.get(pod.key)
-        node = self._ledger.index.get(held.node) if held is not None else None
-        if node is not None:
-            nodes = np.array([node])
+        if held is not None:
             with self._books.without(pod.key):
-                verdicts = verdicts.replaced(nodes, self._shapes.verdicts_on(pod, nodes))
+                verdicts = self._allowed(pod, self._again(pod, verdicts, held.node))
+        else:
+            verdicts = self._allowed(pod, verdicts)
         return Options(
             self._ledger,
             verdicts,
@@ -137,12 +150,13 @@ class Planner:
         Raises:
             InvalidValue: The pod names a policy that there is none of.
         """
-        policy = Policy(pod.device_policy or self._device_policy)
         number = self._ledger.index.get(node)
         if number is None:
             return Refusal(reason=Reason.NO_DEVICES, message=f"node {node} is not known to the scheduler")
         with self._books.without(pod.key):
-            return self._chooser.place(pod, number, policy)
+            placement = self._place(pod, number)
+            refusal = self._allowance(pod).refusal(placement)
+        return placement if refusal is None else refusal
 
     def place(self, pod: PodAsk) -> Placement | Unplaced:
         """Find the best place for a pod and charge it; or say for every node why it does not serve.
@@ -157,7 +171,7 @@ class Planner:
         best = options.best()
         placement = self.place_on(pod, best) if best is not None else None
         if isinstance(placement, Placement):
-            self.charge(placement)
+            self.charge(placement, pod.traits)
             return placement
         return Unplaced(namespace=pod.namespace, pod=pod.name, refusals=self.refusals(pod))
 
@@ -195,10 +209,44 @@ class Planner:
 
         def fits(gone: Iterable[str]) -> bool:
             with self._books.without(pod.key, *gone):
-                return bool(self._shapes.verdicts_on(pod, nodes).fits[0])
+                alone = self._shapes.verdicts_on(pod, nodes).fits[0]
+                return bool(alone) and not self._allowance(pod).closed(nodes).size
 
         on_node = [key for key in removable if (held := self._books.get(key)) is not None and held.node == node]
         return victims(fits, on_node, given)
+
+    def quota_refusal(self, pod: PodAsk) -> Refusal | None:
+        """Why its namespace's quotas leave the pod no node at all, before a device is chosen; None for all we know."""
+        return self._accounts.refusal(pod.namespace, least(pod), pod.traits)
+
+    def overcommitted(self, node: str | None = None) -> dict[str, list[str]]:
+        """Devices of which more is charged than they have, by node: those of one node, or all.
+
+        Nothing that this planner placed does that; a device that shrank, or a placement that somebody else made, may.
+        """
+        return self._ledger.overcommitted(node)
+
+    def _again(self, pod: PodAsk, verdicts: Verdicts, node: str) -> Verdicts:
+        """The same with one node judged as the ledger has it at this moment."""
+        number = self._ledger.index.get(node)
+        if number is None:
+            return verdicts
+        nodes = np.array([number])
+        return verdicts.replaced(nodes, self._shapes.verdicts_on(pod, nodes))
+
+    def _allowed(self, pod: PodAsk, verdicts: Verdicts) -> Verdicts:
+        """The same without the nodes on which the pod would break a quota."""
+        if self._accounts.room(pod.namespace, pod.traits) is None:
+            return verdicts
+        return verdicts.closed(self._allowance(pod).closed(np.flatnonzero(verdicts.fits)), CODE[Reason.QUOTA])
+
+    def _allowance(self, pod: PodAsk) -> Allowance:
+        plan = self._shapes.plan(pod)
+        return Allowance(self._accounts, self._ledger, pod, plan, place=lambda number: self._place(pod, number))
+
+    def _place(self, pod: PodAsk, number: int) -> Placement | Refusal:
+        """Quotas aside, with whatever is charged at this moment."""
+        return self._chooser.place(pod, number, self._shapes.devices(pod))
 
     # Words
 
@@ -209,6 +257,12 @@ class Planner:
 
     def _summary(self, pod: PodAsk, nodes: Rows, total: int, verdicts: Verdicts) -> str:
         failing = nodes[~verdicts.fits[nodes]]
+        over = failing[verdicts.codes[failing] == CODE[Reason.QUOTA]]
+        rest = failing[verdicts.codes[failing] != CODE[Reason.QUOTA]]
         unknown = Group(total - nodes.size, "not known to the scheduler", CODE[Reason.NO_DEVICES])
         with self._books.without(pod.key):
-            return summary(pod, self._fit, View.of(self._ledger, failing), total, [unknown])
+            found = [*groups(pod, self._shapes.plan(pod).needs, View.of(self._ledger, rest)), unknown]
+        if over.size:
+            refusal = self._explain(pod, int(over[0]))
+            found.append(Group(over.size, refusal.message if refusal else "", CODE[Reason.QUOTA]))
+        return summary(found, total)

@@ -10,9 +10,9 @@ that does not fit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from hetero.placement.fit import OPEN, Need
+from hetero.placement.fit import OPEN, Mask, Need
 from hetero.placement.ledger import Amounts, Rows
 
 LIMIT = 20_000
@@ -21,8 +21,7 @@ LIMIT = 20_000
 Free = tuple[int, ...]
 
 
-@dataclass(frozen=True, order=True)
-class Seat:
+class Seat(NamedTuple):
     """A device as the search sees it: seats that are equal are interchangeable.
 
     Attributes:
@@ -42,9 +41,7 @@ Situation = tuple[Seat, ...]
 """The seats of a node in order: nodes in equal situations are interchangeable too."""
 
 
-def seats(
-    needs: Sequence[Need], serve: Sequence[Sequence[bool]], models: Rows, numa: Rows, free: Amounts
-) -> list[Seat]:
+def seats(needs: Sequence[Need], serve: Sequence[Mask], models: Rows, numa: Rows, free: Amounts) -> list[Seat]:
     """The devices of a node.
 
     Args:
@@ -54,12 +51,10 @@ def seats(
         numa: Its NUMA node.
         free: What is free of it, line by line.
     """
-    heeded = any(need.ask.selection.same_numa for need in needs)
-    bits = [sum(1 << ask for ask, devices in enumerate(serve) if devices[place]) for place in range(len(models))]
-    return [
-        Seat(bit, int(model), int(number) if heeded else 0, tuple(left))
-        for bit, model, number, left in zip(bits, models, numa, free.T.tolist(), strict=True)
-    ]
+    bits = sum(mask.astype(int) << ask for ask, mask in enumerate(serve))
+    heeded = numa.tolist() if any(need.ask.selection.same_numa for need in needs) else [0] * len(models)
+    assert not isinstance(bits, int)  # noqa: S101 — there is an ask
+    return list(map(Seat, bits.tolist(), models.tolist(), heeded, map(tuple, free.T.tolist())))
 
 
 class Search:
@@ -73,13 +68,13 @@ class Search:
     def __init__(self, needs: Sequence[Need], devices: Sequence[Seat]) -> None:
         self._counts = [need.ask.count for need in needs]
         self._together = [need.ask.selection.same_numa for need in needs]
-        self._amounts = [
-            {model: tuple(need.amounts[:, model].tolist()) for model, code in enumerate(need.codes) if code == OPEN}
-            for need in needs
-        ]
+        self._amounts = [_by_model(need, need.amounts) for need in needs]
+        # What others took is in the seats, so that a percent of compute need not be left by the pod itself.
+        self._floor = [_by_model(need, need.floor if need.idle else need.amounts) for need in needs]
         # In order, so that equal nodes are searched by equal steps.
         self._order = sorted(range(len(devices)), key=lambda place: (devices[place], place))
         self._seats = [devices[place] for place in self._order]
+        self._kinds = [(seat.serves, seat.model, seat.numa) for seat in self._seats]
         self._free: list[Free] = [seat.free for seat in self._seats]
         self._asks = sorted(range(len(needs)), key=self._ease)
         self._failed: set[tuple[object, ...]] = set()
@@ -103,13 +98,13 @@ class Search:
         device = self._seats[seat]
         if not device.serves >> ask & 1:
             return False
-        amounts = self._amounts[ask][device.model]
-        return all(not amount or amount <= left for amount, left in zip(amounts, self._free[seat], strict=True))
+        floor = self._floor[ask][device.model]
+        return all(amount <= 0 or amount <= left for amount, left in zip(floor, self._free[seat], strict=True))
 
     def _place(self, depth: int) -> bool:
         if depth == len(self._asks):
             return True
-        situation = (depth, *sorted(zip(self._kinds(), self._free, strict=True)))
+        situation = (depth, *sorted(zip(self._kinds, self._free, strict=True)))
         if situation in self._failed:
             return False
         for chosen in self._choices(self._asks[depth]):
@@ -120,9 +115,6 @@ class Search:
                 return True
         self._failed.add(situation)
         return False
-
-    def _kinds(self) -> list[tuple[int, int, int]]:
-        return [(seat.serves, seat.model, seat.numa) for seat in self._seats]
 
     def _try(self, depth: int, chosen: list[int]) -> bool:
         ask = self._asks[depth]
@@ -145,9 +137,8 @@ class Search:
         candidates = self._candidates(ask)
         for group in self._by_numa(candidates) if self._together[ask] else [candidates]:
             alike: dict[tuple[tuple[int, int, int], Free], list[int]] = {}
-            kinds = self._kinds()
             for seat in sorted(group, key=lambda seat: self._free[seat]):
-                alike.setdefault((kinds[seat], self._free[seat]), []).append(seat)
+                alike.setdefault((self._kinds[seat], self._free[seat]), []).append(seat)
             yield from _sets(list(alike.values()), self._counts[ask])
 
     def _by_numa(self, candidates: list[int]) -> list[list[int]]:
@@ -155,6 +146,10 @@ class Search:
         for seat in candidates:
             groups.setdefault(self._seats[seat].numa, []).append(seat)
         return list(groups.values())
+
+
+def _by_model(need: Need, table: Amounts) -> dict[int, Free]:
+    return {model: tuple(table[:, model].tolist()) for model, code in enumerate(need.codes.tolist()) if code == OPEN}
 
 
 def _sets(classes: Sequence[list[int]], count: int) -> Iterator[list[int]]:

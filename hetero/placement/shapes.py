@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
-from hetero.model.ask import PodAsk
+from hetero.model.ask import PodAsk, Traits
+from hetero.model.policy import DevicePolicy, Policy
 from hetero.placement.fit import Fit
 from hetero.placement.judge import Judge, Plan
 from hetero.placement.ledger import Ledger, Rows
-from hetero.placement.score import Policy, Scorer
+from hetero.placement.score import Scorer
 from hetero.placement.verdict import Verdicts
 from hetero.placement.view import View
 
 _REMEMBERED = 256
 
-_NOBODY = {"name": "", "namespace": "", "uid": ""}
+_NOBODY = {"name": "", "namespace": "", "uid": "", "compute_policy": "", "traits": Traits()}
 
 
 def shape(pod: PodAsk) -> PodAsk:
@@ -67,13 +68,15 @@ class Shapes:
         ledger: The devices.
         fit: What asks come to.
         scorers: The plugins' say.
-        node_policy: Where a pod does not say.
+        node_policy: Where a pod does not say: over nodes.
+        device_policy: The same over the devices of a node.
     """
 
     ledger: Ledger
     fit: Fit
     scorers: Sequence[Scorer]
     node_policy: Policy
+    device_policy: DevicePolicy
     _known: dict[PodAsk, Shape] = field(default_factory=dict)
 
     def verdicts(self, pod: PodAsk) -> Verdicts:
@@ -88,6 +91,14 @@ class Shapes:
         """Of these nodes, computed anew and not remembered, e.g. for a situation that is only tried out."""
         return self._shape(pod).judge.verdicts(View.of(self.ledger, nodes))
 
+    def plan(self, pod: PodAsk) -> Plan:
+        """The pod in the terms of the ledger."""
+        return self._shape(pod).judge.plan
+
+    def devices(self, pod: PodAsk) -> DevicePolicy:
+        """What holds for a pod over the devices of a node."""
+        return DevicePolicy.parse(pod.device_policy) if pod.device_policy else self.device_policy
+
     def _shape(self, pod: PodAsk) -> Shape:
         key = shape(pod)
         known = self._known.pop(key, None)
@@ -99,6 +110,6 @@ class Shapes:
         return known
 
     def _new(self, pod: PodAsk) -> Shape:
-        policy = Policy(pod.node_policy or self.node_policy)
-        judge = Judge(Plan.of(pod, self.fit, policy, self.scorers))
+        node_policy = Policy(pod.node_policy or self.node_policy)
+        judge = Judge(Plan.of(pod, self.fit, node_policy, self.devices(pod), self.scorers))
         return Shape(judge, self.ledger.catalogue.size, Verdicts.none(), -1)

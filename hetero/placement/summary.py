@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,8 @@ from hetero.model.ask import PodAsk
 from hetero.model.device import CORES, MEMORY
 from hetero.model.share import Reason, Refusal
 from hetero.placement.columns import distinct
-from hetero.placement.fit import CODE, OPEN, Codes, Fit, Mask, Need
+from hetero.placement.fit import CODE, FOREIGN, OPEN, Mask, Need
 from hetero.placement.judge import Alone
-from hetero.placement.ledger import Rows
 from hetero.placement.options import SHORT
 from hetero.placement.verdict import TOGETHER, findings, reasons
 from hetero.placement.view import View
@@ -44,47 +43,49 @@ class Group:
         return f"{self.nodes}/{total} nodes: {self.sentence} [{SHORT[self.code].partition(':')[0]}]"
 
 
-def summary(pod: PodAsk, fit: Fit, view: View, total: int, others: list[Group]) -> str:
-    """The sentence about the nodes of a view, which all fail, the largest group first; empty when there are none.
+def summary(groups: Iterable[Group], total: int) -> str:
+    """The sentence about nodes that fail, the largest group first; empty when there are none.
+
+    Args:
+        groups: The nodes.
+        total: How many nodes were looked at, those that serve included.
+    """
+    ordered = sorted((group for group in groups if group.nodes), key=lambda group: -group.nodes)
+    return "; ".join(group.told(total) for group in ordered)
+
+
+def groups(pod: PodAsk, needs: Sequence[Need], view: View) -> Iterator[Group]:
+    """The nodes of a view, which all fail, by why.
 
     Args:
         pod: The pod.
-        fit: What its asks come to.
+        needs: Its asks in the order of its containers and then its init containers.
         view: The nodes.
-        total: How many nodes were looked at, those that serve included.
-        others: What is to be said of nodes outside the view.
     """
-    groups = sorted([*_groups(pod, fit, view), *others], key=lambda group: -group.nodes)
-    return "; ".join(group.told(total) for group in groups if group.nodes)
-
-
-def _groups(pod: PodAsk, fit: Fit, view: View) -> Iterator[Group]:
-    asks = [(one.name, ask) for one in (*pod.containers, *pod.init_containers) for ask in one.asks]
+    names = [one.name for one in (*pod.containers, *pod.init_containers) for _ in one.asks]
     left = np.ones(view.size, dtype=bool)
-    for container, ask in asks:
-        alone = Alone.on(view, fit.need(ask))
+    for container, need in zip(names, needs, strict=True):
+        alone = Alone(view, need)
         failing = np.flatnonzero(left & ~alone.fits)
         if failing.size:
-            prefix = f"container {container}: " if len(asks) > 1 else ""
-            yield from _of_ask(prefix, alone, view, failing)
+            prefix = f"container {container}: " if len(names) > 1 else ""
+            yield from _of_ask(prefix, alone.need, view.part(failing))
         left &= alone.fits
-    together = int(np.count_nonzero(left))
-    yield Group(together, "each container fits, but not all at the same time", TOGETHER)
+    yield Group(int(np.count_nonzero(left)), "each container fits, but not all at the same time", TOGETHER)
 
 
-def _of_ask(prefix: str, alone: Alone, view: View, failing: Rows) -> Iterator[Group]:
-    part, places = view.part(failing)
-    standing = alone.standing[places]
-    found = findings(part, alone.need, standing)
-    codes = reasons(part, alone.need, standing, found)
+def _of_ask(prefix: str, need: Need, view: View) -> Iterator[Group]:
+    standing = need.standing(view.ledger, view.rows)
+    codes = reasons(view, need, standing, findings(view, need, standing))
     for code in distinct(codes):
         nodes = np.flatnonzero(codes == code)
-        some, rows = part.part(nodes)
-        sentence = _sentence(code, alone.need, some, standing[rows], found[rows])
+        sentence = _sentence(code, need, view.part(nodes))
         yield Group(nodes.size, prefix + sentence, code)
 
 
-def _sentence(code: int, need: Need, view: View, standing: Codes, found: Codes) -> str:
+def _sentence(code: int, need: Need, view: View) -> str:
+    standing = need.standing(view.ledger, view.rows)
+    found = findings(view, need, standing)
     refused = _refusals(need, view, (found == code) & (standing == code))
     lacking = (found == code) & (standing == OPEN)
     if lacking.any() and code in _FIGURES:
@@ -92,7 +93,7 @@ def _sentence(code: int, need: Need, view: View, standing: Codes, found: Codes) 
     if code == CODE[Reason.NO_DEVICES]:
         return f"no {need.ask.vendor} device"
     if code == CODE[Reason.TOO_FEW_DEVICES]:
-        most = int((view.ends - view.starts).max())
+        most = int(view.count(standing != FOREIGN).max())
         return f"fewer devices than asked (most on a node {most}, asked {need.ask.count})"
     return "; ".join(refused) or SHORT[code].partition(": ")[2]
 

@@ -48,6 +48,15 @@ class Verdicts:
         fits[nodes], never[nodes], codes[nodes], scores[nodes] = by.fits, by.never, by.codes, by.scores
         return Verdicts(fits, never, codes, scores)
 
+    def closed(self, nodes: Rows, code: int) -> Verdicts:
+        """The same with some nodes, on which the pod fits, closed to it for now."""
+        if not nodes.size:
+            return self
+        fits, codes = self.fits.copy(), self.codes.copy()
+        fits[nodes] = False
+        codes[nodes] = code
+        return Verdicts(fits, self.never, codes, self.scores)
+
 
 def enough(view: View, need: Need, mask: Mask) -> Mask:
     """Whether each node has as many of these devices as are asked, on one NUMA node when that is asked."""
@@ -88,7 +97,12 @@ def reasons(view: View, need: Need, standing: Codes, found: Codes) -> Codes:
 
 
 def exhausted(need: Need, ledger: Ledger, models: Rows, free: Amounts) -> Codes:
-    """What devices lack that would serve if nothing were taken of them; the first when it is several things."""
+    """What devices lack that would serve if nothing were taken of them; the first when it is several things.
+
+    Where only idle devices serve, that they are in use.
+    """
+    if need.idle:
+        return np.full(models.size, CODE[Reason.EXCLUSIVE_CONFLICT], dtype=np.int8)
     codes = np.full(models.size, CODE[Reason.UNSUPPORTED], dtype=np.int8)
     for name, reason in reversed(_EXHAUSTED):
         line = ledger.catalogue.columns.get(name)

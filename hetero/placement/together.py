@@ -1,0 +1,94 @@
+"""Several asks on many nodes at once, by the rule that mostly works: the hardest ask first, on the tightest devices.
+
+What it finds is a fit. Where it finds none there may still be one, which :mod:`hetero.placement.search` settles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hetero.placement.columns import distinct
+from hetero.placement.fit import Mask, Need
+from hetero.placement.ledger import Amounts, Rows
+from hetero.placement.score import Scores
+
+_NEVER = np.inf
+
+
+@dataclass(frozen=True)
+class Table:
+    """Nodes as lines of equally many places, some of which may stand for no device.
+
+    Attributes:
+        models: The model of each device.
+        numa: Its NUMA node.
+        free: What is free of it, dimension by dimension.
+        capacity: What it has.
+    """
+
+    models: Rows
+    numa: Rows
+    free: Amounts
+    capacity: Amounts
+
+    @property
+    def tightness(self) -> Scores:
+        """How much is free of each device in all: less is tighter."""
+        parts = np.divide(self.free, self.capacity, out=np.zeros(self.free.shape), where=self.capacity > 0)
+        return parts.sum(axis=0)  # type: ignore[no-any-return]
+
+
+def greedy(table: Table, needs: Sequence[Need], serve: Sequence[Mask]) -> list[Mask]:
+    """For each ask the devices that it gets on each node; on nodes where the rule fails, one has too few.
+
+    Args:
+        table: The nodes; :attr:`Table.free` is changed.
+        needs: The asks.
+        serve: For each ask whether each device may serve it, as far as other pods are concerned.
+    """
+    chosen: list[Mask] = [np.zeros(table.models.shape, dtype=bool) for _ in needs]
+    for ask in sorted(range(len(needs)), key=lambda ask: _ease(needs[ask], serve[ask])):
+        need = needs[ask]
+        room = serve[ask] & _room(table, need)
+        if need.ask.selection.same_numa:
+            room = _on_one(table.numa, room, need.ask.count)
+        chosen[ask] = _tightest(table, room, need.ask.count)
+        table.free[:] -= need.amounts[:, table.models] * chosen[ask]
+    return chosen
+
+
+def _ease(need: Need, serve: Mask) -> tuple[int, int]:
+    """Sorts the asks that have the least choice first, then the largest."""
+    slack = int(np.count_nonzero(serve)) - need.ask.count * serve.shape[0]
+    return slack, -int(need.amounts.max(initial=0))
+
+
+def _room(table: Table, need: Need) -> Mask:
+    """As the search has it: what others took is in ``serve``, so only the amounts themselves must be free."""
+    asked = need.floor if need.idle else need.amounts
+    enough = np.ones(table.models.shape, dtype=bool)
+    for line in need.lines:
+        amounts = asked[line][table.models]
+        enough &= (table.free[line] >= amounts) | (amounts <= 0)
+    return enough
+
+
+def _on_one(numa: Rows, room: Mask, count: int) -> Mask:
+    """Only the devices of one NUMA node that has enough of them, node by node; none where there is no such."""
+    kept, left = np.zeros_like(room), np.ones((room.shape[0], 1), dtype=bool)
+    for number in distinct(numa[room]):
+        here = room & (numa == number)
+        enough = left & (here.sum(axis=1, keepdims=True) >= count)
+        kept = np.where(enough, here, kept)
+        left &= ~enough
+    return kept
+
+
+def _tightest(table: Table, room: Mask, count: int) -> Mask:
+    order = np.argsort(np.where(room, table.tightness, _NEVER), axis=1, kind="stable")[:, :count]
+    first = np.zeros(room.shape, dtype=bool)
+    np.put_along_axis(first, order, values=True, axis=1)
+    return first & room
