@@ -133,8 +133,13 @@ class Api:
 
     def _authorization(self) -> dict[str, str]:
         """The header with the token, renewed where it has run out (a file that rotates, a program that is run)."""
-        with self._credentials:
-            found = self._settings.auth_settings().get("BearerToken")
+        try:
+            with self._credentials:
+                found = self._settings.auth_settings().get("BearerToken")
+        # A file that is gone, a program that fails, whatever it writes: nothing was sent.
+        except Exception as error:
+            metrics.api_failures.add("Unreachable")
+            raise ApiError(0, "Unreachable", f"the credentials cannot be renewed: {error}") from error
         return {"Authorization": found["value"]} if found and found["value"] else {}
 
 

@@ -91,6 +91,20 @@ def test_a_token_that_rotates_is_read_again(account: Path, secure: ApiServer, mo
     api.close()
 
 
+def test_a_token_that_is_gone_is_no_answer(account: Path, secure: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request without credentials is not sent, and told like any other that could not be; later it works again."""
+    api = Api.connect()
+    account.unlink()
+    with monkeypatch.context() as clock:
+        clock.setattr(incluster_config.datetime, "datetime", Later)
+        with pytest.raises(ApiError, match=r"the credentials cannot be renewed: .*No such file") as caught:
+            api.get("/version")
+    assert (caught.value.status, caught.value.unsure, secure.calls()) == (0, False, [])
+    account.write_text("secret")
+    assert api.get("/version")
+    api.close()
+
+
 def test_a_service_account_without_a_token_is_named(account: Path) -> None:
     """In a sentence."""
     account.unlink()

@@ -67,7 +67,6 @@ def test_a_list_has_everything_and_its_version(api: Api, server: ApiServer) -> N
 def test_pages_are_of_one_version(api: Api, server: ApiServer) -> None:
     """What changes between two pages is in none of them."""
     first = _list(api, limit="2")
-    assert first["metadata"]["remainingItemCount"] == 3
     server.put(paths.NODES, {"metadata": {"name": "n3", "labels": {"new": "yes"}}})
     server.put(paths.NODES, {"metadata": {"name": "n9"}})
     server.remove(paths.node("n4"))

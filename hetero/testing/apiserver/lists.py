@@ -6,14 +6,17 @@ Source: Kubernetes API concepts, "Retrieving large results sets in chunks".
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from hetero.testing.apiserver.refusals import refused
 from hetero.testing.apiserver.resources import Resource, Target
-from hetero.testing.apiserver.selectors import selector
+from hetero.testing.apiserver.selectors import Test, selector
 from hetero.testing.apiserver.store import Key, Store, Stored
 
 
@@ -33,28 +36,24 @@ def listed(store: Store, target: Target, query: Mapping[str, str]) -> bytes:
     token = _token(query.get("continue", ""))
     with store.changed:
         version = token.version if token else store.version
-        collection = store.collection(target.resource)
-        objects = collection.at(version) if token else dict(collection.objects)
-    found = _selected(objects, target, query, token)
-    limit = int(query.get("limit") or 0) or len(found)
-    metadata: dict[str, Any] = {"resourceVersion": str(version)}
-    if len(found) > limit:
+        entries = store.collection(target.resource).ordered(version)
+    begin = bisect_right(entries, token.after, key=itemgetter(0)) if token else 0
+    limit = int(query.get("limit") or 0)
+    found = list(islice(_selected(entries, begin, target, selector(query)), limit + 1 if limit else None))
+    metadata = {"resourceVersion": str(version)}
+    if limit and len(found) > limit:
         metadata["continue"] = _written(_Token(version, found[limit - 1][0]))
-        metadata["remainingItemCount"] = len(found) - limit
-    return _body(target.resource, metadata, [stored.raw for _, stored in found[:limit]])
+        del found[limit:]
+    return _body(target.resource, metadata, [stored.raw for _, stored in found])
 
 
 def _selected(
-    objects: Mapping[Key, Stored], target: Target, query: Mapping[str, str], token: _Token | None
-) -> list[tuple[Key, Stored]]:
-    test = selector(query)
-    return [
-        (key, objects[key])
-        for key in sorted(objects)
-        if (not token or key > token.after)
-        and (not target.namespace or key[0] == target.namespace)
-        and test(objects[key].item)
-    ]
+    entries: Sequence[tuple[Key, Stored]], begin: int, target: Target, test: Test
+) -> Iterator[tuple[Key, Stored]]:
+    for index in range(begin, len(entries)):
+        key, stored = entries[index]
+        if target.namespace in ("", key[0]) and test(stored.item):
+            yield key, stored
 
 
 def _body(resource: Resource, metadata: Mapping[str, Any], raws: list[bytes]) -> bytes:

@@ -48,6 +48,7 @@ class Collection:
     def __init__(self) -> None:
         self.objects: dict[Key, Stored] = {}
         self.log: deque[Change] = deque(maxlen=HISTORY)
+        self._ordered: tuple[int, list[tuple[Key, Stored]]] = (0, [])
         self.begins = 0
         """The version up to which history is forgotten."""
 
@@ -60,6 +61,16 @@ class Collection:
             del self.objects[change.key]
         else:
             self.objects[change.key] = change.after
+
+    def ordered(self, version: int) -> list[tuple[Key, Stored]]:
+        """The objects as they were at a version, by namespace and name. The pages of a list share one answer.
+
+        Raises:
+            Refused: That is forgotten (410).
+        """
+        if version < self.begins or self._ordered[0] != version:
+            self._ordered = (version, sorted(self.at(version).items(), key=lambda entry: entry[0]))
+        return self._ordered[1]
 
     def since(self, version: int) -> list[Change]:
         """The changes after a version, oldest first.
