@@ -102,6 +102,40 @@ def test_a_running_pods_spec_is_fixed(api: Api) -> None:
     assert _refused(api.patch, POD, b'{"metadata":{"annotations":{"a":1}}}').status == 400
 
 
+# Priority
+
+
+@pytest.fixture
+def classes(server: ApiServer) -> str:
+    """Where priority classes live; there is one named high."""
+    path = "/apis/scheduling.k8s.io/v1/priorityclasses"
+    server.put(path, {"metadata": {"name": "high"}, "value": 1000})
+    return path
+
+
+def _of_class(name: str, **spec: Any) -> dict[str, Any]:
+    item = _pod()
+    return {**item, "spec": {**item["spec"], "priorityClassName": name, **spec}}
+
+
+@pytest.mark.parametrize(("name", "value"), [("high", 1000), ("system-node-critical", 2_000_001_000), ("", 0)])
+def test_a_pods_priority_is_that_of_its_class(api: Api, classes: str, name: str, value: int) -> None:
+    """Without a class it is 0; whoever writes the same number does no harm."""
+    assert _create(api, _of_class(name, priority=value))["spec"]["priority"] == value
+
+
+def test_a_default_class_is_for_who_names_none(api: Api, server: ApiServer, classes: str) -> None:
+    """If the cluster has one."""
+    server.put(classes, {"metadata": {"name": "usual"}, "value": 7, "globalDefault": True})
+    assert _create(api, _pod())["spec"]["priority"] == 7
+
+
+def test_nobody_takes_a_priority(api: Api, classes: str) -> None:
+    """Neither of a class that is not there nor by writing a number."""
+    assert _refused(_create, api, _of_class("higher")).status == 403
+    assert _refused(_create, api, _of_class("high", priority=2000)).status == 403
+
+
 # Binding
 
 

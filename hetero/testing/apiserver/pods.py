@@ -38,7 +38,7 @@ def defaulted(item: Item) -> Item:
         for field in ("containers", "initContainers")
         if isinstance(spec.get(field), list)
     }
-    defaults = {"schedulerName": "default-scheduler", "restartPolicy": "Always", "priority": 0}
+    defaults = {"schedulerName": "default-scheduler", "restartPolicy": "Always"}
     return {**item, "spec": {**defaults, **spec, **lists}, "status": {"phase": "Pending"}}
 
 

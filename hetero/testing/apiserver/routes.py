@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from hetero.testing.apiserver import discovery, lists, pods, verbs
+from hetero.testing.apiserver import discovery, lists, pods, priorities, verbs
 from hetero.testing.apiserver.faults import Call, Fault, Faults, HangUp
 from hetero.testing.apiserver.refusals import SUCCESS, Refused, refused
 from hetero.testing.apiserver.resources import Target, target
@@ -104,10 +104,15 @@ class Routes:
 
     def _create(self, asked: Asked) -> Answer:
         item = _object(verbs.decoded(asked.request.body))
-        if self.webhook is not None and asked.place.resource.kind == "Pod":
-            item.setdefault("metadata", {}).setdefault("namespace", asked.place.namespace)
-            item = self.webhook.reviewed(pods.defaulted(item), asked.place.namespace)
+        if asked.place.resource.kind == "Pod":
+            item = self._admitted(item, asked.place.namespace)
         return Answer(201, verbs.create(self._store, asked.place, item).raw)
+
+    def _admitted(self, pod: dict[str, Any], namespace: str) -> dict[str, Any]:
+        """What admission makes of a new pod: the plugins that are built in, then the webhook."""
+        metadata = {"namespace": namespace, **_object(pod.get("metadata") or {})}
+        pod = priorities.admitted(self._store, pods.defaulted({**pod, "metadata": metadata}))
+        return pod if self.webhook is None else self.webhook.reviewed(pod, namespace)
 
     def _get(self, asked: Asked) -> Answer:
         return Answer(body=verbs.get(self._store, asked.place).raw)
