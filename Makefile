@@ -60,7 +60,7 @@ bench: build ## print all figures and write build/bench/<name>.json
 	@$(BIN)/python -m tests.bench
 
 bench-native: ## those of the native runtime: what gets round it, what it costs, how it shares
-bench-placement: ## those of the planner
+bench-placement: ## those of the planner and the scheduler; PEER_URL=... measures another extender beside it
 bench-slices: ## what driver calls cost in a slice; on a card, where there is one
 $(BENCHES): bench-%: build
 	@$(BIN)/python -m tests.bench $*

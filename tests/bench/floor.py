@@ -1,23 +1,28 @@
-"""The floor: the same HTTP server as the scheduler's, which reads the same requests and answers without planning.
+"""The floor: the scheduler's own HTTP server, which reads the same requests and answers without planning.
 
-``python -m tests.bench.floor`` prints its address. It decodes what it is sent into the same structs, answers filter
-with all names, prioritize with zeros and a review with "allowed".
+``python -m tests.bench.floor`` prints its address. It decodes what it is sent, pod and names, answers filter with all
+names and prioritize with zeros. With a certificate and its key it serves the webhook instead, and allows what it is
+asked.
 """
 
 from __future__ import annotations
 
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import msgspec
-import uvicorn
+import uvloop
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from hetero.kube.objects import Pod
+from hetero.scheduler import app
+from hetero.scheduler.certificate import Certificate
+from hetero.scheduler.server import Listener, Servers, until_told
+
+LIMIT = 64 << 20
 
 
 class Args(msgspec.Struct):
@@ -45,46 +50,41 @@ _review = msgspec.json.Decoder(Review)
 _encode = msgspec.json.Encoder().encode
 
 
-async def _filter(request: Request) -> Response:
-    args = _args.decode(await request.body())
-    return _answer({"NodeNames": args.NodeNames, "FailedNodes": {}, "FailedAndUnresolvableNodes": {}, "Error": ""})
+def filter_(body: bytes) -> bytes:
+    """All names."""
+    names = _args.decode(body).NodeNames
+    return _encode({"NodeNames": names, "FailedNodes": {}, "FailedAndUnresolvableNodes": {}, "Error": ""})
 
 
-async def _prioritize(request: Request) -> Response:
-    args = _args.decode(await request.body())
-    return _answer([{"Host": name, "Score": 0} for name in args.NodeNames or ()])
+def prioritize(body: bytes) -> bytes:
+    """Zero for each."""
+    return _encode([{"Host": name, "Score": 0} for name in _args.decode(body).NodeNames or ()])
 
 
-async def _webhook(request: Request) -> Response:
-    review = _review.decode(await request.body())
-    answer = {"uid": review.request.uid, "allowed": True}
-    return _answer({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer})
+def review(body: bytes) -> bytes:
+    """Allowed."""
+    answer = {"uid": _review.decode(body).request.uid, "allowed": True}
+    return _encode({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer})
 
 
-def _answer(value: Any) -> Response:
-    return Response(_encode(value), media_type="application/json")
+def _nothing(_: bytes) -> bytes:
+    return b"{}"
 
 
-def main(certificate: str = "", key: str = "") -> None:
-    """Serve on a free port of the loopback until killed; TLS when there is a certificate."""
-    routes = [
-        Route(path, handler, methods=["POST"])
-        for path, handler in {"/filter": _filter, "/prioritize": _prioritize, "/webhook": _webhook}.items()
-    ]
+def main(*pair: str) -> None:
+    """Serve on a free port of the loopback until killed; the webhook when there is a certificate and its key."""
     listener = socket.create_server(("127.0.0.1", 0))
-    scheme = "https" if certificate else "http"
-    print(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    config = uvicorn.Config(
-        Starlette(routes=routes),
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="error",
-        lifespan="off",
-        ssl_certfile=certificate or None,
-        ssl_keyfile=key or None,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    print(f"{'https' if pair else 'http'}://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    with ThreadPoolExecutor(1) as executor:
+        served = Listener(_app(executor, webhook=bool(pair)), listener, Certificate(*map(Path, pair)) if pair else None)
+        uvloop.run(until_told(Servers([served], lambda: None)))
+
+
+def _app(executor: ThreadPoolExecutor, *, webhook: bool) -> Starlette:
+    if webhook:
+        return app.public(webhook=review, common=[], limit=LIMIT)
+    verbs: dict[str, Any] = {"filter_": filter_, "prioritize": prioritize, "preempt": _nothing, "bind": _nothing}
+    return app.extender(**verbs, executor=executor, common=[], limit=LIMIT)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 GRACE_S = 10
 
@@ -30,7 +31,7 @@ def program(module: str, *options: str, environment: Mapping[str, str] | None = 
             end(process)
 
 
-def end(process: subprocess.Popen[str]) -> None:
+def end(process: subprocess.Popen[Any]) -> None:
     """Ask it to end; make it, when it does not."""
     process.terminate()
     try:

@@ -20,6 +20,7 @@ from tests.bench.processes import program, resident
 from tests.bench.recording import Recorded, paths, read, replay, write
 from tests.bench.turns import Contender, Turns
 from tests.bench.workloads import WORKLOADS
+from tests.cluster.certificates import Authority
 
 NAMES = [f"node-{index}" for index in range(30)]
 
@@ -53,10 +54,13 @@ def test_the_floor_answers_all_names(clients: list[Client], pod: bytes) -> None:
     assert scores == [{"Host": name, "Score": 0} for name in NAMES]
 
 
-def test_the_floor_allows_a_pod(clients: list[Client], pod: bytes) -> None:
-    """A review gets its uid back."""
+def test_the_floor_allows_a_pod(pod: bytes, tmp_path: Path) -> None:
+    """A review gets its uid back, over HTTPS."""
     body = msgspec.json.encode({"kind": "AdmissionReview", "request": {"uid": "u", "object": msgspec.Raw(pod)}})
-    assert msgspec.json.decode(clients[0].post("/webhook", body).body)["response"] == {"uid": "u", "allowed": True}
+    pair = Authority(tmp_path).issue("floor")
+    with program(floor.__name__, *map(str, pair)) as url, Client(url) as client:
+        assert url.startswith("https://")
+        assert msgspec.json.decode(client.post("/webhook", body).body)["response"] == {"uid": "u", "allowed": True}
 
 
 def test_all_are_asked_the_same(address: str, clients: list[Client], pod: bytes, tmp_path: Path) -> None:
