@@ -11,9 +11,11 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -26,7 +28,6 @@ from hetero.scheduler.protocol import BindingArgs, BindingResult, FilterResult
 _log = log.logger("scheduler")
 
 Verb = Callable[[bytes], bytes]
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class TooLarge(UserError):
@@ -40,34 +41,47 @@ class TooLarge(UserError):
         super().__init__(f"the request is larger than {limit >> 20} MiB; see scheduler.body_mib")
 
 
-def extender(  # noqa: PLR0913  one for each verb
-    *, filter_: Verb, prioritize: Verb, preempt: Verb, bind: Verb, executor: Executor, common: list[Route], limit: int
-) -> Starlette:
+@dataclass(frozen=True)
+class Verbs:
+    """What answers kube-scheduler.
+
+    Attributes:
+        filter: Runs in the event loop, as the next two do, each for about a millisecond.
+        prioritize: The same.
+        preempt: The same.
+        bind: Waits for the API server, so it runs in a thread.
+        afterwards: What the first three leave to do when their answer has been sent; before the next request is read.
+    """
+
+    filter: Verb
+    prioritize: Verb
+    preempt: Verb
+    bind: Verb
+    afterwards: Callable[[], None] = lambda: None
+
+
+def extender(verbs: Verbs, *, executor: Executor, common: list[Route], limit: int) -> Starlette:
     """The application for kube-scheduler.
 
     Args:
-        filter_: Answers ``/filter``; runs in the event loop, as the next two do, each for about a millisecond.
-        prioritize: Answers ``/prioritize``.
-        preempt: Answers ``/preempt``.
-        bind: Answers ``/bind``; waits for the API server, so it runs in the executor.
+        verbs: What answers.
         executor: For bindings.
         common: What both applications have.
         limit: Bytes of a body.
     """
-    verbs = {
-        "/filter": (_at_once(filter_), _filter_error),
-        "/prioritize": (_at_once(prioritize), None),
-        "/preempt": (_at_once(preempt), None),
-        "/bind": (_aside(bind, executor), _binding_error),
-    }
-    routes = [Route(path, _answer(path, verb, limit, error), methods=["POST"]) for path, (verb, error) in verbs.items()]
+    after = _after(verbs.afterwards)
+    routes = [
+        _route("/filter", Handling(_at_once(verbs.filter), _filter_error, after), limit),
+        _route("/prioritize", Handling(_at_once(verbs.prioritize), None, after), limit),
+        _route("/preempt", Handling(_at_once(verbs.preempt)), limit),
+        _route("/bind", Handling(_aside(verbs.bind, executor), _binding_error), limit),
+    ]
     return Starlette(routes=[*routes, *common])
 
 
 def public(*, webhook: Verb, common: list[Route], limit: int) -> Starlette:
     """The application for the API server; a review is pure and takes less than a millisecond."""
-    route = Route("/webhook", _answer("/webhook", _at_once(webhook), limit, None), methods=["POST"])
-    return Starlette(routes=[route, *common])
+    return Starlette(routes=[_route("/webhook", Handling(_at_once(webhook)), limit), *common])
 
 
 def common(ready: Callable[[], str], measure: Callable[[], None]) -> list[Route]:
@@ -104,27 +118,47 @@ def binding(bind: Callable[[BindingArgs], str]) -> Verb:
     return verb
 
 
-def _answer(
-    path: str, verb: Callable[[bytes], Awaitable[bytes]], limit: int, error: Callable[[str], bytes] | None
-) -> Handler:
-    """The handler of a verb. Where the protocol has a place for an error, it stands there, and the status is 200."""
+@dataclass(frozen=True)
+class Handling:
+    """How a path is answered.
 
+    Attributes:
+        verb: Body to answer.
+        error: Writes a sentence where the protocol has a place for it, with status 200; None where it has none.
+        after: Done when the answer has been sent.
+    """
+
+    verb: Callable[[bytes], Awaitable[bytes]]
+    error: Callable[[str], bytes] | None = None
+    after: BackgroundTask | None = None
+
+
+def _route(path: str, how: Handling, limit: int) -> Route:
     async def handler(request: Request) -> Response:
         try:
             body = await _body(request, limit)
         except ClientDisconnect:
             return Response(status_code=400)
         except TooLarge as problem:
-            return _told(path, problem, error, 413)
+            return _told(path, problem, how.error, 413)
         started = time.perf_counter()
         try:
-            return Response(await verb(body), media_type="application/json")
+            return Response(await how.verb(body), media_type="application/json", background=how.after)
         except Exception as problem:
-            return _told(path, problem, error, 400 if isinstance(problem, UserError) else 500)
+            return _told(path, problem, how.error, 400 if isinstance(problem, UserError) else 500)
         finally:
             metrics.request_seconds.observe(time.perf_counter() - started, path)
 
-    return handler
+    return Route(path, handler, methods=["POST"])
+
+
+def _after(action: Callable[[], None]) -> BackgroundTask:
+    """Runs in the event loop as soon as the answer has been written."""
+
+    async def run() -> None:
+        action()
+
+    return BackgroundTask(run)
 
 
 def _told(path: str, problem: Exception, error: Callable[[str], bytes] | None, status: int) -> Response:

@@ -139,8 +139,8 @@ class Binder:
         return self._carry_out(placement, args, ask.traits)
 
     def _again_or_anew(self, grant: Grant | None, ask: PodAsk, node: str) -> Placement | Refusal:
-        """What was sent before is sent as it was, for it may have been carried out."""
-        if grant is not None and grant.kind is not Kind.TENTATIVE:
+        """What was promised on this node holds; what was sent is sent as it was, for it may have been carried out."""
+        if grant is not None and grant.placement.node == node:
             self._cluster.books.grants.advance(ask.key, Kind.BINDING)
             return grant.placement
         return verdicts.take(self._cluster, ask, node)

@@ -15,9 +15,9 @@ from hetero.errors import InvalidValue
 from hetero.kube import objects
 from hetero.model.ask import Traits
 from hetero.model.placement import Placement
+from hetero.placement import Planner
 from hetero.scheduler.grants import Clock, Grant, Grants, Kind
 from hetero.scheduler.held import Held, Unusable, held, placement
-from hetero.scheduler.planning import Planner
 
 _log = log.logger("scheduler")
 
@@ -37,6 +37,7 @@ class Books:
         self._held: dict[str, Held] = {}
         self._on_node: dict[str, dict[str, Held]] = {}
         self._told: set[str] = set()  # pods whose unusable placement was logged
+        self._exceeded: set[tuple[str, str]] = set()  # devices of which more is placed than they have, once each
 
     # What the cluster shows
 
@@ -105,7 +106,7 @@ class Books:
         """
         if promised.key in self._held:
             return None
-        self._planner.charge(promised, of)
+        self._charge(promised, of)
         return self.grants.put(promised, kind)
 
     def release(self, key: str) -> None:
@@ -113,23 +114,41 @@ class Books:
         if self.grants.drop(key) is not None and key not in self._held:
             self._planner.free(key)
 
+    def doubt(self, node: str) -> None:
+        """Take back what was predicted on a node whose devices have changed: one of them may not serve any more."""
+        for grant in self.grants.tentative_on(node):
+            self.release(grant.placement.key)
+
     def expire(self) -> None:
         """Take back what was predicted and not followed by a Binding in time."""
         for grant in self.grants.expired():
             self._planner.free(grant.placement.key)
             metrics.expired_grants.add()
-            _log.info("a predicted place was not bound in time", pod=_pod(grant.placement), node=grant.placement.node)
+            _log.debug("a predicted place was not bound in time", pod=_pod(grant.placement), node=grant.placement.node)
 
     def _observe(self, pod: objects.Pod, found: Placement) -> None:
         key = pod.metadata.uid
         try:
-            self._planner.charge(found, traits(pod))
+            self._charge(found, traits(pod))
         except InvalidValue as error:
             self._unusable(pod, Unusable.UNREADABLE, str(error))
             return
         self.grants.drop(key)
+        self._look(found.node)
         self._held[key] = one = held(pod)
         self._on_node.setdefault(one.node, {})[key] = one
+
+    def _look(self, node: str) -> None:
+        """Say it when the cluster shows more than a device has: somebody else places pods, or one was replaced."""
+        for device in self._planner.overcommitted(node).get(node, ()):
+            if (node, device) not in self._exceeded:
+                self._exceeded.add((node, device))
+                _log.error("more is placed on a device than it has", node=node, device=device)
+
+    def _charge(self, placement: Placement, of: Traits) -> None:
+        """What is charged already is left alone: a change costs every kind of pod a look at the node."""
+        if self._planner.charged(placement.key) != placement:
+            self._planner.charge(placement, of)
 
     def _unusable(self, pod: objects.Pod, why: Unusable, detail: str = "") -> None:
         if pod.metadata.uid in self._told:

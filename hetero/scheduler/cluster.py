@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from hetero import log, metrics
 from hetero.config import PlacementSettings
 from hetero.errors import HeteroError
@@ -16,13 +18,12 @@ from hetero.kube import objects
 from hetero.model.ask import PodAsk
 from hetero.model.device import Inventory
 from hetero.model.share import Refusal
-from hetero.placement import Scorer
+from hetero.placement import Planner, Scorer
 from hetero.scheduler.asks import Asks
 from hetero.scheduler.books import Books
 from hetero.scheduler.grants import Clock
 from hetero.scheduler.nodes import Nodes
 from hetero.scheduler.nominations import Nomination, Nominations
-from hetero.scheduler.planning import Planner
 from hetero.scheduler.quotas import Quotas
 from hetero.vendor import Vendor
 
@@ -69,7 +70,7 @@ class Cluster:
         self.asks = Asks(vendors)
         self.books = Books(self.planner, clock, grant_seconds)
         self.nominations = Nominations(self.planner)
-        self.nodes = Nodes(self.planner, self.lock)
+        self.nodes = Nodes(self.planner, self.lock, self.books.doubt)
         self.pods = Pods(self)
         self.quotas = Quotas(self.planner, vendors, self.lock)
 
@@ -82,8 +83,10 @@ class Cluster:
 
     def quota_refusal(self, namespace: str, ask: PodAsk) -> Refusal | None:
         """Why a namespace's quotas leave no room for a pod, as far as that is known before it has its devices."""
+        if ask.namespace != namespace:
+            ask = msgspec.structs.replace(ask, namespace=namespace)
         with self.lock:
-            return self.planner.quota_refusal(namespace, ask)
+            return self.planner.quota_refusal(ask)
 
     def measure(self) -> None:
         """Bring the gauges up to date."""

@@ -46,9 +46,11 @@ class Extender:
         self._in_step = in_step
         self._names = Names()
         self._scores = Scores()
+        self._promised: tuple[PodAsk, str] | None = None
 
     def filter(self, body: bytes) -> bytes:
         """Which nodes fit, and for every other one why not. What is wrong stands in the answer's ``Error``."""
+        self.keep_promise()
         try:
             return protocol.write(self._filter(body))
         except HeteroError as error:
@@ -60,15 +62,26 @@ class Extender:
         Raises:
             InvalidValue: The body is no request. The protocol has no place for that in its answer.
         """
+        self.keep_promise()
         args = _read(protocol.read_args, body)
         ask = self._ask(args.pod)
         if not isinstance(ask, PodAsk) or not ask.asks_devices or not self._in_step():
             return b"[]"
         if args.nodes is not None:
             items = simulation.named(args.nodes.items or ())
-            return self._scores.write(items, simulation.scored(self._cluster, ask, items))
-        names = self._names.read(args.node_names)
-        return self._scores.write(names, verdicts.scored(self._cluster, ask, names, promise=True))
+            return self._scores.write(simulation.scored(self._cluster, ask, items))
+        found, best = verdicts.scored(self._cluster, ask, self._names.read(args.node_names))
+        self._promised = None if best is None else (ask, best)
+        return self._scores.write(found)
+
+    def keep_promise(self) -> None:
+        """Charge what the last answer predicts. To be called when that answer has been sent, before anything else.
+
+        kube-scheduler works on with the answer while the place is planned, which takes as long as the answer did.
+        """
+        if self._promised is not None:
+            promised, self._promised = self._promised, None
+            verdicts.promise(self._cluster, *promised)
 
     def preempt(self, body: bytes) -> bytes:
         """Which nodes serve when pods are removed, with all pods that must go.
@@ -76,6 +89,7 @@ class Extender:
         Raises:
             InvalidValue: As :meth:`prioritize`.
         """
+        self.keep_promise()
         args = _read(protocol.read_preemption, body)
         ask = self._ask(args.pod)
         if not isinstance(ask, PodAsk) or not self._in_step():
@@ -95,17 +109,18 @@ class Extender:
             return FilterResult(node_names=args.node_names)
         verdict = self._verdict(args.pod, ask, names)
         self._tell(args.pod, verdict)
-        if verdict.fits is names or len(verdict.fits) == len(names):
-            return FilterResult(node_names=args.node_names)
-        fits = msgspec.Raw(protocol.write(verdict.fits))
-        self._names.keep(bytes(fits), list(verdict.fits))
-        return FilterResult(node_names=fits, failed=verdict.failed, unresolvable=verdict.unresolvable)
+        fits = bytes(args.node_names) if len(verdict.fits) == len(names) else protocol.write(verdict.fits)
+        self._names.keep(fits, verdict.fits)
+        return FilterResult(node_names=msgspec.Raw(fits), failed=verdict.failed, unresolvable=verdict.unresolvable)
 
     def _verdict(self, pod: Pod, ask: PodAsk | str, names: Sequence[str]) -> Verdict:
         if isinstance(ask, str):
             return Verdict([], {}, dict.fromkeys(names, ask), ask)
         self._recent.note(ask)
-        return verdicts.fitting(self._cluster, ask, pod.spec.priority or 0, names, promise=True)
+        verdict = verdicts.fitting(self._cluster, ask, pod.spec.priority or 0, names)
+        if len(verdict.fits) == 1:  # kube-scheduler asks for no scores then
+            self._promised = ask, verdict.fits[0]
+        return verdict
 
     def _filter_in_full(self, args: Args, ask: PodAsk | str, nodes: NodeList) -> FilterResult:
         if isinstance(ask, PodAsk) and not ask.asks_devices:

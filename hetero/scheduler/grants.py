@@ -86,6 +86,10 @@ class Grants:
             del self._tentative[key]
             yield grant
 
+    def tentative_on(self, node: str) -> list[Grant]:
+        """The tentative ones on a node."""
+        return [grant for grant in self._tentative.values() if grant.placement.node == node]
+
     def firm(self, kind: Kind) -> list[Grant]:
         """Those that have come so far; not for tentative ones."""
         return [grant for grant in self._firm.values() if grant.kind is kind]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import heapq
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from hetero.errors import InvalidValue
 from hetero.scheduler.protocol import BEST
+
+Scored = NDArray[np.float64]
+Places = NDArray[np.intp]
 
 FEW = 32
 """Nodes that have a score at most."""
@@ -21,10 +25,13 @@ _read = msgspec.json.Decoder(list[str] | None).decode
 
 
 class Names:
-    """Reads lists of names; one that was read or answered lately is not read again. Not for several threads at once."""
+    """Reads lists of names; one that was read or answered lately is not read again. Not for several threads at once.
+
+    A list that is known again is the same object, by which the planner knows where its nodes are.
+    """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, list[str]] = OrderedDict()
+        self._known: deque[tuple[bytes, list[str]]] = deque(maxlen=_KEPT)
 
     def read(self, raw: msgspec.Raw) -> list[str]:
         """The names; none for null.
@@ -33,10 +40,10 @@ class Names:
             InvalidValue: It is no list of texts.
         """
         text = bytes(raw)
-        known = self._known.get(text)
-        if known is not None:
-            self._known.move_to_end(text)
-            return known
+        # Compared, not hashed: texts of other lists differ early or in their length.
+        for known, names in self._known:
+            if known == text:
+                return names
         try:
             names = _read(text) or []
         except msgspec.MsgspecError as error:
@@ -45,23 +52,25 @@ class Names:
         return names
 
     def keep(self, text: bytes, names: list[str]) -> None:
-        """Remember what a text reads as."""
-        self._known[text] = names
-        if len(self._known) > _KEPT:
-            self._known.popitem(last=False)
+        """Remember what a text reads as, before what it was known as."""
+        self._known.appendleft((text, names))
 
 
 class Scores:
-    """Writes ``HostPriorityList``: the places of pods in their order, 0 to 10. Not for several threads at once."""
+    """Writes ``HostPriorityList``. Not for several threads at once."""
 
     def __init__(self) -> None:
         self._written: dict[str, tuple[str, ...]] = {}
 
-    def write(self, names: Iterable[str], levels: Iterable[int]) -> bytes:
-        """One entry for each node that has more than 0; kube-scheduler takes one that is missing for 0."""
+    def write(self, levels: Mapping[str, int]) -> bytes:
+        """One entry for each node that has more than 0; kube-scheduler takes one that is missing for 0.
+
+        Args:
+            levels: Name to 0 to 10.
+        """
         if len(self._written) > _MOST:
             self._written.clear()
-        parts = [self._entries(name)[level] for name, level in zip(names, levels, strict=True) if level]
+        parts = [self._entries(name)[level] for name, level in levels.items() if level]
         return f"[{','.join(parts)}]".encode()
 
     def _entries(self, name: str) -> tuple[str, ...]:
@@ -73,7 +82,7 @@ class Scores:
         return entries
 
 
-def levels(names: Sequence[str], scores: Sequence[float], best: str | None) -> list[int]:
+def levels(names: Sequence[str], scores: Sequence[float], best: str | None) -> dict[str, int]:
     """Scores as kube-scheduler takes them, which has 11 levels.
 
     The best node alone has 10, so that what is predicted is chosen where nothing else tells nodes apart. The next best
@@ -84,13 +93,25 @@ def levels(names: Sequence[str], scores: Sequence[float], best: str | None) -> l
         names: Of nodes.
         scores: 0 to 1 for each; 0 where it does not fit.
         best: The planner's choice among them; None when there is none.
+
+    Returns:
+        Name to level, without those that have 0.
     """
     if best is None:
-        return [0] * len(names)
-    top = heapq.nlargest(FEW + 1, scores)
-    low = next((score for score in reversed(top) if score > top[-1] or len(top) <= FEW), 2.0)
-    low = max(low, 1e-9)
-    scale = 7 / (top[0] - low) if top[0] > low else 0.0
-    found = [int(1.5 + (score - low) * scale) if score >= low else 0 for score in scores]
-    found[names.index(best)] = BEST
+        return {}
+    values = np.asarray(scores)
+    few = _few(values)
+    low, high = (values[few].min(), values[few].max()) if few.size else (0.0, 0.0)
+    scale = 7 / (high - low) if high > low else 0.0
+    found = {names[index]: int(1.5 + (values[index] - low) * scale) for index in few.tolist()}
+    found[best] = BEST
     return found
+
+
+def _few(values: Scored) -> Places:
+    """Where the best are: so many at most that all that are alike are among them, or none. 0 is not among them."""
+    count = values.size
+    if count > FEW:
+        edge = np.partition(values, count - FEW - 1)[count - FEW - 1]
+        return np.flatnonzero(values > edge)
+    return np.flatnonzero(values > 0)

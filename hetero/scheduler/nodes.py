@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -49,11 +50,13 @@ class Nodes:
     Args:
         planner: What is kept in step.
         lock: Held while the planner is changed.
+        changed: Told the name of each node whose devices have changed.
     """
 
-    def __init__(self, planner: Host, lock: threading.RLock) -> None:
+    def __init__(self, planner: Host, lock: threading.RLock, changed: Callable[[str], None] = lambda _: None) -> None:
         self._planner = planner
         self._lock = lock
+        self._changed = changed
         self._known: dict[str, int] = {}  # names of nodes with devices, with a hash of what they say
 
     def replace(self, items: list[objects.Node]) -> None:
@@ -92,6 +95,7 @@ class Nodes:
                 return
             self._planner.put_node(found)
             self._known[name] = said
+            self._changed(name)
         except HeteroError as error:
             # What it had before may be wrong as well; after a restart it would not be known either.
             metrics.unusable_inventories.add()
@@ -101,6 +105,7 @@ class Nodes:
     def _remove(self, name: str) -> None:
         if self._known.pop(name, None) is not None:
             self._planner.remove_node(name)
+            self._changed(name)
 
 
 def _said(item: objects.Node) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hetero.model.ask import PodAsk
 from hetero.model.placement import Placement
 from hetero.model.share import Refusal
-from hetero.scheduler.planning import Planner
+from hetero.placement import Planner
 
 KEPT = "its devices are kept for a pod of the same or a higher priority that waits for them"
 """Why a node does not serve; removing yet more pods may help, so it is no final refusal."""

@@ -71,10 +71,9 @@ class Service:
         common = app.common(self.waiting, self.cluster.measure)
         limit = own.body_mib << 20
         self.extender: Starlette = app.extender(
-            filter_=verbs.filter,
-            prioritize=verbs.prioritize,
-            preempt=verbs.preempt,
-            bind=app.binding(self._binder.bind),
+            app.Verbs(
+                verbs.filter, verbs.prioritize, verbs.preempt, app.binding(self._binder.bind), verbs.keep_promise
+            ),
             executor=self._executor,
             common=[*common, Route("/ledger", ledger.endpoint(self.cluster))],
             limit=limit,

@@ -15,9 +15,9 @@ from hetero.errors import HeteroError, InvalidValue
 from hetero.kube import objects
 from hetero.model.ask import PodAsk
 from hetero.model.device import Inventory, Node
+from hetero.placement import Planner
 from hetero.scheduler import nodes, verdicts
 from hetero.scheduler.cluster import Cluster
-from hetero.scheduler.planning import Planner
 from hetero.scheduler.verdicts import Verdict
 
 _log = log.logger("scheduler")
@@ -40,7 +40,7 @@ def named(items: Sequence[msgspec.Raw]) -> dict[str, msgspec.Raw]:
 def fitting(cluster: Cluster, ask: PodAsk, priority: int, items: dict[str, msgspec.Raw]) -> Verdict:
     """Where the pod fits; as :func:`hetero.scheduler.verdicts.fitting`."""
     there, strangers = _told_apart(cluster, items)
-    verdict = verdicts.fitting(cluster, ask, priority, there, promise=False)
+    verdict = verdicts.fitting(cluster, ask, priority, there)
     if not strangers:
         return verdict
     options = _alone(cluster, items, strangers).options(ask)
@@ -54,14 +54,14 @@ def fitting(cluster: Cluster, ask: PodAsk, priority: int, items: dict[str, msgsp
     )
 
 
-def scored(cluster: Cluster, ask: PodAsk, items: dict[str, msgspec.Raw]) -> list[int]:
+def scored(cluster: Cluster, ask: PodAsk, items: dict[str, msgspec.Raw]) -> dict[str, int]:
     """How good each node is; as :func:`hetero.scheduler.verdicts.scored`. Strangers are all alike: 1 where it fits."""
     there, strangers = _told_apart(cluster, items)
-    found = dict(zip(there, verdicts.scored(cluster, ask, there, promise=False), strict=True))
+    found, _ = verdicts.scored(cluster, ask, there)
     if strangers:
         fits, _, _ = _alone(cluster, items, strangers).options(ask).split(strangers)
         found |= dict.fromkeys(fits, 1)
-    return [found.get(name, 0) for name in items]
+    return found
 
 
 def _told_apart(cluster: Cluster, items: dict[str, msgspec.Raw]) -> tuple[list[str], list[str]]:

@@ -31,13 +31,13 @@ class Verdict:
         summary: One sentence for all of them; empty when one fits.
     """
 
-    fits: Sequence[str]
+    fits: list[str]
     failed: dict[str, str]
     unresolvable: dict[str, str]
     summary: str = ""
 
 
-def fitting(cluster: Cluster, ask: PodAsk, priority: int, names: Sequence[str], *, promise: bool) -> Verdict:
+def fitting(cluster: Cluster, ask: PodAsk, priority: int, names: Sequence[str]) -> Verdict:
     """Where a pod fits among these nodes.
 
     Args:
@@ -45,7 +45,6 @@ def fitting(cluster: Cluster, ask: PodAsk, priority: int, names: Sequence[str], 
         ask: What the pod asks.
         priority: The pod's.
         names: Nodes.
-        promise: Grant the place when there is only one, since kube-scheduler will not ask for scores then.
 
     Raises:
         InvalidValue: The pod names a policy that there is none of.
@@ -60,15 +59,14 @@ def fitting(cluster: Cluster, ask: PodAsk, priority: int, names: Sequence[str], 
         options = cluster.planner.options(ask)
         room, failed, unresolvable = options.split(names)
         fits = [name for name in room if name not in kept] if kept else room
-        failed.update((name, KEPT) for name in room if name in kept)
-        if promise and len(fits) == 1:
-            _promise(cluster, ask, fits[0])
+        if kept:
+            failed.update((name, KEPT) for name in room if name in kept)
         summary = "" if fits else _summary(options.summary(names), len(room), len(names))
         return Verdict(fits, failed, unresolvable, summary)
 
 
-def scored(cluster: Cluster, ask: PodAsk, names: Sequence[str], *, promise: bool) -> list[int]:
-    """How good each node is, 0 to 10; the best one is granted to the pod when that is asked for.
+def scored(cluster: Cluster, ask: PodAsk, names: Sequence[str]) -> tuple[dict[str, int], str | None]:
+    """How good each node is, 0 to 10, those with 0 left out; and the best one, None when none serves.
 
     Raises:
         InvalidValue: The pod names a policy that there is none of.
@@ -76,10 +74,17 @@ def scored(cluster: Cluster, ask: PodAsk, names: Sequence[str], *, promise: bool
     with cluster.lock:
         options = cluster.planner.options(ask)
         best = options.best(names)
-        found = levels(names, options.scores(names), best)
-        if promise and best is not None and not _pinned(cluster, ask):
-            _promise(cluster, ask, best)
-        return found
+        return levels(names, options.scores(names), best), best
+
+
+def promise(cluster: Cluster, ask: PodAsk, node: str) -> None:
+    """Keep a pod's place on a node for a while, unless it has been taken meanwhile or a Binding was sent."""
+    with cluster.lock:
+        if _pinned(cluster, ask):
+            return
+        placement = cluster.planner.place_on(ask, node)
+        if isinstance(placement, Placement):
+            cluster.books.grant(placement, Kind.TENTATIVE, ask.traits)
 
 
 def take(cluster: Cluster, ask: PodAsk, node: str) -> Placement | Refusal:
@@ -108,9 +113,3 @@ def _only(node: str, names: Sequence[str]) -> Verdict:
 
 def _summary(sentence: str, kept: int, of: int) -> str:
     return "; ".join(filter(None, [sentence, f"{kept}/{of} nodes: {KEPT}" if kept else ""]))
-
-
-def _promise(cluster: Cluster, ask: PodAsk, node: str) -> None:
-    placement = cluster.planner.place_on(ask, node)
-    if isinstance(placement, Placement):
-        cluster.books.grant(placement, Kind.TENTATIVE, ask.traits)

@@ -22,7 +22,7 @@ from hetero.scheduler.protocol import BindingArgs
 BINDING = b'{"PodName":"p","PodNamespace":"n","PodUID":"u","Node":"a"}'
 
 
-class Verbs:
+class Answers:
     """What the verbs are asked, and what they answer next."""
 
     def __init__(self) -> None:
@@ -37,6 +37,9 @@ class Verbs:
             raise self.answer
         return self.answer
 
+    def all(self) -> app.Verbs:
+        return app.Verbs(self, self, self, app.binding(self.bind), lambda: self.asked.append("afterwards"))
+
     def bind(self, args: BindingArgs) -> str:
         self.asked.append(args)
         self.go.wait(10)
@@ -46,36 +49,38 @@ class Verbs:
 
 
 @pytest.fixture
-def verbs() -> Verbs:
+def verbs() -> Answers:
     """Answers as it is told."""
-    return Verbs()
+    return Answers()
 
 
 @pytest.fixture
-def server(verbs: Verbs) -> Iterator[serving.Served]:
+def server(verbs: Answers) -> Iterator[serving.Served]:
     """Both applications."""
     with ThreadPoolExecutor(4) as executor:
         common = app.common(lambda: verbs.waiting, lambda: None)
-        extender = app.extender(
-            filter_=verbs,
-            prioritize=verbs,
-            preempt=verbs,
-            bind=app.binding(verbs.bind),
-            executor=executor,
-            common=common,
-            limit=1 << 20,
-        )
+        extender = app.extender(verbs.all(), executor=executor, common=common, limit=1 << 20)
         with serving.serve(extender, app.public(webhook=verbs, common=common, limit=1 << 20)) as served:
             yield served
         verbs.go.set()
 
 
 @pytest.mark.parametrize("path", ["/filter", "/prioritize", "/preempt"])
-def test_a_verb_is_given_the_body(server: serving.Served, verbs: Verbs, path: str) -> None:
+def test_a_verb_is_given_the_body(server: serving.Served, verbs: Answers, path: str) -> None:
     """And its answer is the response's."""
     status, kind, body = server.post(path, b"{...}")
     assert (status, kind, body) == (200, "application/json", b'{"ok":1}')
-    assert verbs.asked == [b"{...}"]
+    assert verbs.asked[0] == b"{...}"
+
+
+@pytest.mark.parametrize(("path", "left"), [("/filter", True), ("/prioritize", True), ("/preempt", False)])
+def test_what_is_left_to_do_is_done_before_the_next_request(
+    server: serving.Served, verbs: Answers, path: str, left: bool
+) -> None:
+    """When the answer has been sent; whoever asks next finds it done."""
+    server.post(path, b"1")
+    server.post("/preempt", b"2")
+    assert verbs.asked == [b"1", *(["afterwards"] if left else []), b"2"]
 
 
 def test_the_webhook_is_on_the_other_address(server: serving.Served) -> None:
@@ -86,7 +91,7 @@ def test_the_webhook_is_on_the_other_address(server: serving.Served) -> None:
         assert server.post(path, b"x", port=server.ports[1])[0] == 404
 
 
-def test_bad_input_has_its_place_in_the_answer(server: serving.Served, verbs: Verbs) -> None:
+def test_bad_input_has_its_place_in_the_answer(server: serving.Served, verbs: Answers) -> None:
     """Where the protocol has one; else the status says it. Always in one sentence."""
     verbs.answer = InvalidValue("body", "x", "is not what the verb takes")
     assert json.loads(server.post("/filter", b"x")[2])["Error"] == "body: 'x' is not what the verb takes"
@@ -95,7 +100,7 @@ def test_bad_input_has_its_place_in_the_answer(server: serving.Served, verbs: Ve
     assert server.post("/webhook", b"x", port=server.ports[1])[0] == 400
 
 
-def test_a_defect_is_no_trace_for_the_client(server: serving.Served, verbs: Verbs, capsys) -> None:
+def test_a_defect_is_no_trace_for_the_client(server: serving.Served, verbs: Answers, capsys) -> None:
     """The log has it."""
     verbs.answer = RuntimeError("inside")
     status, _, body = server.post("/prioritize", b"x")
@@ -104,7 +109,7 @@ def test_a_defect_is_no_trace_for_the_client(server: serving.Served, verbs: Verb
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_binding_waits_aside(server: serving.Served, verbs: Verbs) -> None:
+def test_a_binding_waits_aside(server: serving.Served, verbs: Answers) -> None:
     """While the API server is waited for, other verbs are answered."""
     with ThreadPoolExecutor(1) as client:
         bound = client.submit(server.post, "/bind", BINDING)
@@ -122,7 +127,7 @@ def test_a_binding_that_is_none_is_an_error(server: serving.Served, body: bytes)
     assert json.loads(answer)["Error"].startswith("body: ")
 
 
-def test_a_body_has_a_limit(server: serving.Served, verbs: Verbs) -> None:
+def test_a_body_has_a_limit(server: serving.Served, verbs: Answers) -> None:
     """Whether its length is told before or not; nothing of it reaches the verb."""
     large = b"x" * ((1 << 20) + 1)
     assert server.post("/prioritize", large)[0] == 413
@@ -138,7 +143,7 @@ def test_other_methods_are_refused(server: serving.Served) -> None:
     assert server.post("/healthz", b"")[0] == 405
 
 
-def test_readiness_says_what_is_waited_for(server: serving.Served, verbs: Verbs) -> None:
+def test_readiness_says_what_is_waited_for(server: serving.Served, verbs: Answers) -> None:
     """Liveness does not: the loop answers, so it lives."""
     verbs.waiting = "waiting for: pods"
     for port in server.ports:
@@ -174,18 +179,10 @@ def test_a_connection_is_kept(server: serving.Served) -> None:
     connection.close()
 
 
-def test_the_end_waits_for_bindings(verbs: Verbs) -> None:
+def test_the_end_waits_for_bindings(verbs: Answers) -> None:
     """What is under way is answered; then the servers are done."""
     with ThreadPoolExecutor(4) as executor:
-        extender = app.extender(
-            filter_=verbs,
-            prioritize=verbs,
-            preempt=verbs,
-            bind=app.binding(verbs.bind),
-            executor=executor,
-            common=[],
-            limit=1 << 20,
-        )
+        extender = app.extender(verbs.all(), executor=executor, common=[], limit=1 << 20)
         with serving.serve(extender) as served, ThreadPoolExecutor(1) as client:
             bound = client.submit(served.post, "/bind", BINDING)
             served.until(lambda: verbs.asked)

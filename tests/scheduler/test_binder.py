@@ -126,9 +126,32 @@ def test_the_prediction_is_replaced(desk: Desk) -> None:
     args = desk.create()
     ask = desk.recent.get(args.pod_uid)
     assert ask is not None
-    verdicts.scored(desk.cluster, ask, ["a"], promise=True)
+    verdicts.promise(desk.cluster, ask, "a")
     assert desk.binder.bind(elsewhere(args)) == ""
     assert (desk.taken("a"), desk.taken("b")) == (0, 1000)
+
+
+def test_the_prediction_is_what_is_bound(desk: Desk) -> None:
+    """On the node that was promised the devices are those that were promised, as long as the node is as it was."""
+    args = desk.create()
+    ask = desk.recent.get(args.pod_uid)
+    assert ask is not None
+    verdicts.promise(desk.cluster, ask, "a")
+    promised = desk.cluster.planner.charged(args.pod_uid)
+    desk.cluster.nodes.put(shown(fake_node("a", 1)))
+    assert desk.binder.bind(args) == ""
+    assert wire.decode(desk.read().metadata.notes[PLACEMENT], Placement) == promised
+
+
+def test_a_device_that_was_cordoned_meanwhile_is_not_bound(desk: Desk) -> None:
+    """Between prediction and Binding."""
+    args = desk.create()
+    ask = desk.recent.get(args.pod_uid)
+    assert ask is not None
+    verdicts.promise(desk.cluster, ask, "a")
+    desk.cluster.nodes.put(shown(fake_node("a", 1), {"hetero.io/device-cordon": "fake-0"}))
+    assert "node a does not serve any more" in desk.binder.bind(args)
+    assert desk.posts() == 0
 
 
 def test_the_same_binding_twice_at_once_is_one(desk: Desk) -> None:

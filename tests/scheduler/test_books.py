@@ -128,6 +128,31 @@ def test_a_promise_expires(cluster: Cluster, clock, placed) -> None:
     assert metrics.expired_grants.value() == before + 1
 
 
+def test_a_promise_is_doubted_when_its_node_changes(cluster: Cluster, clock, placed) -> None:
+    """The device may be cordoned now, or gone; what was sent to the API server stays, and so do other nodes'."""
+    cluster.books.grant(placed("x", "a"), Kind.TENTATIVE, ANY)
+    cluster.books.grant(placed("y", "a"), Kind.BINDING, ANY)
+    cluster.books.grant(placed("z", "b"), Kind.TENTATIVE, ANY)
+    cluster.nodes.put(shown(fake_node("a", 2)))
+    assert taken(cluster, "a") == 2000
+    cluster.nodes.put(shown(fake_node("a", 2), {"hetero.io/device-cordon": "fake-1"}))
+    assert (taken(cluster, "a"), taken(cluster, "b")) == (1000, 1000)
+    cluster.nodes.remove(shown(fake_node("b", 2)))
+    assert [one.placement.pod for one in cluster.books.grants.all()] == ["y"]
+
+
+def test_more_than_a_device_has_is_told_once(cluster: Cluster, pod, placed, capsys) -> None:
+    """Somebody places pods past us; it is counted until it is over."""
+    for name in "xyz":
+        cluster.pods.put(pod(name, node="a", placed=placed(name, "a", memory=9000)))
+    assert capsys.readouterr().err.count("more is placed on a device than it has") == 1
+    cluster.measure()
+    assert metrics.overcommitted.value() == 1
+    cluster.pods.replace([])
+    cluster.measure()
+    assert metrics.overcommitted.value() == 0
+
+
 def test_a_pod_created_again_is_another(cluster: Cluster, pod, placed) -> None:
     """Of the same name, with its own UID: the old one's end takes nothing from it."""
     old = pod("x", uid="1", node="a", placed=placed("x", "a", uid="1"))

@@ -41,10 +41,14 @@ class Desk:
         self.extender = Extender(self.cluster, self.recent, Telling(self.events), lambda: self.in_step)
 
     def filter(self, pod: objects.Pod, names: list[str] = NODES) -> Any:
-        return json.loads(self.extender.filter(args(pod, names)))
+        answer = json.loads(self.extender.filter(args(pod, names)))
+        self.extender.keep_promise()
+        return answer
 
     def prioritize(self, pod: objects.Pod, names: list[str] = NODES) -> dict[str, int]:
-        return {one["Host"]: one["Score"] for one in json.loads(self.extender.prioritize(args(pod, names)))}
+        answer = json.loads(self.extender.prioritize(args(pod, names)))
+        self.extender.keep_promise()
+        return {one["Host"]: one["Score"] for one in answer}
 
     def taken(self, node: str) -> int:
         free = self.cluster.planner.free_quantities()[node]["fake-0"][MEMORY]
@@ -127,6 +131,23 @@ def test_the_best_node_is_promised(desk: Desk, pod) -> None:
     assert best in desk.filter(pod("x", 10000))["NodeNames"]
     assert desk.prioritize(pod("x", 10000))[best] == 10
     assert desk.taken(best) == 10000
+
+
+def test_a_promise_is_kept_before_anything_else_is_decided(desk: Desk, pod) -> None:
+    """It is planned when the answer has been sent, and at the latest when the next request comes."""
+    desk.extender.prioritize(args(pod("x", 10000), ["a"]))
+    assert desk.grant("uid-x") is None
+    answer = json.loads(desk.extender.filter(args(pod("y", 10000), ["a", "b"])))
+    assert answer["NodeNames"] == ["b"]
+    assert desk.grant("uid-x") == ("a", Kind.TENTATIVE)
+
+
+def test_a_promise_that_cannot_be_kept_any_more_is_none(desk: Desk, pod, placed) -> None:
+    """Somebody took the room between the answer and the plan."""
+    desk.extender.prioritize(args(pod("x", 10000), ["a"]))
+    desk.cluster.pods.put(pod("other", node="a", placed=placed("other", "a", memory=10000)))
+    desk.extender.keep_promise()
+    assert desk.grant("uid-x") is None
 
 
 def test_a_promise_follows_the_prediction(desk: Desk, pod) -> None:

@@ -26,7 +26,7 @@ def cluster(vendors, clock, pod, placed) -> Cluster:
 def fits(cluster: Cluster, pod, name: str, priority: int, memory: int = 1000) -> list[str]:
     """Where a pod fits."""
     ask = cluster.asks.read(pod(name, memory))
-    return list(verdicts.fitting(cluster, ask, priority, ["a", "b"], promise=False).fits)
+    return list(verdicts.fitting(cluster, ask, priority, ["a", "b"]).fits)
 
 
 def test_the_room_is_kept_when_the_victim_ends(cluster: Cluster, pod) -> None:
@@ -43,7 +43,7 @@ def test_a_part_of_the_room_is_kept_too(cluster: Cluster, pod, placed) -> None:
     cluster.pods.remove(pod("victim", node="a"))
     cluster.pods.put(pod("second", node="a", placed=placed("second", "a", memory=5000), priority=1))
     ask = cluster.asks.read(pod("low", 1000))
-    verdict = verdicts.fitting(cluster, ask, 0, ["a"], promise=False)
+    verdict = verdicts.fitting(cluster, ask, 0, ["a"])
     assert (verdict.fits, verdict.failed, verdict.unresolvable) == ([], {"a": KEPT}, {})
     assert KEPT in verdict.summary
 
@@ -82,7 +82,7 @@ def test_a_nominated_pod_on_its_way_is_counted_once(cluster: Cluster, pod) -> No
     cluster.pods.remove(pod("victim", node="a"))
     ask = cluster.asks.read(pod("preemptor", 8000, priority=10))
     cluster.pods.put(pod("preemptor", 8000, priority=10, nominated="a"))
-    verdicts.scored(cluster, ask, ["a"], promise=True)
+    verdicts.promise(cluster, ask, "a")
     assert fits(cluster, pod, "low", 0, 8000) == ["a", "b"]
     assert fits(cluster, pod, "low", 0, 9000) == ["b"]
 

@@ -182,6 +182,19 @@ def test_what_changes_is_followed(server: ApiServer, vendors, create) -> None:
         assert "CardCordoned" in json.dumps(answer)
 
 
+def test_quotas_hold_at_placement(server: ApiServer, vendors, create) -> None:
+    """Of the namespace, whatever is free in the cluster."""
+    quota = {"metadata": {"name": "q"}, "spec": {"hard": {"limits.fake.example/npumem": "1500"}}}
+    server.put("/api/v1/namespaces/default/resourcequotas", quota)
+    with running(server, vendors) as service:
+        create("one", 1000)
+        create("two", 1000)
+        assert service.schedule("one")
+        assert service.schedule("two") == ""
+        server.remove("/api/v1/namespaces/default/resourcequotas/q")
+        service.served.until(lambda: service.schedule("two"))
+
+
 def test_the_webhook_reviews_with_the_same_vendors(server: ApiServer, vendors, pod) -> None:
     """On the public address."""
     review = {
