@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 import urllib3
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from hetero import metrics
@@ -64,13 +65,20 @@ class Api:
         """
         return cls(configuration.load(kubeconfig, context), timeout=timeout)
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, timeout: float | None = None) -> bytes:
         """What is at a path.
+
+        Args:
+            path: Of an object or a collection.
+            query: Selectors, pages.
+            timeout: Seconds for each piece of the answer, where that is more than usual.
 
         Raises:
             ApiError: The server refused, or did not answer. So do all requests.
         """
-        return self._request("GET", _target(path, query))
+        patience = urllib3.Timeout(connect=self.timeout, read=timeout or self.timeout)
+        target = _target(path, query)
+        return self._read("GET", target, self._send("GET", target, timeout=patience))
 
     def post(self, path: str, body: bytes) -> bytes:
         """Create what the body, JSON, says."""
@@ -107,7 +115,9 @@ class Api:
         self._pool.clear()
 
     def _request(self, method: str, target: str, body: bytes | None = None, content_type: str = "") -> bytes:
-        answer = self._send(method, target, body, content_type)
+        return self._read(method, target, self._send(method, target, body, content_type))
+
+    def _read(self, method: str, target: str, answer: BaseHTTPResponse) -> bytes:
         data: bytes = answer.data
         if answer.status >= 300:
             raise self._refused(method, target, answer.status, answer.headers, data)

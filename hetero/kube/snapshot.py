@@ -17,6 +17,9 @@ T = TypeVar("T", bound=HasMetadata)
 PAGE = 500
 """Objects asked for at once; a page is decoded and dropped before the next one is read."""
 
+PATIENCE = 60.0
+"""Seconds to wait for a page: a busy server takes longer to list than to answer anything else."""
+
 TRIES = 2
 """Times that the pages' history may be lost before the list is asked for in one piece."""
 
@@ -60,7 +63,9 @@ def _pages(
     items: list[T] = []
     following = ""
     while True:
-        metadata, some = codec.page(api.get(path, {**query, **({"continue": following} if following else {})}))
+        metadata, some = codec.page(
+            api.get(path, {**query, **({"continue": following} if following else {})}, timeout=PATIENCE)
+        )
         items += some
         following = metadata.continue_ or ""
         if not following or stopped():

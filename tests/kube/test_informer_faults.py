@@ -211,7 +211,7 @@ class Scripted:
         self.lists = [one.encode() for one in lists]
         self.watches = [[line.encode() for line in lines] for lines in watches]
 
-    def get(self, path: str, query: Any) -> bytes:
+    def get(self, path: str, query: Any, *, timeout: float) -> bytes:
         """The next list."""
         return self.lists.pop(0)
 

@@ -88,3 +88,12 @@ def test_nobody_need_wait_for_the_rest(server: ApiServer, api: Api) -> None:
     _put(server, "a", "b", "c")
     _, items = snapshot(api, paths.PODS, PODS, page=2, stopped=lambda: True)
     assert _names(items) == ["a", "b"]
+
+
+def test_a_slow_list_is_waited_for(server: ApiServer) -> None:
+    """A large cluster's takes longer than the time-out of other requests."""
+    made = server.api(timeout=0.1)
+    _put(server, "a")
+    server.stall(0.4, path_contains="pods")
+    assert _names(snapshot(made, paths.PODS, PODS)[1]) == ["a"]
+    made.close()
