@@ -7,12 +7,10 @@ replaces it, so a patch needs to know only which mappings hold something.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from hetero.admission.envelope import Operation, ReviewedPod
 from hetero.admission.words import Words
-from hetero.errors import InvalidValue
 from hetero.kube.objects import Container, Requirements
 from hetero.model.ask import Ask, PodAsk
 from hetero.model.quantity import parse_count
@@ -31,6 +29,11 @@ def completed(pod: ReviewedPod, ask: PodAsk, words: Words) -> Iterator[Operation
 
     The API server counts quotas and capacities by what is written, and takes an extended resource only when limit and
     request are the same. So an amount that stands in one of the two is written into the other as well.
+
+    Args:
+        pod: A pod that breaks no rule.
+        ask: What its vendors made of it.
+        words: Of the installed vendors.
     """
     asks = {container.name: container.asks for container in (*ask.containers, *ask.init_containers)}
     for key, containers in (("containers", pod.spec.containers), ("initContainers", pod.spec.init_containers or ())):
@@ -47,14 +50,9 @@ def pointer(key: str) -> str:
 
 
 def _written(container: Container, words: Words) -> dict[str, str]:
-    """The amounts of vendors' resources as far as they are whole numbers, in the API's plainest spelling."""
-    found: dict[str, str] = {}
-    for name, amount in _named(container).items():
-        # Of a family of which nothing is asked, no vendor has read the amounts: they may be anything.
-        if name in words.owners:
-            with suppress(InvalidValue):
-                found[name] = str(parse_count(amount, name))
-    return found
+    """The amounts of vendors' resources, in the API's plainest spelling."""
+    named = _named(container).items()
+    return {name: str(parse_count(amount, name)) for name, amount in named if name in words.owners}
 
 
 def _unsaid(container: Container, asks: Iterable[Ask], words: Words) -> dict[str, str]:

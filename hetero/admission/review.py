@@ -82,7 +82,9 @@ class Reviewer:
         try:
             ask = pod_ask(objects.read(pod, namespace), self._words, strict=False)
         except InvalidRequest as error:
-            raise InvalidRequest((*problems, *error.problems)) from error
+            told = {problem.field for problem in error.problems}  # a vendor knows better what may stand there
+            others = (problem for problem in problems if problem.field not in told)
+            raise InvalidRequest((*others, *error.problems)) from error
         if problems and ask.asks_devices:
             raise InvalidRequest(problems)
         return ask

@@ -11,7 +11,7 @@ from hetero.config import AdmissionSettings
 from hetero.errors import InvalidValue
 from hetero.kube.objects import Requirements
 from hetero.model.annotations import PLACEMENT
-from hetero.model.quantity import parse_quantity
+from hetero.model.quantity import parse_count, parse_quantity
 
 
 def violations(pod: ReviewedPod, words: Words, settings: AdmissionSettings) -> Iterator[InvalidValue]:
@@ -31,6 +31,7 @@ def violations(pod: ReviewedPod, words: Words, settings: AdmissionSettings) -> I
     seen: dict[str, str] = {}
     for path, container in _containers(pod):
         yield from _named_twice(path, container, seen)
+        yield from _uncounted(path, container, words)
         yield from _differing(path, container, words)
         if named(container, words) and not settings.allow_privileged:
             yield from _privileged(path, container)
@@ -54,6 +55,18 @@ def _named_twice(path: str, container: ReviewedContainer, seen: dict[str, str]) 
     if other != path:
         reason = f"is the name of {other} too; give each container a name of its own"
         yield InvalidValue(f"{path}.name", container.name, reason)
+
+
+def _uncounted(path: str, container: ReviewedContainer, words: Words) -> Iterator[InvalidValue]:
+    """Vendors need not read the amounts of a family of which nothing is asked, and Kubernetes counts them as well."""
+    resources = container.resources or Requirements()
+    for kind, amounts in (("requests", resources.requests), ("limits", resources.limits)):
+        for name, amount in (amounts or {}).items():
+            if name in words.owners and (kind == "limits" or name not in (resources.limits or {})):
+                try:
+                    parse_count(amount, f"{path}.resources.{kind}[{name}]")
+                except InvalidValue as problem:
+                    yield InvalidValue(problem.field, shown(amount), problem.reason)
 
 
 def _differing(path: str, container: ReviewedContainer, words: Words) -> Iterator[InvalidValue]:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from hetero.admission.review import review
 from hetero.config import AdmissionSettings
 from hetero.errors import InvalidValue
+from hetero.testing.apiserver import pods as api
+from hetero.testing.apiserver.refusals import Refused
 from hetero.testing.fake import fake_vendor
 
 if TYPE_CHECKING:
@@ -194,9 +196,19 @@ def test_what_a_pod_is_given_is_what_kubernetes_takes(reviewed: Review, pod: dic
             assert (limit is None) == (request is None)
             assert limit is None or _number(limit) == _number(request)
     _same_but_for_additions(pod, answer.pod)
+    assert _taken(answer.pod) or not _taken(pod)
     if answer.allowed:
         again = reviewed(answer.pod)
         assert (again.allowed, again.patch) == (True, [])
+
+
+def _taken(pod: dict[str, Any]) -> bool:
+    """Whether an API server stores a new pod."""
+    try:
+        api.check(api.defaulted(pod))
+    except Refused:
+        return False
+    return True
 
 
 def _number(amount: object) -> Decimal:

@@ -67,6 +67,22 @@ def test_requests_are_what_limits_are(
     assert f"differs from the limit '{limit}'" in answer.messages[0]
 
 
+@pytest.mark.parametrize("kind", ["limits", "requests"])
+def test_amounts_that_no_vendor_reads_are_whole_as_well(
+    reviewed: Review, pod: PodMaker, container: ContainerMaker, kind: str
+) -> None:
+    """A priority alone asks nothing of its vendor; what another vendor is asked beside it must not cover it up."""
+    amounts = {"other.example/npu-priority": "1.5", NPU: "1"}
+    answer = reviewed(pod(container(resources={kind: amounts})))
+    assert answer.fields == [f"spec.containers[0].resources.{kind}[other.example/npu-priority]"]
+
+
+def test_a_wrong_amount_is_told_once(reviewed: Review, pod: PodMaker, container: ContainerMaker) -> None:
+    """By its vendor, who knows best what may stand there."""
+    answer = reviewed(pod(container(limits={NPU: "1", "fake.example/npucores": "1.5"})))
+    assert answer.fields == ["spec.containers[0].resources.limits[fake.example/npucores]"]
+
+
 def test_an_amount_may_be_spelt_in_two_ways(reviewed: Review, pod: PodMaker, container: ContainerMaker) -> None:
     """What counts is the number."""
     assert reviewed(pod(container(resources={"limits": {NPU: "2"}, "requests": {NPU: "2000m"}}))).allowed
