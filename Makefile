@@ -26,7 +26,7 @@ NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
 BENCHES := bench-native bench-placement bench-slices
 PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
 
-.PHONY: help build portable test test-native test-cluster test-gpu lint demo bench $(BENCHES) lock clean
+.PHONY: help build portable test test-native test-cluster test-gpu lint demo demo-cluster bench $(BENCHES) lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
@@ -55,6 +55,9 @@ lint: $(STAMP)/packages ## ruff, mypy --strict, import-linter layers
 
 demo: build ## one slice, end to end, with real calls
 	@$(BIN)/python examples/demo.py
+
+demo-cluster: build ## the scheduler on a simulated cluster of mixed chips
+	@$(BIN)/python examples/cluster_demo.py
 
 bench: build ## print all figures and write build/bench/<name>.json
 	@$(BIN)/python -m tests.bench

@@ -1,0 +1,135 @@
+"""`make demo-cluster`: pods find their place on a mixed cluster, and one that does not is told why.
+
+`hetero scheduler` and its webhook run as they would in a cluster, as a process of their own. What surrounds them is
+SIMULATED: the API server and a small kube-scheduler live in this program, and the nodes are those of a file. Every line
+that starts with `$` is a command that is run, as a user would type it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import sysconfig
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import msgspec
+from demo import CLUSTER, PLUGINS, ROOT, indent, require
+
+from hetero import plugins
+from hetero.cli.cluster_file import inventory
+from hetero.cli.context import read_yaml
+from hetero.kube import paths
+from hetero.testing.apiserver import ApiServer
+from hetero.testing.hollow import hollow_node
+from hetero.testing.kubescheduler import Extender, KubeScheduler
+from hetero.vendor import Vendor
+
+KUBECONFIG = Path("build/demo/kubeconfig")
+ASKED: dict[str, dict[str, int]] = {
+    "inference-a": {"nvidia.com/gpumem": 8192, "nvidia.com/gpucores": 40},
+    "inference-b": {"nvidia.com/gpumem-percentage": 50},
+    "training": {"nvidia.com/gpu": 2},
+    "widget": {"toy.example/widget": 1, "toy.example/widget-memory": 1024},
+    "too-large": {"nvidia.com/gpumem": 40960},
+}
+"""Pods by name, with the limits of their one container. Counts and exclusive compute are filled in by the webhook."""
+
+
+def main() -> int:
+    """Start the cluster, create the pods, and look at what became of them."""
+    os.chdir(ROOT)
+    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PLUGINS), os.environ.get("PYTHONPATH")]))
+    sys.path.append(str(PLUGINS))
+    os.environ["KUBECONFIG"] = str(KUBECONFIG)
+    vendors = plugins.load().vendors
+    with ApiServer() as server:
+        KUBECONFIG.parent.mkdir(parents=True, exist_ok=True)
+        server.kubeconfig(KUBECONFIG)
+        nodes = inventory(read_yaml(Path(CLUSTER)), Path(CLUSTER), vendors).nodes
+        print(f"A SIMULATED cluster of {len(nodes)} nodes, {CLUSTER}, and a pod for each of {len(ASKED)} wishes.\n")
+        for node in nodes:
+            server.put(paths.NODES, hollow_node(node, vendors))
+        with scheduler(server) as url, closing(server.api()) as api, KubeScheduler(api, _extender(url, vendors)):
+            for name, limits in ASKED.items():
+                api.post(paths.pods("default"), _pod(name, limits))
+            require(server.wait(lambda: _settled(server), 30), "placing the pods", None)
+            show("hetero explain pod inference-a")
+            show("hetero explain pod widget")
+            show("hetero explain pod too-large", code=3)
+            show("hetero plan -f examples/manifests/gpu-pod.yaml --cluster live")
+            _events(server)
+    return 0
+
+
+@contextmanager
+def scheduler(server: ApiServer) -> Iterator[str]:
+    """`hetero scheduler` on free ports, its webhook registered; gives the extender's address."""
+    extender, public = _free_addresses(2)
+    command = f"hetero scheduler --extender {extender} --public {public}"
+    print(f"  $ {command} &", flush=True)
+    process = subprocess.Popen(command.split())
+    try:
+        server.wait(lambda: _ready(extender) or process.poll() is not None, 30)
+        require(process.poll() is None, command, process.returncode)
+        server.webhook(f"http://{public}/webhook")
+        yield f"http://{extender}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _free_addresses(count: int) -> list[str]:
+    with ExitStack() as stack:
+        opened = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [f"127.0.0.1:{one.getsockname()[1]}" for one in opened]
+
+
+def _ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _extender(url: str, vendors: Mapping[str, Vendor]) -> Extender:
+    """What kube-scheduler's configuration says of the extender; no node has totals of percentages and priorities."""
+    families = [family for vendor in vendors.values() for family in vendor.resources]
+    managed = [one.name for family in families for one in family.names()]
+    return Extender(url, managed, [name for family in families for name in (family.memory_percentage, family.priority)])
+
+
+def _pod(name: str, limits: Mapping[str, int]) -> bytes:
+    asked = {key: str(value) for key, value in limits.items()}
+    container = {"name": "main", "image": "none", "resources": {"limits": asked}}
+    return msgspec.json.encode({"metadata": {"name": name}, "spec": {"containers": [container]}})
+
+
+def _settled(server: ApiServer) -> bool:
+    """Whether each pod has a node, and the last one was told why it has none."""
+    bound = sum(bool(pod["spec"].get("nodeName")) for pod in server.objects(paths.PODS))
+    return bound == len(ASKED) - 1 and bool(server.objects(paths.events("default")))
+
+
+def _events(server: ApiServer) -> None:
+    print("  the pod's event, as the API server has it:")
+    for event in server.objects(paths.events("default")):
+        indent(f"{event['involvedObject']['name']}: {event['reason']}: {event['message']}")
+
+
+def show(command: str, *, code: int = 0) -> None:
+    """Run a command in sight; it has to end with this code."""
+    print(f"  $ {command}", flush=True)
+    answer = subprocess.run(command.split(), stdout=subprocess.PIPE, text=True, check=False)
+    indent(answer.stdout)
+    require(answer.returncode == code, command, answer.returncode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
