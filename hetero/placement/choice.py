@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from hetero import log
 from hetero.model.ask import Ask, ContainerAsk, PodAsk
 from hetero.model.device import Device
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
@@ -16,13 +15,12 @@ from hetero.model.policy import DevicePolicy, Policy
 from hetero.model.share import Refusal
 from hetero.placement.fit import OPEN, Fit, Mask, Need
 from hetero.placement.ledger import Amounts, Ledger, Rows
+from hetero.placement.pick import Picker
 from hetero.placement.reasons import NoRoom
 from hetero.placement.score import Scorer, Scores, column_weights, fullness, opinion, preferred
 from hetero.placement.search import Search, seats
 from hetero.placement.together import Table, greedy
 from hetero.vendor import Vendor
-
-_log = log.logger("placement")
 
 Chosen = list[Rows]
 """For each ask the devices that it gets, as places within the node."""
@@ -63,27 +61,43 @@ class Chooser:
         tightest devices first, and then by a search that finds a fit whenever there is one.
         """
         refusal = None
+        weights = column_weights(pod.weights, self.ledger.catalogue.dimensions)
         packed = msgspec.structs.replace(policy, base=Policy.BINPACK)
         for kind, preferring in ((_OneNode, policy), (_OneNode, packed), (_Searched, policy)):
             try:
-                return kind(self, node, pod, preferring).place()
+                return kind(self, node, pod, preferring, weights).place()
             except NoRoomError as no_room:
                 refusal = refusal or no_room.refusal
         assert refusal is not None  # noqa: S101 — the first attempt says why
         return refusal
 
 
+@dataclass(frozen=True)
+class _Wish:
+    """One ask of a pod.
+
+    Attributes:
+        container: Who asks.
+        need: The ask.
+        serving: Which devices of the node serve it if nothing is taken of them.
+    """
+
+    container: str
+    need: Need
+    serving: Mask
+
+
 class _OneNode:
     """One attempt to place one pod on one node."""
 
-    def __init__(self, chooser: Chooser, node: int, pod: PodAsk, policy: DevicePolicy) -> None:
+    def __init__(self, chooser: Chooser, node: int, pod: PodAsk, policy: DevicePolicy, weights: Scores) -> None:
         self._pod = pod
         self._ledger = ledger = chooser.ledger
         self._fit = chooser.fit
-        self._vendors = chooser.vendors
+        self._picker = Picker(chooser.vendors, policy)
         self._scorers = chooser.scorers
         self._policy = policy
-        self._weights = column_weights(pod.weights, ledger.catalogue.dimensions)
+        self._weights = weights
         self._name = ledger.names[node]
         self._rows = ledger.rows(node)
         self._models = ledger.model_of[self._rows]
@@ -118,10 +132,8 @@ class _OneNode:
         self, containers: Sequence[ContainerAsk], taken: Amounts, given: Amounts
     ) -> list[ContainerPlacement]:
         """Containers that run side by side. Adds to ``taken``; ``given`` is what the pod has of each device anyway."""
-        names = [container.name for container in containers for _ in container.asks]
-        idle = self._policy.idle_only
-        needs = [self._fit.need(ask, idle=idle) for container in containers for ask in container.asks]
-        shares = map(self._shares, needs, self._choose_all(names, needs, taken, given))
+        wishes = [self._wish(container.name, ask) for container in containers for ask in container.asks]
+        shares = map(self._shares, wishes, self._choose_all(wishes, taken, given))
         return [
             ContainerPlacement(
                 container=container.name,
@@ -130,47 +142,48 @@ class _OneNode:
             for container in containers
         ]
 
-    def _choose_all(self, names: Sequence[str], needs: Sequence[Need], taken: Amounts, given: Amounts) -> Chosen:
+    def _wish(self, container: str, ask: Ask) -> _Wish:
+        need = self._fit.need(ask, idle=self._policy.idle_only)
+        return _Wish(container, need, need.standing(self._ledger, self._rows) == OPEN)
+
+    def _choose_all(self, wishes: Sequence[_Wish], taken: Amounts, given: Amounts) -> Chosen:
         """Devices for all asks, the hardest first; the result is in their own order."""
         chosen: dict[int, Rows] = {}
-        for ask in sorted(range(len(needs)), key=lambda ask: self._ease(needs[ask])):
-            need = needs[ask]
-            places = self._choose(names[ask], need, self._free - taken, given - taken)
-            taken[:, places] += need.amounts[:, self._models[places]]
+        order = range(len(wishes))
+        for ask in sorted(order, key=lambda ask: self._ease(wishes[ask])) if len(order) > 1 else order:
+            places = self._choose(wishes[ask], self._free - taken, given - taken)
+            taken[:, places] += wishes[ask].need.amounts[:, self._models[places]]
             chosen[ask] = places
-        return [chosen[ask] for ask in range(len(needs))]
+        return [chosen[ask] for ask in order]
 
-    def _ease(self, need: Need) -> tuple[int, float]:
+    def _ease(self, wish: _Wish) -> tuple[int, float]:
         """Sorts the asks that are hardest to satisfy first: those with the least choice, then the largest."""
-        places = self._candidates(need, self._free)
-        sizes = self._fullness(need.amounts[:, self._models[places]], places)
-        return places.size - need.ask.count, -float(sizes.max(initial=0.0))
+        places = self._candidates(wish, self._free)
+        sizes = self._fullness(wish.need.amounts[:, self._models[places]], places)
+        return places.size - wish.need.ask.count, -float(sizes.max(initial=0.0))
 
-    def _choose(self, container: str, need: Need, free: Amounts, given: Amounts) -> Rows:
+    def _choose(self, wish: _Wish, free: Amounts, given: Amounts) -> Rows:
         """The devices for one ask, as places within the node; ``given`` is what the pod has of each anyway."""
-        candidates = self._candidates(need, free)
-        if candidates.size:
-            candidates = candidates[self._order(need, candidates, free, given)]
-        groups = self._by_numa(candidates) if need.ask.selection.same_numa else [candidates]
-        enough = [group for group in groups if group.size >= need.ask.count]
-        if not enough:
-            raise NoRoomError(NoRoom(self._ledger, self._rows, need, free, candidates.size).refusal(container))
-        return self._combined(need, enough[0])
-
-    def _candidates(self, need: Need, free: Amounts) -> Rows:
-        return np.flatnonzero((need.standing(self._ledger, self._rows) == OPEN) & need.room(self._models, free))
-
-    def _order(self, need: Need, candidates: Rows, free: Amounts, given: Amounts) -> Rows:
-        amounts = need.amounts[:, self._models[candidates]]
-        capacity = self._capacity[:, candidates]
-        left = free[:, candidates] - amounts
-        score = preferred(self._policy.base, self._fullness(capacity - left, candidates))
-        if self._scorers:
-            score = score + self._opinions(candidates, left)
-        extra = np.zeros_like(score)
+        places = self._candidates(wish, free)
+        amounts = wish.need.amounts[:, self._models[places]]
+        extra = None
         if given.any():
-            extra = self._fullness(np.maximum(amounts - np.maximum(given[:, candidates], 0), 0), candidates)
-        return np.lexsort((candidates, -score, extra))
+            extra = self._fullness(np.maximum(amounts - np.maximum(given[:, places], 0), 0), places)
+        devices = [self._device(place) for place in places.tolist()]
+        scores = self._scores(places, free[:, places] - amounts)
+        picked = self._picker.pick(wish.need.ask, devices, scores, extra=extra, node=self._name)
+        if picked is None:
+            no_room = NoRoom(self._ledger, self._rows, wish.need, free, places.size)
+            raise NoRoomError(no_room.refusal(wish.container))
+        return places[picked]
+
+    def _candidates(self, wish: _Wish, free: Amounts) -> Rows:
+        return np.flatnonzero(wish.serving & wish.need.room(self._models, free))
+
+    def _scores(self, places: Rows, left: Amounts) -> Scores:
+        """How good each device is with so much left of it."""
+        score = preferred(self._policy.base, self._fullness(self._capacity[:, places] - left, places))
+        return score + self._opinions(places, left) if self._scorers and places.size else score
 
     def _fullness(self, used: Amounts, places: Rows) -> Scores:
         return fullness(used.T, self._capacity[:, places].T, self._weights)
@@ -185,40 +198,13 @@ class _OneNode:
             )
         return np.array(values)
 
-    def _by_numa(self, candidates: Rows) -> list[Rows]:
-        groups: dict[int, list[int]] = {}
-        for place in candidates.tolist():
-            groups.setdefault(self._device(place).numa, []).append(place)
-        return [np.array(places, dtype=np.intp) for places in groups.values()]
-
-    def _combined(self, need: Need, candidates: Rows) -> Rows:
-        """The vendor's best set among the candidates, or the first ones when any set is as good."""
-        count = need.ask.count
-        devices = {self._device(place).uuid: place for place in candidates.tolist()}
-        if count == 1:
-            return candidates[:1]
-        best = self._vendors_choice(need.ask, [self._device(place) for place in devices.values()])
-        if best is None:
-            return candidates[:count]
-        return np.array([devices[device.uuid] for device in best], dtype=np.intp)
-
-    def _vendors_choice(self, ask: Ask, devices: list[Device]) -> tuple[Device, ...] | None:
-        known = {device.uuid for device in devices}
-        try:
-            best = next(iter(self._vendors[ask.vendor].splitting.combinations(devices, ask.count)), None)
-            if best is not None and (len({one.uuid for one in best} & known) != ask.count or len(best) != ask.count):
-                raise ValueError(f"a combination of {len(best)} devices instead of {ask.count} of those offered")
-        except Exception as error:
-            _log.error("combinations failed", vendor=ask.vendor, node=self._name, reason=str(error))
-            return None
-        return best
-
     def _device(self, place: int) -> Device:
         device: Device | None = self._ledger.devices[self._rows.start + place]
         assert device is not None  # noqa: S101 — rows of a node have devices
         return device
 
-    def _shares(self, need: Need, places: Rows) -> tuple[DeviceShare, ...]:
+    def _shares(self, wish: _Wish, places: Rows) -> tuple[DeviceShare, ...]:
+        need = wish.need
         return tuple(
             DeviceShare(
                 vendor=need.ask.vendor,
@@ -233,13 +219,12 @@ class _OneNode:
 class _Searched(_OneNode):
     """The last attempt: policies and vendors' sets aside, anything that fits."""
 
-    def _choose_all(self, names: Sequence[str], needs: Sequence[Need], taken: Amounts, given: Amounts) -> Chosen:
-        del names, given  # neither words nor thrift: this is about whether it goes at all
-        if not needs:
+    def _choose_all(self, wishes: Sequence[_Wish], taken: Amounts, given: Amounts) -> Chosen:
+        del given  # no thrift: this is about whether it goes at all
+        if not wishes:
             return []
-        serve = [np.zeros(self._models.size, dtype=bool) for _ in needs]
-        for mask, need in zip(serve, needs, strict=True):
-            mask[self._candidates(need, self._free)] = True
+        needs = [wish.need for wish in wishes]
+        serve = [wish.serving & wish.need.room(self._models, self._free) for wish in wishes]
         found = self._by_rule(needs, serve) or self._by_search(needs, serve)
         for need, places in zip(needs, found, strict=True):
             taken[:, places] += need.amounts[:, self._models[places]]

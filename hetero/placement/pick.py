@@ -10,7 +10,6 @@ from hetero import log
 from hetero.model.ask import Ask
 from hetero.model.device import Device
 from hetero.model.policy import DevicePolicy
-from hetero.placement.ledger import Rows
 from hetero.placement.score import Scores, arranged
 from hetero.vendor import Vendor
 
@@ -47,32 +46,37 @@ class Picker:
         Returns:
             Positions in ``devices``, in the order in which the container sees them; None when there are too few.
         """
-        worth = score if extra is None else _worth(score, extra)
-        numa = np.array([device.numa for device in devices], dtype=np.intp)
-        order = self._order(ask, worth, numa)
-        if order.size < ask.count:
+        if len(devices) < ask.count:
             return None
-        offered = self._offered(ask, order, worth, numa)
-        best = self._vendors_best(ask, [devices[place] for place in offered.tolist()], node) if offered.size else None
-        return [int(offered[one]) for one in best] if best else order[: ask.count].tolist()
+        worth = score if extra is None else _worth(score, extra)
+        order = self._order(ask, devices, worth)
+        if len(order) < ask.count:
+            return None
+        offered = self._offered(ask, devices, worth, order)
+        best = self._vendors_best(ask, [devices[place] for place in offered], node) if offered else None
+        return [offered[one] for one in best] if best else order[: ask.count]
 
-    def _order(self, ask: Ask, worth: Scores, numa: Rows) -> Rows:
+    def _order(self, ask: Ask, devices: Sequence[Device], worth: Scores) -> list[int]:
         """Those that may be taken, best first; none of other NUMA nodes when all must be of one."""
-        if ask.selection.same_numa and worth.size:
-            order = arranged(worth, numa, ask.count, numa_first=True)
-            return order.compress(numa[order] == numa[order[0]])
-        if self._policy.numa:
-            return arranged(worth, numa, ask.count, numa_first=self._policy.numa_first)
-        return np.argsort(-worth, kind="stable")
+        bound = ask.selection.same_numa
+        order: list[int]
+        if not (bound or self._policy.numa):
+            order = (-worth).argsort(kind="stable").tolist()
+            return order
+        numa = np.array([device.numa for device in devices], dtype=np.intp)
+        order = arranged(worth, numa, ask.count, numa_first=bound or self._policy.numa_first).tolist()
+        return [place for place in order if not bound or devices[place].numa == devices[order[0]].numa]
 
-    def _offered(self, ask: Ask, order: Rows, worth: Scores, numa: Rows) -> Rows:
+    def _offered(self, ask: Ask, devices: Sequence[Device], worth: Scores, order: list[int]) -> list[int]:
         """Among which the vendor chooses: all, or those that the policy likes as much as the best; maybe none."""
         if self._policy.topology:
             return order
-        alike = worth[order] == worth[order[0]]
-        if self._policy.numa:
-            alike &= numa[order] == numa[order[0]]
-        return order[alike] if ask.count > 1 and alike.sum() >= ask.count else order[:0]
+        if ask.count == 1:
+            return []
+        best = order[0]
+        near = [place for place in order if not self._policy.numa or devices[place].numa == devices[best].numa]
+        alike = [place for place in near if worth[place] == worth[best]]
+        return alike if len(alike) >= ask.count else []
 
     def _vendors_best(self, ask: Ask, offered: list[Device], node: str) -> list[int] | None:
         """The vendor's first set, as positions; None when it has no preference, or breaks its word."""

@@ -207,13 +207,32 @@ def test_the_vendors_best_set_is_taken(planner: Any, pod: Any, ask: Any) -> None
 
 
 def test_a_vendor_is_offered_only_devices_with_room_best_first(planner: Any, pod: Any, ask: Any) -> None:
-    """Whatever it answers of these can be given."""
+    """Whatever it answers of these can be given; all of them are offered where links are asked for."""
     wired = Wired(_pairs)
-    one = planner(fake_node(count=5), vendors={"fake": fake_vendor(splitting=wired)})
+    one = planner(fake_node(count=5), vendors={"fake": fake_vendor(splitting=wired)}, device_policy="topology-aware")
     one.place(pod(ask(cores=100, selection=Selection(use_devices=("fake-2",))), name="whole"))
     one.place(pod(ask(selection=Selection(use_devices=("fake-0",))), name="small"))
     assert _on(one.place(pod(ask(count=2)))) == ["0", "1"]
-    assert wired.offered == [["fake-1", "fake-3", "fake-4", "fake-0"]]
+    assert wired.offered[-1] == ["fake-1", "fake-3", "fake-4", "fake-0"]
+
+
+def test_without_a_word_of_links_the_vendor_chooses_among_equals(planner: Any, pod: Any, ask: Any) -> None:
+    """The policy comes first: a device that it likes less is not offered."""
+    wired = Wired(_pairs)
+    one = planner(fake_node(count=4), vendors={"fake": fake_vendor(splitting=wired)})
+    one.place(pod(ask(selection=Selection(use_devices=("fake-2",))), name="small"))
+    assert _on(one.place(pod(ask(count=2)))) == ["0", "1"]
+    assert wired.offered == [["fake-0", "fake-1", "fake-3"]]
+
+
+def test_preferences_never_cost_a_fit(planner: Any, pod: Any, ask: Any) -> None:
+    """A set that would leave nothing for the other container is given up for one that does."""
+    vendors = {"fake": fake_vendor(splitting=Wired(_pairs))}
+    first, second = ask(count=2, memory=1000), ask(cores=100, selection=Selection(use_devices=("fake-2", "fake-3")))
+    for policy in ("topology-aware", "numa", "numa,topology-aware", "mutex"):
+        placed = planner(fake_node(count=3), vendors=vendors, device_policy=policy).place(pod(first, second))
+        assert sorted(_on(placed, 0)) == ["0", "1"]
+        assert _on(placed, 1) == ["2"]
 
 
 def test_a_set_lies_on_one_numa_node_when_asked(planner: Any, pod: Any, ask: Any) -> None:
