@@ -39,9 +39,10 @@ def run(
     wanted = addresses(own, encrypted=certificate is not None, insecure=insecure)
     api = Api.connect(kubeconfig, context, timeout=own.api_timeout)
     service = Service(api, plugins.vendors, plugins.scorers.values(), settings)
-    listeners = [Listener(service.extender, listen(wanted[0], "--extender"), _unless_loopback(certificate, wanted[0]))]
-    if len(wanted) > 1:
-        listeners.append(Listener(service.public, listen(wanted[1], "--public"), certificate))
+    first, others = wanted[0], wanted[1:]
+    inside = _unless_inside(certificate, first)
+    listeners = [Listener(service.extender, listen(first, "--extender"), inside, "extender")]
+    listeners += [Listener(service.public, listen(one, "--public"), certificate, "public") for one in others]
     service.start()
     try:
         uvloop.run(until_told(Servers(listeners, service.retire)))
@@ -64,6 +65,6 @@ def addresses(own: SchedulerSettings, *, encrypted: bool, insecure: bool) -> lis
     return found
 
 
-def _unless_loopback(certificate: Certificate | None, where: Address) -> Certificate | None:
+def _unless_inside(certificate: Certificate | None, where: Address) -> Certificate | None:
     """kube-scheduler beside us needs no encryption; it would cost a handshake for each connection."""
     return None if where.loopback else certificate

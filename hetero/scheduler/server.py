@@ -36,11 +36,13 @@ class Listener:
         app: What answers.
         opened: The listening socket.
         certificate: None for plain HTTP.
+        name: For the log.
     """
 
     app: Starlette
     opened: socket.socket
     certificate: Certificate | None = None
+    name: str = ""
 
 
 class _Server(uvicorn.Server):
@@ -90,7 +92,7 @@ async def until_told(servers: Servers) -> None:
 
 async def _run(server: uvicorn.Server, listener: Listener) -> None:
     host, port = listener.opened.getsockname()[:2]
-    _log.info("listening", host=host, port=port, tls=listener.certificate is not None)
+    _log.info("listening", listener=listener.name, host=host, port=port, tls=listener.certificate is not None)
     await server.serve(sockets=[listener.opened])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -68,7 +69,7 @@ class Service:
         self._settling = threading.Thread(target=self._settle, name="settle bindings", daemon=True)
         verbs = Extender(self.cluster, recent, telling, self.in_step)
         reviewer = Reviewer(vendors, settings.admission, self.cluster.quota_refusal)
-        common = app.common(self.waiting, self.cluster.measure)
+        common = app.common(self.waiting, self.measure)
         limit = own.body_mib << 20
         self.extender: Starlette = app.extender(
             app.Verbs(
@@ -115,6 +116,12 @@ class Service:
         unread = [name for name, informer in self._informers.items() if not informer.synced.is_set()]
         self.in_step()
         return f"waiting for: {', '.join(unread)}" if unread else ""
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
+        self.cluster.measure()
+        for kind, informer in self._informers.items():
+            metrics.informer_lag.set(time.monotonic() - informer.heard, kind)
 
     def _settle(self) -> None:
         while not self._stopping.wait(SETTLING):

@@ -122,7 +122,7 @@ def test_it_serves_until_it_is_told_to_stop(server: ApiServer, tmp_path: Path) -
     words += ["--public", "127.0.0.1:0", "--tls-cert", str(cert), "--tls-key", str(key)]
     with process(words, tmp_path) as running:
         extender, public = running.until("listening"), running.until("listening")
-        assert (extender["tls"], public["tls"]) == (False, True)
+        assert [(one["listener"], one["tls"]) for one in (extender, public)] == [("extender", False), ("public", True)]
         ready(extender["port"])
         trusting = ssl.create_default_context(cafile=str(first[0]))
         assert get(public["port"], "/healthz", context=trusting) == (200, b"ok")
