@@ -104,7 +104,7 @@ class Judge:
             never[failing] = ~_ever(view, every)[failing]
         for number in self._several:
             self._together(number, view, moments[number], (fits, never, codes))
-        return Verdicts(fits, never, codes, self._scores(view, moments))
+        return Verdicts(fits, never, codes, np.where(fits, self._scores(view, moments), 0.0))
 
     def _together(self, number: int, view: View, moment: Sequence[Alone], found: tuple[Mask, Mask, Codes]) -> None:
         """Whether the asks of a moment fit at the same time where each fits alone: now, and if nothing were taken."""
@@ -141,7 +141,7 @@ class Judge:
         return self._found[situation]
 
     def _scores(self, view: View, moments: Sequence[Sequence[Alone]]) -> Scores:
-        """Of each node with the pod on it; of nodes where it does not fit, some number."""
+        """Of each node with the pod on it; of one where it does not fit, some number."""
         after = view.node_used + _most(view, moments)
         full = (after * self._scales(view.ledger)[:, view.numbers]).sum(axis=0).round(_DIGITS)
         score = preferred(self.plan.node_policy, full)

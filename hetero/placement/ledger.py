@@ -52,6 +52,7 @@ class Ledger:
         used: What is taken of it; more than it has when a device shrank under its programs.
         node_capacity: The sum over each node's devices.
         node_used: The sum of what is taken.
+        named: Grows whenever a name means another number, or none.
         version: Grows with every change.
         changed: Number of a node to the version at which anything of it changed last.
         reshaped: The same for its devices, whatever is taken of them.
@@ -71,7 +72,7 @@ class Ledger:
         self.index: dict[str, int] = {}
         self.names: list[str] = []
         self.devices: list[Device | None] = []
-        self.version = self.reshaped_last = 0
+        self.version = self.reshaped_last = self.named = 0
         self._quiet = False
         self.strays = Strays()
         self._blocks = Blocks()
@@ -126,6 +127,7 @@ class Ledger:
         del self.nodes[name], self.index[name]
         self.names[number] = ""
         self._vacant.append(number)
+        self.named += 1
         self._ranks = None
         self._tidy()
         return True
@@ -223,6 +225,7 @@ class Ledger:
             self._grow_nodes(number + 1)
         self.names[number] = name
         self.index[name] = number
+        self.named += 1
         self._ranks = None
         return number
 

@@ -16,6 +16,7 @@ from hetero.placement.books import Books
 from hetero.placement.choice import Chooser
 from hetero.placement.fit import CODE, Fit
 from hetero.placement.ledger import Ledger, Rows
+from hetero.placement.names import Numbers
 from hetero.placement.options import Options
 from hetero.placement.preemption import victims
 from hetero.placement.quota import Accounts, Quota, least
@@ -55,6 +56,7 @@ class Planner:
     ) -> None:
         scoring, devices = tuple(scorers), DevicePolicy.parse(device_policy)
         self._ledger = Ledger(inventory)
+        self._numbers = Numbers(self._ledger)
         self._accounts = Accounts()
         self._books = Books(self._ledger, self._accounts)
         self._fit = Fit(self._ledger, vendors)
@@ -139,6 +141,7 @@ class Planner:
             verdicts = self._allowed(pod, verdicts)
         return Options(
             self._ledger,
+            self._numbers,
             verdicts,
             explain=lambda number: self._explain(pod, number),
             aggregate=lambda nodes, total: self._summary(pod, nodes, total, verdicts),
@@ -180,6 +183,9 @@ class Planner:
 
         In detail for each node, which costs some time; :meth:`Options.split` says it in short.
         """
+        if self._books.get(pod.key) is None and self._accounts.room(pod.namespace, pod.traits) is None:
+            # The replicas of a workload ask alike: they are told the same until something changes.
+            return dict(self._shapes.refusals(pod, self.options(pod).refusal))
         options = self.options(pod)
         answers = {name: options.refusal(name) for name in sorted(self._ledger.index)}
         return {name: answer for name, answer in answers.items() if answer is not None}
@@ -215,9 +221,9 @@ class Planner:
         on_node = [key for key in removable if (held := self._books.get(key)) is not None and held.node == node]
         return victims(fits, on_node, given)
 
-    def quota_refusal(self, pod: PodAsk) -> Refusal | None:
-        """Why its namespace's quotas leave the pod no node at all, before a device is chosen; None for all we know."""
-        return self._accounts.refusal(pod.namespace, least(pod), pod.traits)
+    def quota_refusal(self, namespace: str, pod: PodAsk) -> Refusal | None:
+        """Why a namespace's quotas leave a pod no node at all, before a device is chosen; None for all we know."""
+        return self._accounts.refusal(namespace, least(pod), pod.traits)
 
     def overcommitted(self, node: str | None = None) -> dict[str, list[str]]:
         """Devices of which more is charged than they have, by node: those of one node, or all.

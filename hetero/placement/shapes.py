@@ -6,7 +6,7 @@ Kinds are forgotten when there are too many, those first that were not asked abo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,6 +14,7 @@ import numpy as np
 
 from hetero.model.ask import PodAsk, Traits
 from hetero.model.policy import DevicePolicy, Policy
+from hetero.model.share import Refusal
 from hetero.placement.fit import Fit
 from hetero.placement.judge import Judge, Plan
 from hetero.placement.ledger import Ledger, Rows
@@ -40,12 +41,14 @@ class Shape:
         catalogue: How large the catalogue was when the judge was made.
         verdicts: Of all nodes.
         seen: The ledger's version that the verdicts are of.
+        refusals: The detailed ones of that version, once somebody has asked; quotas aside.
     """
 
     judge: Judge
     catalogue: int
     verdicts: Verdicts
     seen: int
+    refusals: dict[str, Refusal] | None = None
 
     def update(self, ledger: Ledger) -> Verdicts:
         """Bring the verdicts up to date. O(devices of the nodes that changed), beside a look at all stamps."""
@@ -57,6 +60,7 @@ class Shape:
             else:
                 self.verdicts = self.verdicts.replaced(stale, self.judge.verdicts(View.of(ledger, stale)))
             self.seen = ledger.version
+            self.refusals = None
         return self.verdicts
 
 
@@ -90,6 +94,16 @@ class Shapes:
     def verdicts_on(self, pod: PodAsk, nodes: Rows) -> Verdicts:
         """Of these nodes, computed anew and not remembered, e.g. for a situation that is only tried out."""
         return self._shape(pod).judge.verdicts(View.of(self.ledger, nodes))
+
+    def refusals(self, pod: PodAsk, explain: Callable[[str], Refusal | None]) -> dict[str, Refusal]:
+        """Of every node that does not fit, in detail; worked out by ``explain`` once until something changes."""
+        known = self._shape(pod)
+        verdicts = known.update(self.ledger)
+        if known.refusals is None:
+            failing = [name for name, number in sorted(self.ledger.index.items()) if not verdicts.fits[number]]
+            found = {name: explain(name) for name in failing}
+            known.refusals = {name: refusal for name, refusal in found.items() if refusal is not None}
+        return known.refusals
 
     def plan(self, pod: PodAsk) -> Plan:
         """The pod in the terms of the ledger."""

@@ -28,7 +28,7 @@ class Verdicts:
         fits: Whether the pod goes there.
         never: Whether it would not if nothing were taken of the node.
         codes: Why not, as :data:`hetero.placement.fit.CODE` or :data:`TOGETHER`; 0 where it fits.
-        scores: How good the node is with the pod on it; meaningless where it does not fit.
+        scores: How good the node is with the pod on it; 0 where it does not fit.
     """
 
     fits: Mask

@@ -1,0 +1,205 @@
+"""The planner finds a place exactly where there is one: its answers against plain loops, on ten thousand clusters.
+
+The clusters are of all installed vendors, each with models of its own, beside a made-up chip that runs out of something
+that no other has. They are small, and the pods large for them, so that asks get in each other's way.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+import pytest
+
+from hetero.errors import InvalidValue
+from hetero.model.ask import Ask, ContainerAsk, PodAsk, Selection
+from hetero.model.device import CORES, MEMORY, SLOTS, Device, DeviceModel, Health, Inventory, Node
+from hetero.model.placement import Placement
+from hetero.model.share import Refusal, Share
+from hetero.placement import Planner
+from hetero.plugins import load
+from hetero.testing.fake import FakeSplitting, fake_vendor
+from hetero.vendor import Vendor
+from tests.placement.reference import Reference, greatest, usage
+
+CLUSTERS = 10_000
+BATCHES = 20
+MEMORY_MIB = 4096
+PRODUCTS = ("Toy W1", "Alpha 1", "Alpha 1 Ultra", "Beta")
+"""Names of products to try: each vendor has at least one of them."""
+
+
+class Ringed(FakeSplitting):
+    """A chip with a limited number of rings: a share takes one for each started third of the memory."""
+
+    def split(self, model: DeviceModel, ask: Ask) -> Share | Refusal:
+        share = super().split(model, ask)
+        if isinstance(share, Refusal):
+            return share
+        rings = max(1, 3 * share.memory // model.capacity[MEMORY])
+        return Share(quantities={**share.quantities, "rings": rings}, template=f"rings-{rings}")
+
+    def model(self, name: str, memory: int, mode: str = "") -> DeviceModel:
+        usual = super().model(name, memory, mode)
+        capacity = {SLOTS: 4, MEMORY: memory, CORES: 100, "rings": 3}
+        return DeviceModel(vendor=usual.vendor, name=name, capacity=capacity)
+
+
+def _vendors() -> dict[str, Vendor]:
+    """All that are installed, and one whose chips run out of rings."""
+    ringed = fake_vendor("ringed", splitting=Ringed("ringed"))
+    return {**load().vendors, "ringed": ringed}
+
+
+def _models(vendor: Vendor) -> list[DeviceModel]:
+    found = []
+    for name in PRODUCTS:
+        for memory in (MEMORY_MIB, 2 * MEMORY_MIB):
+            try:
+                found.append(vendor.splitting.model(name, memory))
+            except InvalidValue:
+                continue
+    assert found, f"{vendor.name} has none of {PRODUCTS}; add a product of its"
+    return found
+
+
+VENDORS = _vendors()
+MODELS = {name: _models(vendor) for name, vendor in VENDORS.items()}
+
+
+class Chance:
+    """A seeded source of clusters and pods."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._first = self._random.choice(sorted(VENDORS))
+
+    def inventory(self) -> Inventory:
+        return Inventory(nodes=tuple(self._node(name) for name in "ab"[: self._random.choice((1, 2, 2))]))
+
+    def _node(self, name: str) -> Node:
+        devices = tuple(self._device(index) for index in range(self._random.randint(1, 4)))
+        cordoned = (devices[0].uuid,) if self._random.random() < 0.1 else ()
+        return Node(name=name, devices=devices, cordoned=cordoned)
+
+    def _device(self, index: int) -> Device:
+        ok = self._random.random() > 0.08
+        return Device(
+            uuid=f"d{index}",
+            index=index,
+            model=self._random.choice(MODELS[self._vendor()]),
+            numa=self._random.choice((-1, 0, 0, 1)),
+            health=Health(ok=ok, reason="" if ok else "lost"),
+        )
+
+    def _vendor(self) -> str:
+        """Mostly the same one, so that pods find devices."""
+        return self._first if self._random.random() < 0.85 else self._random.choice(sorted(VENDORS))
+
+    def placed(self, planner: Planner) -> list[Placement]:
+        """Some pods on the cluster already."""
+        held = []
+        for index in range(self._random.choice((0, 1, 2))):
+            pod = self.pod(f"pod-{index}")
+            best = planner.options(pod).best()
+            placement = planner.place_on(pod, best) if best is not None else None
+            if isinstance(placement, Placement):
+                planner.charge(placement)
+                held.append(placement)
+        return held
+
+    def pod(self, name: str) -> PodAsk:
+        return PodAsk(
+            name=name,
+            containers=self._containers("c", self._random.choice((1, 1, 2, 3))),
+            init_containers=self._containers("i", self._random.choice((0, 0, 0, 1, 2))),
+            node_policy=self._random.choice(("", "binpack", "spread")),
+            device_policy=self._random.choice(("", "", "binpack", "spread", "mutex", "numa,binpack", "topology-aware")),
+        )
+
+    def _containers(self, letter: str, count: int) -> tuple[ContainerAsk, ...]:
+        sizes = [self._random.choice((1, 1, 1, 2)) for _ in range(count)]
+        return tuple(
+            ContainerAsk(name=f"{letter}{index}", asks=tuple(self._ask() for _ in range(size)))
+            for index, size in enumerate(sizes)
+        )
+
+    def _ask(self) -> Ask:
+        some = self._random.random
+        size = self._random.choice((1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 5 / 4))
+        in_percent = some() < 0.3
+        return Ask(
+            vendor=self._vendor(),
+            count=self._random.choice((1, 1, 1, 2, 2, 3)),
+            memory=None if in_percent or some() < 0.1 else int(MEMORY_MIB * size) + self._random.choice((-1, 0, 1)),
+            memory_percentage=self._random.choice((10, 33, 50, 51, 100)) if in_percent else None,
+            cores=self._random.choice((0, 0, 20, 30, 50, 60, 100)),
+            selection=self._selection() if some() < 0.25 else Selection(),
+        )
+
+    def _selection(self) -> Selection:
+        words = tuple(self._random.sample((*PRODUCTS, "alpha", "w"), self._random.choice((0, 0, 1))))
+        identities = tuple(self._random.sample(("d0", "d1", "d2", "d3"), self._random.choice((0, 0, 1, 2))))
+        if self._random.random() < 0.5:
+            return Selection(use_models=words, use_devices=identities, same_numa=self._random.random() < 0.5)
+        return Selection(avoid_models=words, avoid_devices=identities, same_numa=True)
+
+
+def _names(inventory: Inventory) -> Mapping[str, set[str]]:
+    models = [device.model for node in inventory.nodes for device in node.devices]
+    return {vendor: {model.name for model in models if model.vendor == vendor} for vendor in VENDORS}
+
+
+def _agree(planner: Planner, reference: Reference, pod: PodAsk, inventory: Inventory, held: list[Placement]) -> None:
+    """Plain loops, the answer for all nodes and the answer for one node say the same."""
+    options = planner.options(pod)
+    fits, now, never = options.split([node.name for node in inventory.nodes])
+    for node in inventory.nodes:
+        expected = reference.fits(pod, node, held)
+        assert (node.name in fits) is expected, (node, pod, held)
+        assert isinstance(planner.place_on(pod, node.name), Placement) is expected, (node, pod, held)
+        assert (node.name in never) is not reference.fits(pod, node, []), (node, pod)
+        assert (node.name in now) is not (node.name in fits or node.name in never)
+    assert (options.best() is None) is not fits
+
+
+def _never_too_much(inventory: Inventory, held: list[Placement]) -> None:
+    for node in inventory.nodes:
+        used = usage(node, held)
+        for device in node.devices:
+            for name, amount in used[device.uuid].items():
+                assert amount <= device.model.capacity[name], (node.name, device.uuid, name)
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_a_place_is_found_exactly_where_there_is_one(batch: int) -> None:
+    """Of several containers and init containers, any policy and selection, on devices that others use as well."""
+    for seed in range(batch, CLUSTERS, BATCHES):
+        chance = Chance(seed)
+        inventory = chance.inventory()
+        planner, reference = Planner(inventory, VENDORS), Reference(VENDORS, _names(inventory))
+        held = chance.placed(planner)
+        _agree(planner, reference, chance.pod("late"), inventory, held)
+        _never_too_much(inventory, held)
+
+
+def test_the_clusters_are_worth_looking_at() -> None:
+    """Of what is asked some fits and some does not, now and for good, and some only together does not."""
+    counts = {"fits": 0, "now": 0, "never": 0, "together": 0}
+    for seed in range(400):
+        chance = Chance(seed)
+        inventory = chance.inventory()
+        planner = Planner(inventory, VENDORS)
+        chance.placed(planner)
+        fits, now, never = planner.options(chance.pod("late")).split([node.name for node in inventory.nodes])
+        counts["fits"] += len(fits)
+        counts["now"] += len(now)
+        counts["never"] += len(never)
+        counts["together"] += sum("same time" in text for text in (*now.values(), *never.values()))
+    assert min(counts.values()) > 10, counts
+
+
+def test_the_reference_counts_as_kubernetes_does() -> None:
+    """What the reference takes for granted is checked by hand: the greatest moment, dimension by dimension."""
+    inventory = Inventory(nodes=(Node(name="a", devices=(Chance(1)._device(0),)),))
+    assert greatest(Placement(namespace="n", pod="p", node=inventory.nodes[0].name)) == {}
