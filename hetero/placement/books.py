@@ -36,6 +36,8 @@ class Books:
         Raises:
             InvalidValue: An amount is none. Nothing is changed then.
         """
+        if self._held.get(placement.key) == placement and self._traits.get(placement.key, _PLAIN) == traits:
+            return  # the cluster tells of a placement as often as it likes
         self._ledger.add(placement.node, charges(placement))
         self.free(placement.key)
         held = self._held[placement.key] = self._shares.lean(placement)

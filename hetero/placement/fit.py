@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hetero import log
 from hetero.model.ask import Ask
-from hetero.model.device import CORES, DeviceModel
+from hetero.model.device import CORES, MEMORY, SLOTS, DeviceModel
 from hetero.model.share import Reason, Refusal, Share
 from hetero.placement.columns import among
 from hetero.placement.ledger import CORDONED, UNHEALTHY, Amounts, Ledger, Rows
@@ -32,6 +32,12 @@ REASONS: tuple[Reason, ...] = tuple(Reason)
 CODE: dict[Reason, int] = {reason: code for code, reason in enumerate(REASONS, start=1)}
 """Codes of what keeps an ask off; from 1, in the order of :class:`Reason`."""
 
+_LACKS = {
+    SLOTS: Reason.SLOTS_EXHAUSTED,
+    MEMORY: Reason.INSUFFICIENT_MEMORY,
+    CORES: Reason.INSUFFICIENT_CORES,
+}
+
 NOTHING = np.int64(-(2**62))
 """What must be free where an ask takes nothing: less than nothing always is, also of a device that shrank."""
 
@@ -49,7 +55,9 @@ class Need:
             limit must not go where all compute is promised to others. :data:`NOTHING` where nothing must be. All
             that the model has where only an idle device serves.
         codes: For each model :data:`OPEN`, :data:`FOREIGN`, or the reason why it never serves.
-        lines: The dimensions in which anything must be free of any model.
+        flat: The one floor when it is the same for all models that serve, else None.
+        first_lines: All dimensions in the order in which a lack of them is told.
+        lacks: In that order, and for each model, the code of a lack.
         alike: For each model a number that models of which the ask takes the same have in common.
         uniform: The one share's amounts when all models that serve give the same, else None.
         use: The identities of the devices that may serve, as the ledger has them; empty for any.
@@ -62,7 +70,9 @@ class Need:
     idle: bool
     floor: Amounts
     codes: Codes
-    lines: tuple[int, ...]
+    flat: Amounts | None
+    first_lines: Rows
+    lacks: Codes
     alike: Rows
     uniform: Amounts | None
     use: npt.NDArray[np.int64]
@@ -74,9 +84,15 @@ class Need:
         assert isinstance(share, Share)  # noqa: S101 — rows hold only models that serve
         return share
 
-    def standing(self, ledger: Ledger, rows: Which) -> Codes:
-        """What keeps the ask off each of the rows, whatever is taken of them: a code; :data:`OPEN` for nothing."""
-        codes = self.codes[ledger.model_of[rows]]
+    def standing(self, ledger: Ledger, rows: Which, models: Rows | None = None) -> Codes:
+        """What keeps the ask off each of the rows, whatever is taken of them: a code; :data:`OPEN` for nothing.
+
+        Args:
+            ledger: The devices.
+            rows: Which of them.
+            models: Their models, if they are at hand.
+        """
+        codes = self.codes[ledger.model_of[rows] if models is None else models]
         if self.use.size or self.avoid.size:
             wrong = among(ledger.identity[rows], self.avoid)
             if self.use.size:
@@ -91,10 +107,8 @@ class Need:
 
     def room(self, models: Rows, free: Amounts) -> Mask:
         """Which devices of these models have room when so much (line by line) is free of them."""
-        enough = np.ones(free.shape[1:], dtype=bool)
-        for line in self.lines:
-            enough &= free[line] >= self.floor[line][models]
-        return enough
+        floor = self.floor[:, models] if self.flat is None else self.flat
+        return np.logical_and.reduce(free >= floor, axis=0)  # type: ignore[no-any-return]
 
 
 class Fit:
@@ -148,7 +162,9 @@ class Fit:
             idle=idle,
             floor=floor,
             codes=codes,
-            lines=tuple(int(line) for line in np.flatnonzero((floor != NOTHING).any(axis=1))),
+            flat=_flat(floor[:, codes == OPEN]),
+            first_lines=self._first_lines(),
+            lacks=self._lacks(ask, amounts, idle),
             alike=_alike(amounts),
             uniform=_uniform(amounts[:, codes == OPEN]),
             use=_identities(ask.selection.use_devices),
@@ -162,6 +178,21 @@ class Fit:
             unlimited = (codes == OPEN) & (amounts[cores] == 0) & (self._catalogue.capacity[cores] > 0)
             floor[cores, unlimited] = 1
         return floor
+
+    def _first_lines(self) -> Rows:
+        dimensions = self._catalogue.dimensions
+        return np.array(sorted(range(len(dimensions)), key=lambda line: _rank(dimensions[line])), dtype=np.intp)
+
+    def _lacks(self, ask: Ask, amounts: Amounts, idle: bool) -> Codes:
+        """The code of a lack, dimension by dimension and model by model."""
+        lacks = np.full(amounts.shape, CODE[Reason.EXCLUSIVE_CONFLICT if idle else Reason.UNSUPPORTED], dtype=np.int8)
+        for name, reason in _LACKS.items():
+            line = self._catalogue.columns.get(name)
+            if line is not None and not idle:
+                lacks[line] = CODE[Reason.EXCLUSIVE_CONFLICT if name == SLOTS and ask.exclusive else reason]
+                if name == CORES:
+                    lacks[line, amounts[line] == 0] = CODE[Reason.CORES_EXHAUSTED]
+        return lacks[self._first_lines()]
 
     def _split(self, model: DeviceModel, ask: Ask) -> Share | Refusal | None:
         if (model.vendor, model.family) != (ask.vendor, ask.family):
@@ -178,6 +209,11 @@ class Fit:
             )
 
 
+def _rank(dimension: str) -> int:
+    """Where a lack of it stands when a device lacks several things: what is left to vendors comes last."""
+    return list(_LACKS).index(dimension) if dimension in _LACKS else len(_LACKS)
+
+
 def _code(share: Share | Refusal | None, selected: bool) -> int:
     if share is None:
         return FOREIGN
@@ -191,6 +227,11 @@ def _uniform(amounts: Amounts) -> Amounts | None:
     if not amounts.shape[1] or (amounts != amounts[:, :1]).any():
         return None
     return amounts[:, 0]
+
+
+def _flat(floor: Amounts) -> Amounts | None:
+    column = _uniform(floor)
+    return None if column is None else column[:, np.newaxis]
 
 
 def _alike(amounts: Amounts) -> Rows:

@@ -70,7 +70,7 @@ class Alone:
 
     def __init__(self, view: View, need: Need) -> None:
         self.need = need
-        self.standing: Codes = need.standing(view.ledger, view.rows)
+        self.standing: Codes = need.standing(view.ledger, view.rows, view.models)
         self.may: Mask = self.standing == OPEN
         self.room: Mask = self.may & need.room(view.models, view.free)
         self.fits = enough(view, need, self.room)
@@ -94,27 +94,19 @@ class Judge:
         """One for each node of the view, as it stands."""
         moments = [[Alone(view, need) for need in moment] for moment in self.plan.moments]
         every = [alone for moment in moments for alone in moment]
-        fits = every[0].fits.copy() if every else view.sizes >= 0
-        for alone in every[1:]:
-            fits &= alone.fits
-        codes, never = np.zeros(view.size, dtype=np.int8), np.zeros(view.size, dtype=bool)
-        if not fits.all():
-            failing = np.flatnonzero(~fits)
-            codes[failing] = _codes(view, every, failing)
-            never[failing] = ~_ever(view, every)[failing]
+        codes = _codes(view, every)
         for number in self._several:
-            self._together(number, view, moments[number], (fits, never, codes))
-        return Verdicts(fits, never, codes, np.where(fits, self._scores(view, moments), 0.0))
+            self._together(number, view, moments[number], codes)
+        return Verdicts(codes, np.where(codes == 0, self._scores(view, moments), 0.0))
 
-    def _together(self, number: int, view: View, moment: Sequence[Alone], found: tuple[Mask, Mask, Codes]) -> None:
+    def _together(self, number: int, view: View, moment: Sequence[Alone], codes: Codes) -> None:
         """Whether the asks of a moment fit at the same time where each fits alone: now, and if nothing were taken."""
-        fits, never, codes = found
-        now = np.flatnonzero(fits)
+        now = np.flatnonzero(codes == 0)
         wrong = now[~self._fit(number, view, [one.room for one in moment], (view.free, now))]
-        fits[wrong] = False
         codes[wrong] = TOGETHER
-        ever = np.flatnonzero(~(fits | never))
-        never[ever[~self._fit(number, view, [one.may for one in moment], (view.capacity, ever))]] = True
+        ever = np.flatnonzero(codes > 0)
+        never = ever[~self._fit(number, view, [one.may for one in moment], (view.capacity, ever))]
+        codes[never] *= -1
 
     def _fit(self, number: int, view: View, serve: Sequence[Mask], on: tuple[Amounts, Rows]) -> Mask:
         """Which of some nodes have room for all asks of a moment at once, with so much free of all rows."""
@@ -178,21 +170,24 @@ class Judge:
         return opinion(self.plan.scorers, node, device, left)
 
 
-def _codes(view: View, every: Sequence[Alone], failing: Rows) -> Codes:
-    """Of some nodes why the first ask that finds too few devices there does."""
-    codes = np.zeros(failing.size, dtype=np.int8)
+def _codes(view: View, every: Sequence[Alone]) -> Codes:
+    """Of each node why the first ask that finds too few devices there does; 0 where all asks find some, each alone."""
+    codes = np.zeros(view.size, dtype=np.int8)
     for alone in every:
-        wrong = ~alone.fits[failing] & (codes == 0)
-        if wrong.any():
-            part = view.part(failing[wrong])
-            standing = alone.need.standing(part.ledger, part.rows)
-            codes[wrong] = reasons(part, alone.need, standing, findings(part, alone.need, standing))
+        wrong = np.flatnonzero(~alone.fits & (codes == 0))
+        if wrong.size:
+            codes[wrong] = _reasons(view, alone, wrong)
+    if codes.any():
+        ever = [enough(view, alone.need, alone.may) for alone in every]
+        np.negative(codes, out=codes, where=~np.logical_and.reduce(ever))
     return codes
 
 
-def _ever(view: View, every: Sequence[Alone]) -> Mask:
-    """Which nodes have enough devices for each ask alone, if nothing were taken of them."""
-    return np.logical_and.reduce([enough(view, alone.need, alone.may) for alone in every])  # type: ignore[no-any-return]
+def _reasons(view: View, alone: Alone, nodes: Rows) -> Codes:
+    if nodes.size == view.size and not isinstance(view.numbers, slice):
+        return reasons(view, alone.need, findings(view, alone.need, alone.standing))
+    part = view.part(nodes)
+    return reasons(part, alone.need, findings(part, alone.need, alone.need.standing(part.ledger, part.rows)))
 
 
 def _most(view: View, moments: Sequence[Sequence[Alone]]) -> Amounts:

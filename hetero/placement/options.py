@@ -15,8 +15,6 @@ from hetero.placement.names import Numbers
 from hetero.placement.score import Scores
 from hetero.placement.verdict import Verdicts
 
-UNKNOWN_NODE = f"{Reason.NO_DEVICES}: the scheduler knows no such node"
-
 _SAYS = {
     Reason.MODEL_MISMATCH: "devices of other models than asked",
     Reason.DEVICE_MISMATCH: "other devices than asked",
@@ -39,8 +37,11 @@ SHORT: tuple[str, ...] = (
     "",
     *(f"{reason}: {_SAYS[reason]}" for reason in REASONS),
     f"{Reason.TOO_FEW_DEVICES}: each container fits, but not all at the same time",
+    f"{Reason.NO_DEVICES}: the scheduler knows no such node",
 )
 """By code: few different sentences without figures, so that whoever counts nodes can group by them."""
+
+_UNKNOWN = np.int8(1 - len(SHORT))  # no such node, nor will there be one when pods go
 
 
 @dataclass(frozen=True)
@@ -71,25 +72,21 @@ class Options:
             not if all other pods were gone, with the same.
         """
         nodes = self.numbers.of(names)
-        known = nodes >= 0
-        fits = self.verdicts.fits[nodes] & known if self.verdicts.fits.size else known
+        codes = self.verdicts.codes[nodes] if self.verdicts.codes.size else np.full(nodes.size, _UNKNOWN)
+        codes[nodes < 0] = _UNKNOWN
+        fits = codes == 0
         serving = list(compress(names, fits.tolist()))
         self.numbers.keep(serving, nodes[fits])
         if len(serving) == len(names):
             return serving, {}, {}
-        if not self.verdicts.fits.size:
-            return serving, {}, dict.fromkeys(names, UNKNOWN_NODE)
-        never = self.verdicts.never[nodes] & ~fits & known
-        codes = self.verdicts.codes[nodes]
-        gone = _told(names, codes, never) | dict.fromkeys(compress(names, (~known).tolist()), UNKNOWN_NODE)
-        return serving, _told(names, codes, known & ~fits & ~never), gone
+        return serving, _told(names, codes, codes > 0), _told(names, -codes, codes < 0)
 
     def scores(self, names: Sequence[str]) -> list[float]:
         """How good each node is with the pod on it, 0 to 1, higher is better; 0 where it does not fit."""
         nodes = self.numbers.of(names)
-        if not self.verdicts.fits.size:
+        if not self.verdicts.codes.size:
             return [0.0] * len(names)
-        values = np.where((nodes >= 0) & self.verdicts.fits[nodes], self._scaled()[nodes], 0.0)
+        values = np.where((nodes >= 0) & (self.verdicts.codes[nodes] == 0), self._scaled()[nodes], 0.0)
         return values.tolist()  # type: ignore[no-any-return]
 
     def best(self, names: Sequence[str] | None = None) -> str | None:
@@ -130,7 +127,7 @@ class Options:
         node = self.ledger.index.get(name)
         if node is None:
             return Refusal(reason=Reason.NO_DEVICES, message=f"node {name} is not known to the scheduler")
-        return None if self.verdicts.fits[node] else self.explain(node)
+        return None if self.verdicts.codes[node] == 0 else self.explain(node)
 
     def _every(self) -> Rows:
         return np.fromiter(self.ledger.index.values(), dtype=np.intp, count=len(self.ledger.index))
@@ -138,7 +135,7 @@ class Options:
     def _fitting(self, names: Sequence[str] | None) -> Rows:
         nodes = self._every() if names is None else self.numbers.of(names)
         nodes = nodes[nodes >= 0]
-        return nodes[self.verdicts.fits[nodes]]
+        return nodes[self.verdicts.codes[nodes] == 0]  # type: ignore[no-any-return]
 
     def _scaled(self) -> Scores:
         """The scores; brought to 0 to 1 in their order where plugins' opinions lead out of that."""

@@ -215,7 +215,7 @@ class Planner:
 
         def fits(gone: Iterable[str]) -> bool:
             with self._books.without(pod.key, *gone):
-                alone = self._shapes.verdicts_on(pod, nodes).fits[0]
+                alone = self._shapes.verdicts_on(pod, nodes).codes[0] == 0
                 return bool(alone) and not self._allowance(pod).closed(nodes).size
 
         on_node = [key for key in removable if (held := self._books.get(key)) is not None and held.node == node]
@@ -262,7 +262,7 @@ class Planner:
         return answer if isinstance(answer, Refusal) else None
 
     def _summary(self, pod: PodAsk, nodes: Rows, total: int, verdicts: Verdicts) -> str:
-        failing = nodes[~verdicts.fits[nodes]]
+        failing = nodes[verdicts.codes[nodes] != 0]
         over = failing[verdicts.codes[failing] == CODE[Reason.QUOTA]]
         rest = failing[verdicts.codes[failing] != CODE[Reason.QUOTA]]
         unknown = Group(total - nodes.size, "not known to the scheduler", CODE[Reason.NO_DEVICES])

@@ -100,7 +100,7 @@ class NoRoom:
         models, free = self.ledger.model_of[row : row + 1], self.free[:, place]
         if self.need.room(models, free)[0]:
             return None
-        return REASONS[int(exhausted(self.need, self.ledger, models, free)[0]) - 1]
+        return REASONS[int(exhausted(self.need, models, free)[0]) - 1]
 
     def _sentence(self, finding: Finding, rows: Sequence[int], family: int) -> str:
         """What a finding means for its devices; ``family`` is how many the node has."""

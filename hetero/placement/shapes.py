@@ -52,7 +52,7 @@ class Shape:
 
     def update(self, ledger: Ledger) -> Verdicts:
         """Bring the verdicts up to date. O(devices of the nodes that changed), beside a look at all stamps."""
-        count, known = len(ledger.names), self.verdicts.fits.size
+        count, known = len(ledger.names), self.verdicts.codes.size
         if self.seen != ledger.version:
             stale = np.flatnonzero(ledger.changed[:count] > self.seen)
             if 4 * stale.size > count or known < count:
@@ -100,7 +100,7 @@ class Shapes:
         known = self._shape(pod)
         verdicts = known.update(self.ledger)
         if known.refusals is None:
-            failing = [name for name, number in sorted(self.ledger.index.items()) if not verdicts.fits[number]]
+            failing = [name for name, number in sorted(self.ledger.index.items()) if verdicts.codes[number]]
             found = {name: explain(name) for name in failing}
             known.refusals = {name: refusal for name, refusal in found.items() if refusal is not None}
         return known.refusals

@@ -75,8 +75,7 @@ def groups(pod: PodAsk, needs: Sequence[Need], view: View) -> Iterator[Group]:
 
 
 def _of_ask(prefix: str, need: Need, view: View) -> Iterator[Group]:
-    standing = need.standing(view.ledger, view.rows)
-    codes = reasons(view, need, standing, findings(view, need, standing))
+    codes = reasons(view, need, findings(view, need, need.standing(view.ledger, view.rows)))
     for code in distinct(codes):
         nodes = np.flatnonzero(codes == code)
         sentence = _sentence(code, need, view.part(nodes))

@@ -68,12 +68,8 @@ def _ease(need: Need, serve: Mask) -> tuple[int, int]:
 
 def _room(table: Table, need: Need) -> Mask:
     """As the search has it: what others took is in ``serve``, so only the amounts themselves must be free."""
-    asked = need.floor if need.idle else need.amounts
-    enough = np.ones(table.models.shape, dtype=bool)
-    for line in need.lines:
-        amounts = asked[line][table.models]
-        enough &= (table.free[line] >= amounts) | (amounts <= 0)
-    return enough
+    asked = (need.floor if need.idle else need.amounts)[:, table.models]
+    return np.logical_and.reduce((table.free >= asked) | (asked <= 0), axis=0)  # type: ignore[no-any-return]
 
 
 def _on_one(numa: Rows, room: Mask, count: int) -> Mask:
