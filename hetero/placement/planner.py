@@ -221,9 +221,9 @@ class Planner:
         on_node = [key for key in removable if (held := self._books.get(key)) is not None and held.node == node]
         return victims(fits, on_node, given)
 
-    def quota_refusal(self, namespace: str, pod: PodAsk) -> Refusal | None:
-        """Why a namespace's quotas leave a pod no node at all, before a device is chosen; None for all we know."""
-        return self._accounts.refusal(namespace, least(pod), pod.traits)
+    def quota_refusal(self, pod: PodAsk) -> Refusal | None:
+        """Why its namespace's quotas leave a pod no node at all, before a device is chosen; None for all we know."""
+        return self._accounts.refusal(pod.namespace, least(pod), pod.traits)
 
     def overcommitted(self, node: str | None = None) -> dict[str, list[str]]:
         """Devices of which more is charged than they have, by node: those of one node, or all.

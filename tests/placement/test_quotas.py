@@ -126,10 +126,10 @@ def test_scopes_look_at_the_pods_traits(planner: Any, pod: Any, ask: Any) -> Non
 def test_a_pod_that_may_never_be_is_told_before_a_device_is_chosen(planner: Any, pod: Any, ask: Any) -> None:
     """At admission; what hangs on the device is not known there."""
     one = _limited(planner, fake_node("a"), memory=1500)
-    refusal = one.quota_refusal("default", pod(ask(memory=1000, count=2)))
+    refusal = one.quota_refusal(pod(ask(memory=1000, count=2)))
     assert refusal is not None
     assert refusal.reason is Reason.QUOTA
-    assert one.quota_refusal("default", pod(ask(memory=None))) is None
+    assert one.quota_refusal(pod(ask(memory=None))) is None
 
 
 def test_the_event_says_the_quotas_sentence(planner: Any, pod: Any, ask: Any) -> None:
