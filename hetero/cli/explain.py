@@ -109,8 +109,11 @@ def _standing(found: Explained) -> str:
 
 
 def _reasons(found: Explained) -> list[str]:
-    """Few reasons in detail with their nodes; many as the event has them, summed up."""
-    if len({refusal.message for refusal in found.refusals.values()}) > placements.MOST:
+    """Few reasons in detail with their nodes; many, or of many nodes, as the event has them, summed up."""
+    from hetero.cli.explained import DETAILED
+
+    different = {refusal.message for refusal in found.refusals.values()}
+    if len(different) > placements.MOST or len(found.refusals) > DETAILED:
         return re.split(r"; (?=\d+/\d+ nodes: )", found.summary)
     return placements.reasons(found.refusals, len(found.scores) + len(found.refusals))
 

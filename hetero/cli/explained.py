@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Any
 from hetero.kube.objects import Object, Pod, PodStatus
 from hetero.model.device import CORES, MEMORY
 from hetero.model.placement import Placement
-from hetero.model.share import Refusal
+from hetero.model.share import Reason, Refusal
 
 if TYPE_CHECKING:
     from hetero.cli.live import Snapshot
     from hetero.model.ask import PodAsk
+    from hetero.placement.options import Options
     from hetero.placement.quota import Quota
 
 
 UNITS = {MEMORY: "MiB", CORES: "percent"}
 """Of the amounts of quotas; devices have none."""
+
+
+DETAILED = 500
+"""Nodes without room for which figures are found one by one, a millisecond or two each."""
 
 
 class State(enum.StrEnum):
@@ -87,7 +92,7 @@ class Explained:
 
 
 def explain(pod: ShownPod, snapshot: Snapshot, scheduler_name: str) -> Explained:
-    """Explain a pod. O(nodes) where it waits, with the detailed reason of each that has no room.
+    """Explain a pod. O(nodes) where it waits.
 
     Args:
         pod: The pod.
@@ -120,11 +125,11 @@ def _waiting(pod: ShownPod, snapshot: Snapshot, scheduler_name: str) -> Explaine
     planner, ask = snapshot.cluster.planner, snapshot.cluster.asks.read(pod)
     answer = planner.options(ask)
     names = sorted(node.name for node in planner.inventory.nodes)
-    fits, _, _ = answer.split(names)
+    fits, now, never = answer.split(names)
     scores = sorted(zip(fits, answer.scores(fits), strict=True), key=lambda pair: (-pair[1], pair[0]))
     best = answer.best()
     placed = planner.place_on(ask, best) if best is not None else None
-    refusals = {name: refusal for name in names if (refusal := answer.refusal(name)) is not None}
+    refusals = _refusals(answer, {**now, **never})
     where = f"waits, and would go to node {best}" if best is not None else "waits: no node has room"
     return Explained(
         pod,
@@ -137,6 +142,16 @@ def _waiting(pod: ShownPod, snapshot: Snapshot, scheduler_name: str) -> Explaine
         tuple(_remarks(pod, scheduler_name)),
         _quotas(pod, snapshot, ask),
     )
+
+
+def _refusals(answer: Options, short: Mapping[str, str]) -> dict[str, Refusal]:
+    """Why nodes do not serve: in detail, or without figures where there are so many that it would take long."""
+    if len(short) > DETAILED:
+        words = {sentence: sentence.partition(": ") for sentence in set(short.values())}
+        told = {text: Refusal(reason=Reason(word), message=said) for text, (word, _, said) in words.items()}
+        return {name: told[short[name]] for name in sorted(short)}
+    found = ((name, answer.refusal(name)) for name in sorted(short))
+    return {name: refusal for name, refusal in found if refusal is not None}
 
 
 def _remarks(pod: ShownPod, scheduler_name: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hetero.cli import explained
 from hetero.kube import paths
 
 if TYPE_CHECKING:
@@ -61,6 +62,20 @@ def test_many_reasons_are_summed_up(explain: Any, populated: Populated) -> None:
     [reason] = [line for line in answer.out.splitlines() if " nodes" in line]
     assert reason.startswith("  12/12 nodes: not enough memory on any card (largest free 11288 MiB, asked 12000 MiB)")
     assert explain("p", "--output", "json").json["pod"]["summary"] == reason.strip()
+
+
+def test_thousands_of_nodes_are_told_in_short(
+    explain: Any, populated: Populated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without figures of each, which would take long; the same nodes for the same kinds of reason."""
+    populated.held("h", "a", memory=12288)
+    populated.pod("p", {NPU: "1", MEMORY: "99999"})
+    detailed = explain("p", "--output", "json").json["nodes"]
+    monkeypatch.setattr(explained, "DETAILED", 1)
+    short = explain("p", "--output", "json").json["nodes"]
+    assert [(row["node"], row["fits"]) for row in short] == [(row["node"], row["fits"]) for row in detailed]
+    assert all(row["reason"] and row["message"] and "MiB" not in row["message"] for row in short)
+    assert f"[{short[0]['reason']}]" in explain("p").out
 
 
 def test_a_placed_pod_is_told_what_it_holds(explain: Any, populated: Populated) -> None:
@@ -130,11 +145,13 @@ def test_quotas_are_shown_with_what_is_used(explain: Any, populated: Populated) 
     populated.held("old", "a", memory=1024)
     populated.pod("p", {NPU: "2", MEMORY: "2048"})
     answer = explain("p", "--output", "json")
+    assert answer.code == 3
     rows = {row["resource"]: row for row in answer.json["quotas"]}
     assert set(rows) == {MEMORY, NPU}
     assert rows[MEMORY] == {
         "quota": "q", "resource": MEMORY, "limit": 4096, "used": 2048, "asked": 4096, "unit": "MiB",
     }  # fmt: skip
+    assert {row["reason"] for row in answer.json["nodes"]} == {"ResourceQuotaNotFit"}
     assert "2048 MiB" in explain("p").out
 
 

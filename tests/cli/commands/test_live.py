@@ -43,6 +43,14 @@ def test_pods_are_planned_beside_those_that_run(plan: Any, populated: Populated,
     assert left["b", "b-fake-0"] == 4096
 
 
+def test_quotas_hold(plan: Any, populated: Populated, pod: PodMaker) -> None:
+    """As they would for the pod in the cluster."""
+    populated.quota("q", {f"limits.{MEMORY}": "1024"}, namespace="default")
+    answer = plan(pod("p", {NPU: 1, MEMORY: 2048}))
+    assert answer.code == 3
+    assert "[ResourceQuotaNotFit]" in answer.out
+
+
 def test_the_table_shows_the_nodes_that_change(plan: Any, pod: PodMaker) -> None:
     """A real cluster has thousands of devices; JSON has all of them."""
     answer = plan(pod("p", {NPU: 1, MEMORY: 1024}))
