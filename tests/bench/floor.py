@@ -11,7 +11,6 @@ import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import uvloop
@@ -83,8 +82,8 @@ def main(*pair: str) -> None:
 def _app(executor: ThreadPoolExecutor, *, webhook: bool) -> Starlette:
     if webhook:
         return app.public(webhook=review, common=[], limit=LIMIT)
-    verbs: dict[str, Any] = {"filter_": filter_, "prioritize": prioritize, "preempt": _nothing, "bind": _nothing}
-    return app.extender(**verbs, executor=executor, common=[], limit=LIMIT)
+    verbs = app.Verbs(filter=filter_, prioritize=prioritize, preempt=_nothing, bind=_nothing)
+    return app.extender(verbs, executor=executor, common=[], limit=LIMIT)
 
 
 if __name__ == "__main__":
