@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_FLOOR, Context, Decimal
+from typing import TypeGuard
 
 from hetero.errors import InvalidValue
 
@@ -82,14 +83,24 @@ def parse_count(value: object, field: str, *, low: int = 0, high: int = MAX_COUN
     Raises:
         InvalidValue: It is no quantity, not whole, negative, or outside ``low`` to ``high``.
     """
+    number = int(value) if _plain(value) else _whole(value, field)
+    if not low <= number <= high:
+        raise InvalidValue(field, value, f"is out of range; write a whole number from {low} to {high}")
+    return int(number)
+
+
+def _plain(value: object) -> TypeGuard[str]:
+    """True for a few digits and nothing else, as nearly every amount in a cluster is written."""
+    return type(value) is str and len(value) < 10 and value.isascii() and value.isdecimal()
+
+
+def _whole(value: object, field: str) -> Decimal:
     number = parse_quantity(value, field)
     if number < 0:
         raise InvalidValue(field, value, "is negative; write a whole number")
     if number != number.to_integral_value():
         raise InvalidValue(field, value, "is a fraction; write a whole number")
-    if not low <= number <= high:
-        raise InvalidValue(field, value, f"is out of range; write a whole number from {low} to {high}")
-    return int(number)
+    return number
 
 
 def parse_quantity(value: object, field: str) -> Decimal:

@@ -190,6 +190,16 @@ def test_the_sentence_says_what_is_wrong_with_a_count(value: object, reason: str
     assert caught.value.reason.startswith(reason)
 
 
+@given(st.text(alphabet="0123456789٣²", min_size=1, max_size=14))
+def test_plain_digits_are_the_quantity_that_they_spell(text: str) -> None:
+    """The short way that nearly all amounts take comes out where the long one does."""
+    quantity = result(parse_quantity, text)
+    if isinstance(quantity, Decimal):
+        assert result(parse_count, text) == (int(quantity) if quantity <= MAX_COUNT else REFUSED)
+    else:
+        assert result(parse_count, text) == REFUSED
+
+
 def test_counts_have_the_bounds_that_are_given() -> None:
     """Both ends belong to them, and the sentence names both."""
     assert [parse_count(end, "f", low=2, high=5) for end in (2, "5")] == [2, 5]
