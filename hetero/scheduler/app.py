@@ -46,11 +46,11 @@ class Verbs:
     """What answers kube-scheduler.
 
     Attributes:
-        filter: Runs in the event loop, as the next two do, each for about a millisecond.
+        filter: Runs in the event loop, for about a millisecond.
         prioritize: The same.
-        preempt: The same.
-        bind: Waits for the API server, so it runs in a thread.
-        afterwards: What the first three leave to do when their answer has been sent; before the next request is read.
+        preempt: Looks at many nodes for milliseconds each, so it runs in a thread.
+        bind: Waits for the API server, so it does as well.
+        afterwards: What the first two leave to do when their answer has been sent; before the next request is read.
     """
 
     filter: Verb
@@ -65,7 +65,7 @@ def extender(verbs: Verbs, *, executor: Executor, common: list[Route], limit: in
 
     Args:
         verbs: What answers.
-        executor: For bindings.
+        executor: The threads.
         common: What both applications have.
         limit: Bytes of a body.
     """
@@ -73,7 +73,7 @@ def extender(verbs: Verbs, *, executor: Executor, common: list[Route], limit: in
     routes = [
         _route("/filter", Handling(_at_once(verbs.filter), _filter_error, after), limit),
         _route("/prioritize", Handling(_at_once(verbs.prioritize), None, after), limit),
-        _route("/preempt", Handling(_at_once(verbs.preempt)), limit),
+        _route("/preempt", Handling(_aside(verbs.preempt, executor)), limit),
         _route("/bind", Handling(_aside(verbs.bind, executor), _binding_error), limit),
     ]
     return Starlette(routes=[*routes, *common])

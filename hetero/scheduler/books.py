@@ -84,6 +84,11 @@ class Books:
         one = self._held.get(key)
         return one.node if one else ""
 
+    def priority_of(self, key: str) -> int | None:
+        """The priority of a pod that the cluster shows with devices; None of any other."""
+        one = self._held.get(key)
+        return one.priority if one else None
+
     def removable(self, node: str, priority: int) -> list[str]:
         """The pods on a node that one of this priority may drive away, the most important first."""
         there = self._on_node.get(node, {})

@@ -1,6 +1,6 @@
 """The verbs of the extender that decide: bytes in, bytes out. Writes nothing; a promise is kept in memory only.
 
-Called from one thread, the event loop's: each answer takes about a millisecond.
+``filter`` and ``prioritize`` are called from one thread, the event loop's: each answer takes about a millisecond.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class Extender:
         try:
             return protocol.write(self._filter(body))
         except HeteroError as error:
+            metrics.refused_requests.add(type(error).__name__)
+            _log.warning("a request is refused", path="/filter", reason=str(error))
             return protocol.write(FilterResult(error=str(error)))
 
     def prioritize(self, body: bytes) -> bytes:
@@ -84,12 +86,11 @@ class Extender:
             verdicts.promise(self._cluster, *promised)
 
     def preempt(self, body: bytes) -> bytes:
-        """Which nodes serve when pods are removed, with all pods that must go.
+        """Which nodes serve when pods are removed, with all pods that must go. May run in any thread.
 
         Raises:
             InvalidValue: As :meth:`prioritize`.
         """
-        self.keep_promise()
         args = _read(protocol.read_preemption, body)
         ask = self._ask(args.pod)
         if not isinstance(ask, PodAsk) or not self._in_step():

@@ -12,6 +12,7 @@ from sent import Events, shown
 from hetero.kube import objects
 from hetero.scheduler.cluster import Cluster
 from hetero.scheduler.extender import Extender
+from hetero.scheduler.preemption import ENOUGH
 from hetero.scheduler.recent import Recent
 from hetero.scheduler.telling import Telling
 from hetero.testing.fake import MEMORY_MIB, fake_node
@@ -67,6 +68,18 @@ def test_a_node_that_cannot_serve_is_left_out(cluster: Cluster, pod) -> None:
     assert preempt(cluster, pod("x", MEMORY_MIB, priority=2), {"a": ["a01"], "b": ["b01"]}) == {}
     assert preempt(cluster, pod("x", HALF, priority=2), {"a": ["a01"], "unknown": ["z"]}) == {"a": ["a01"]}
     assert preempt(cluster, pod("x", MEMORY_MIB * 2, priority=9), {"a": ["a01"]}) == {}
+
+
+def test_enough_nodes_are_enough(vendors, pod, placed) -> None:
+    """Those that cost least in kube-scheduler's own eyes: budgets, the most important victim, their number."""
+    cluster = Cluster(vendors)
+    names = [f"n{number:02}" for number in range(ENOUGH + 8)]
+    for number, name in enumerate(names):
+        cluster.nodes.put(shown(fake_node(name, 1)))
+        where = placed(name, name, memory=MEMORY_MIB)
+        cluster.pods.put(pod(name, node=name, placed=where, priority=8 if number < 8 else 1))
+    found = preempt(cluster, pod("x", priority=9), {name: [name] for name in names})
+    assert sorted(found) == names[8:]
 
 
 def test_victims_that_hold_no_device_are_kept(cluster: Cluster, pod) -> None:
