@@ -60,14 +60,18 @@ class Books:
     @contextmanager
     def without(self, *keys: str) -> Iterator[None]:
         """The ledger and the accounts as if these pods were not there; those that are not charged do not matter."""
-        held = {key: self._held[key] for key in keys if key in self._held}
+        held = [self._held[key] for key in dict.fromkeys(keys) if key in self._held]
+        taken = [(placement, charges(placement)) for placement in held]
+        limited = [placement for placement in held if self._accounts.limits(placement.namespace)]
         with self._ledger.tried():
-            for key, placement in held.items():
-                self._ledger.add(placement.node, charges(placement), sign=-1)
-                self._accounts.give(placement, self._traits.get(key, _PLAIN))
+            for placement, amounts in taken:
+                self._ledger.add(placement.node, amounts, sign=-1)
+            for placement in limited:
+                self._accounts.give(placement, self._traits.get(placement.key, _PLAIN))
             try:
                 yield
             finally:
-                for key, placement in held.items():
-                    self._ledger.add(placement.node, charges(placement))
-                    self._accounts.take(placement, self._traits.get(key, _PLAIN))
+                for placement, amounts in taken:
+                    self._ledger.add(placement.node, amounts)
+                for placement in limited:
+                    self._accounts.take(placement, self._traits.get(placement.key, _PLAIN))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 
-from hetero.model.ask import Ask, ContainerAsk, PodAsk
+from hetero.model.ask import Ask, ContainerAsk, PodAsk, Weights
 from hetero.model.device import Device
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
 from hetero.model.policy import DevicePolicy, Policy
@@ -17,7 +17,7 @@ from hetero.placement.fit import OPEN, Fit, Mask, Need
 from hetero.placement.ledger import Amounts, Ledger, Rows
 from hetero.placement.pick import Picker
 from hetero.placement.reasons import NoRoom
-from hetero.placement.score import Scorer, Scores, column_weights, fullness, opinion, preferred
+from hetero.placement.score import DIGITS, Scorer, Scores, column_weights, opinion, preferred, scale
 from hetero.placement.search import Search, seats
 from hetero.placement.together import Table, greedy
 from hetero.vendor import Vendor
@@ -53,6 +53,17 @@ class Chooser:
     fit: Fit
     vendors: Mapping[str, Vendor]
     scorers: Sequence[Scorer]
+    _scales: dict[Weights, Scores] = field(default_factory=dict)
+
+    def scales(self, weights: Weights) -> Scores:
+        """What one unit of each dimension adds to the fullness of a device of each model."""
+        table = self._scales.get(weights)
+        catalogue = self.ledger.catalogue
+        if table is None or table.shape[1] != catalogue.size:
+            self._scales.clear()
+            columns = column_weights(weights, catalogue.dimensions)
+            table = self._scales[weights] = scale(catalogue.capacity.T, columns).T
+        return table
 
     def place(self, pod: PodAsk, node: int, policy: DevicePolicy) -> Placement | Refusal:
         """The pod on this node, charging nothing; or why it does not go there.
@@ -61,11 +72,10 @@ class Chooser:
         tightest devices first, and then by a search that finds a fit whenever there is one.
         """
         refusal = None
-        weights = column_weights(pod.weights, self.ledger.catalogue.dimensions)
-        packed = msgspec.structs.replace(policy, base=Policy.BINPACK)
-        for kind, preferring in ((_OneNode, policy), (_OneNode, packed), (_Searched, policy)):
+        for kind, base in ((_OneNode, policy.base), (_OneNode, Policy.BINPACK), (_Searched, policy.base)):
+            preferring = policy if base is policy.base else msgspec.structs.replace(policy, base=base)
             try:
-                return kind(self, node, pod, preferring, weights).place()
+                return kind(self, node, pod, preferring).place()
             except NoRoomError as no_room:
                 refusal = refusal or no_room.refusal
         assert refusal is not None  # noqa: S101 — the first attempt says why
@@ -90,19 +100,19 @@ class _Wish:
 class _OneNode:
     """One attempt to place one pod on one node."""
 
-    def __init__(self, chooser: Chooser, node: int, pod: PodAsk, policy: DevicePolicy, weights: Scores) -> None:
+    def __init__(self, chooser: Chooser, node: int, pod: PodAsk, policy: DevicePolicy) -> None:
         self._pod = pod
         self._ledger = ledger = chooser.ledger
         self._fit = chooser.fit
         self._picker = Picker(chooser.vendors, policy)
         self._scorers = chooser.scorers
         self._policy = policy
-        self._weights = weights
         self._name = ledger.names[node]
         self._rows = ledger.rows(node)
         self._models = ledger.model_of[self._rows]
         self._capacity = ledger.capacity[:, self._rows]
         self._free = self._capacity - ledger.used[:, self._rows]
+        self._scales = chooser.scales(pod.weights)[:, self._models]
 
     def place(self) -> Placement:
         """The pod with devices of the node.
@@ -186,7 +196,8 @@ class _OneNode:
         return score + self._opinions(places, left) if self._scorers and places.size else score
 
     def _fullness(self, used: Amounts, places: Rows) -> Scores:
-        return fullness(used.T, self._capacity[:, places].T, self._weights)
+        full: Scores = (used * self._scales[:, places]).sum(axis=0).round(DIGITS)
+        return full
 
     def _opinions(self, candidates: Rows, left: Amounts) -> Scores:
         values = []

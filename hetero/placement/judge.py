@@ -12,14 +12,13 @@ from hetero.model.policy import DevicePolicy, Policy
 from hetero.placement.columns import grown
 from hetero.placement.fit import OPEN, Codes, Fit, Mask, Need
 from hetero.placement.ledger import Amounts, Ledger, Rows
-from hetero.placement.score import Scorer, Scores, column_weights, opinion, preferred, scale
+from hetero.placement.score import DIGITS, Scorer, Scores, column_weights, opinion, preferred, scale
 from hetero.placement.search import Search, Situation, seats
 from hetero.placement.together import Table, greedy
 from hetero.placement.verdict import TOGETHER, Verdicts, enough, findings, reasons
 from hetero.placement.view import View
 
 _REMEMBERED = 4096  # situations of single nodes
-_DIGITS = 9  # equal states must score equal, whatever order the sums were taken in
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class Judge:
     def _scores(self, view: View, moments: Sequence[Sequence[Alone]]) -> Scores:
         """Of each node with the pod on it; of one where it does not fit, some number."""
         after = view.node_used + _most(view, moments)
-        full = (after * self._scales(view.ledger)[:, view.numbers]).sum(axis=0).round(_DIGITS)
+        full = (after * self._scales(view.ledger)[:, view.numbers]).sum(axis=0).round(DIGITS)
         score = preferred(self.plan.node_policy, full)
         if self.plan.scorers:
             for alone in (one for moment in moments for one in moment):

@@ -158,6 +158,8 @@ class Planner:
             return Refusal(reason=Reason.NO_DEVICES, message=f"node {node} is not known to the scheduler")
         with self._books.without(pod.key):
             placement = self._place(pod, number)
+            if self._accounts.room(pod.namespace, pod.traits) is None:
+                return placement
             refusal = self._allowance(pod).refusal(placement)
         return placement if refusal is None else refusal
 

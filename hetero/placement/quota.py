@@ -183,6 +183,10 @@ class Accounts:
         """Count a pod no longer; with the very arguments with which it was taken."""
         self._count(placement, traits, -1)
 
+    def limits(self, namespace: str) -> bool:
+        """True when the namespace has any quota."""
+        return namespace in self._quotas
+
     def changes(self, namespace: str) -> int:
         """A number that is another whenever any answer for the namespace may be another."""
         return self._changes[namespace]

@@ -32,7 +32,8 @@ _log = log.logger("placement")
 
 Scores = npt.NDArray[np.float64]
 
-_DIGITS = 9  # equal states must score equal, whatever order the sums were taken in
+DIGITS = 9
+"""Equal states must score equal, whatever order the sums were taken in."""
 
 
 class Scorer(Protocol):
@@ -78,7 +79,7 @@ def scale(capacity: Amounts, weights: Scores | None = None) -> Scores:
 
 def used_part(used: Amounts, scales: Scores) -> Scores:
     """Fullness by what :func:`scale` said of the same rows."""
-    return cast("Scores", np.round(np.einsum("...j,...j->...", used, scales), _DIGITS))
+    return cast("Scores", np.round(np.einsum("...j,...j->...", used, scales), DIGITS))
 
 
 def fullness(used: Amounts, capacity: Amounts, weights: Scores | None = None) -> Scores:
@@ -128,7 +129,7 @@ def _grouped(order: Rows, score: Scores, numa: Rows, count: int, begun: frozense
     def rank(number: int) -> tuple[bool, bool, int, float, int]:
         members = groups[number]
         lacking = len(members) < count
-        best = round(float(score[members[:count]].sum()), _DIGITS)
+        best = round(float(score[members[:count]].sum()), DIGITS)
         return number not in begun, lacking, -len(members) if lacking else 0, -best, number
 
     ordered = [position for number in sorted(groups, key=rank) for position in groups[number]]

@@ -99,7 +99,7 @@ class View:
 
     def count(self, mask: Mask) -> Counts:
         """How many rows of each node the mask has."""
-        if self.size == 1:
+        if self._width and self.size == 1:
             return np.array([np.count_nonzero(mask)])
         if self._width:
             return mask.reshape(-1, self._width).sum(axis=1)  # type: ignore[no-any-return]
