@@ -56,6 +56,20 @@ def tidy(books: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Charged:
     return {node: kept for node, devices in rows.items() if (kept := {one: row for one, row in devices.items() if row})}
 
 
+def free(books: Charged, nodes: Iterable[Node]) -> dict[str, dict[str, dict[str, int]]]:
+    """What every device has left."""
+    return {
+        node.name: {
+            device.uuid: {
+                dimension: amount - books.get(node.name, {}).get(device.uuid, {}).get(dimension, 0)
+                for dimension, amount in device.model.capacity.items()
+            }
+            for device in node.devices
+        }
+        for node in nodes
+    }
+
+
 def overcommitted(books: Charged, nodes: Iterable[Node]) -> list[str]:
     """Where more is taken than there is, in any dimension of any device."""
     capacity = {node.name: {device.uuid: device.model.capacity for device in node.devices} for node in nodes}

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hetero import plugins
-from hetero.model import wire
-from hetero.model.annotations import INVENTORY
-from hetero.model.device import CORES, MEMORY, SLOTS, Device, Node
+from hetero.model.device import Device, Node
+from hetero.testing.hollow import hollow_node
 from hetero.vendor import Resources, Vendor
 
 Json = dict[str, Any]
@@ -30,34 +29,9 @@ def machine(
     return Node(name=name, devices=tuple(made))
 
 
-def node(described: Node, *, labels: Mapping[str, str] | None = None, **spec: Any) -> Json:
-    """A node of the API with its inventory, and the totals of its devices where kube-scheduler sees them."""
-    amounts = {"cpu": "64", "memory": "256Gi", "pods": "250", **totals(described)}
-    ready = {"type": "Ready", "status": "True", "reason": "NoKubelet", "message": "this node is in the API alone"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {
-            "name": described.name,
-            "labels": {"kubernetes.io/hostname": described.name, **(labels or {})},
-            "annotations": {INVENTORY: wire.encode(described)},
-        },
-        "spec": spec,
-        "status": {"capacity": amounts, "allocatable": amounts, "conditions": [ready]},
-    }
-
-
-def totals(described: Node) -> dict[str, str]:
-    """What all devices of a machine have together, by the resource names of their vendors."""
-    found: dict[str, int] = {}
-    for device in described.devices:
-        words = family(device.model.vendor)
-        unit = words.memory_unit
-        named = {words.count: SLOTS, words.memory: MEMORY, words.cores: CORES}
-        for name, dimension in named.items():
-            amount = device.model.capacity.get(dimension, 0) // (unit if dimension == MEMORY else 1)
-            found[name] = found.get(name, 0) + amount
-    return {name: str(amount) for name, amount in found.items() if name}
+def node(described: Node, **options: Any) -> Json:
+    """A machine with our vendors' devices as a node of the API; see :func:`hetero.testing.hollow.hollow_node`."""
+    return hollow_node(described, VENDORS, **options)
 
 
 def family(vendor: str = "nvidia") -> Resources:
@@ -109,7 +83,7 @@ def managed() -> tuple[list[str], list[str]]:
 
 
 def scheduler_configuration(extender: str, *, name: str = SCHEDULER, lease: str = "", **extra: Any) -> Json:
-    """The configuration of a kube-scheduler with our extender; ``lease`` names the lock of those that take turns."""
+    """As docs/reference/scheduler.md has it; ``lease`` names the lock of kube-schedulers that take turns."""
     visible, ignored = managed()
     election: Json = {"leaderElect": bool(lease)}
     if lease:
@@ -118,11 +92,12 @@ def scheduler_configuration(extender: str, *, name: str = SCHEDULER, lease: str 
         election |= {"renewDeadline": "3s", "retryPeriod": "500ms"}
     resources = [{"name": one} for one in visible]
     resources += [{"name": one, "ignoredByScheduler": True} for one in ignored]
+    spreading = {"name": "PodTopologySpread", "args": {"defaultingType": "List", "defaultConstraints": []}}
     return {
         "apiVersion": "kubescheduler.config.k8s.io/v1",
         "kind": "KubeSchedulerConfiguration",
         "leaderElection": election,
-        "profiles": [{"schedulerName": name}],
+        "profiles": [{"schedulerName": name, "percentageOfNodesToScore": 100, "pluginConfig": [spreading]}],
         # A pod that failed because its extender was killed is looked at again soon.
         "podInitialBackoffSeconds": 1,
         "podMaxBackoffSeconds": 2,
@@ -133,9 +108,10 @@ def scheduler_configuration(extender: str, *, name: str = SCHEDULER, lease: str 
                 "prioritizeVerb": "prioritize",
                 "bindVerb": "bind",
                 "preemptVerb": "preempt",
-                "weight": 10,
+                "weight": 2,
+                "httpTimeout": "30s",
                 "nodeCacheCapable": True,
-                "httpTimeout": "10s",
+                "ignorable": False,
                 "managedResources": resources,
             }
         ],

@@ -58,7 +58,7 @@ class Scheduler:
         self.program = Program(
             name,
             [sys.executable, "-c", start, "--log-level", "info", "scheduler", "--kubeconfig", str(kubeconfig),
-             "--extender-listen", f"127.0.0.1:{ports[0]}", "--public-listen", f"127.0.0.1:{ports[1]}", *options],
+             "--extender", f"127.0.0.1:{ports[0]}", "--public", f"127.0.0.1:{ports[1]}", *options],
             directory,
         )  # fmt: skip
 
@@ -276,7 +276,11 @@ class Stage(ABC):
     def _agrees(self, scheduler: Scheduler) -> bool:
         ledger = scheduler.ledger()
         # A grant that is open is room that a pod may yet take; books are compared when all is said.
-        return not ledger["grants"] and books.tidy(ledger["charged"]) == self.books()
+        if ledger["grants"] or ledger["overcommitted"]:
+            return False
+        shown = msgspec.convert(list(ledger["pods"].values()), list[Placement])
+        found = self.books()
+        return books.charged(shown) == found and ledger["free"] == books.free(found, self.nodes.values())
 
     # --- from beginning to end ---
 

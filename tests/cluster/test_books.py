@@ -11,7 +11,7 @@ from hetero.model.annotations import PLACEMENT
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
 from hetero.model.share import Share
 from tests.cluster import books
-from tests.cluster.manifests import limits, machine, managed, node, pod, scheduler_configuration, totals
+from tests.cluster.manifests import limits, machine, managed, node, pod, scheduler_configuration
 
 
 def container(*devices: str, memory: int = 1000, name: str = "c") -> ContainerPlacement:
@@ -55,6 +55,17 @@ def test_a_device_given_twice_is_noticed() -> None:
     assert books.overcommitted(books.charged([placed(container("nvidia-n-0"))]), nodes) == []
 
 
+def test_what_is_not_taken_is_free() -> None:
+    """In every dimension that a device has, on devices that nobody uses as well."""
+    nodes = [machine("n", 2, memory=1500)]
+    assert books.free(books.charged([placed(container("nvidia-n-0"))]), nodes) == {
+        "n": {
+            "nvidia-n-0": {"slots": 9, "memory": 500, "cores": 100},
+            "nvidia-n-1": {"slots": 10, "memory": 1500, "cores": 100},
+        }
+    }
+
+
 def test_only_placements_of_pods_that_hold_devices_count() -> None:
     """A pod that is over holds none, and one without the annotation never did."""
     mine = placed(container("a"))
@@ -75,13 +86,14 @@ def test_nothing_is_no_entry() -> None:
 
 
 def test_nodes_publish_the_totals_of_their_devices() -> None:
-    """So that kube-scheduler, quotas and autoscalers see them; in each vendor's own unit."""
-    assert totals(machine("n", 3, memory=1000)) == {
+    """So that kube-scheduler, quotas and autoscalers see them; what else is said of a node is kept."""
+    made = node(machine("n", 3, memory=1000), labels={"zone": "a"}, unschedulable=True)
+    published = made["status"]["allocatable"]
+    assert {name: amount for name, amount in published.items() if "/" in name} == {
         "nvidia.com/gpu": "30",
         "nvidia.com/gpumem": "3000",
         "nvidia.com/gpucores": "300",
     }
-    made = node(machine("n"), labels={"zone": "a"}, unschedulable=True)
     assert made["metadata"]["labels"]["zone"] == "a"
     assert made["spec"] == {"unschedulable": True}
 

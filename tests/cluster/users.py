@@ -21,6 +21,7 @@ RULES: tuple[Mapping[str, Any], ...] = (
         "resources": ["nodes", "pods", "resourcequotas", "namespaces"],
         "verbs": ["get", "list", "watch"],
     },
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]},
     {"apiGroups": [""], "resources": ["pods/binding"], "verbs": ["create"]},
     {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
 )

@@ -225,7 +225,7 @@ class KubeScheduler:
     def _failed(self, pod: Whole, step: str, error: Exception) -> None:
         """Give back what was assumed, and try again after a while; unless the bind was seen to have happened."""
         self.outcomes[f"{step} failed"] += 1
-        _log.info("will try again", step=step, pod=pod.name, error=str(error))
+        _log.debug("will try again", step=step, pod=pod.name, error=str(error))
         uid = pod.metadata.uid
         with self._changed:
             if uid in self._pending:
