@@ -14,6 +14,7 @@ from hetero.placement.fit import OPEN, Codes, Fit, Mask, Need
 from hetero.placement.ledger import Amounts, Ledger, Rows
 from hetero.placement.score import DIGITS, Scorer, Scores, column_weights, opinion, preferred, scale
 from hetero.placement.search import Search, Situation, seats
+from hetero.placement.single import LARGEST, Single
 from hetero.placement.together import Table, greedy
 from hetero.placement.verdict import TOGETHER, Verdicts, enough, findings, reasons
 from hetero.placement.view import View
@@ -80,14 +81,29 @@ class Judge:
 
     Args:
         plan: The pod.
+
+    Attributes:
+        plan: The same.
+        single: The pod's only ask, if it is a plain one.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._several = [number for number, moment in enumerate(plan.moments) if len(moment) > 1]
         self._found: dict[tuple[int, Situation], bool] = {}
+        needs = plan.needs
+        self.single = Single.of(needs[0]) if len(needs) == 1 and not plan.scorers else None
         self._scale = np.zeros((plan.weights.size, 0))
         self._scaled_at = -1
+
+    def on_one(self, ledger: Ledger, number: int) -> Verdicts:
+        """The verdict of one node."""
+        if self.single is not None and ledger.sizes[number] <= LARGEST:
+            scale = self._scales(ledger)[:, number]
+            score = self.single.score(ledger, number, scale, self.plan.node_policy)
+            if score is not None:
+                return Verdicts(np.zeros(1, dtype=np.int8), np.array([score]))
+        return self.verdicts(View.of(ledger, np.array([number])))
 
     def verdicts(self, view: View) -> Verdicts:
         """One for each node of the view, as it stands."""

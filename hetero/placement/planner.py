@@ -217,7 +217,7 @@ class Planner:
 
         def fits(gone: Iterable[str]) -> bool:
             with self._books.without(pod.key, *gone):
-                alone = self._shapes.verdicts_on(pod, nodes).codes[0] == 0
+                alone = self._shapes.verdict_on(pod, number).codes[0] == 0
                 return bool(alone) and not self._allowance(pod).closed(nodes).size
 
         on_node = [key for key in removable if (held := self._books.get(key)) is not None and held.node == node]
@@ -239,8 +239,7 @@ class Planner:
         number = self._ledger.index.get(node)
         if number is None:
             return verdicts
-        nodes = np.array([number])
-        return verdicts.replaced(nodes, self._shapes.verdicts_on(pod, nodes))
+        return verdicts.replaced(np.array([number]), self._shapes.verdict_on(pod, number))
 
     def _allowed(self, pod: PodAsk, verdicts: Verdicts) -> Verdicts:
         """The same without the nodes on which the pod would break a quota."""
@@ -254,7 +253,7 @@ class Planner:
 
     def _place(self, pod: PodAsk, number: int) -> Placement | Refusal:
         """Quotas aside, with whatever is charged at this moment."""
-        return self._chooser.place(pod, number, self._shapes.devices(pod))
+        return self._chooser.place(pod, number, self._shapes.devices(pod), self._shapes.single(pod))
 
     # Words
 

@@ -17,12 +17,14 @@ from hetero.model.policy import DevicePolicy, Policy
 from hetero.model.share import Refusal
 from hetero.placement.fit import Fit
 from hetero.placement.judge import Judge, Plan
-from hetero.placement.ledger import Ledger, Rows
+from hetero.placement.ledger import Ledger
 from hetero.placement.score import Scorer
+from hetero.placement.single import Single
 from hetero.placement.verdict import Verdicts
 from hetero.placement.view import View
 
 _REMEMBERED = 256
+_FEW = 4  # nodes, of which each may as well be looked at by itself
 
 _NOBODY = {"name": "", "namespace": "", "uid": "", "compute_policy": "", "traits": Traits()}
 
@@ -55,9 +57,11 @@ class Shape:
         count, known = len(ledger.names), self.verdicts.codes.size
         if self.seen != ledger.version:
             stale = np.flatnonzero(ledger.changed[:count] > self.seen)
-            if 4 * stale.size > count or known < count:
+            if known < count or 4 * stale.size > count > _FEW:
                 self.verdicts = self.judge.verdicts(View.all(ledger))
-            else:
+            elif stale.size == 1:
+                self.verdicts = self.verdicts.replaced(stale, self.judge.on_one(ledger, int(stale[0])))
+            elif stale.size:
                 self.verdicts = self.verdicts.replaced(stale, self.judge.verdicts(View.of(ledger, stale)))
             self.seen = ledger.version
             self.refusals = None
@@ -91,9 +95,9 @@ class Shapes:
         """
         return self._shape(pod).update(self.ledger)
 
-    def verdicts_on(self, pod: PodAsk, nodes: Rows) -> Verdicts:
-        """Of these nodes, computed anew and not remembered, e.g. for a situation that is only tried out."""
-        return self._shape(pod).judge.verdicts(View.of(self.ledger, nodes))
+    def verdict_on(self, pod: PodAsk, number: int) -> Verdicts:
+        """Of this node, computed anew and not remembered, e.g. for a situation that is only tried out."""
+        return self._shape(pod).judge.on_one(self.ledger, number)
 
     def refusals(self, pod: PodAsk, explain: Callable[[str], Refusal | None]) -> dict[str, Refusal]:
         """Of every node that does not fit, in detail; worked out by ``explain`` once until something changes."""
@@ -108,6 +112,10 @@ class Shapes:
     def plan(self, pod: PodAsk) -> Plan:
         """The pod in the terms of the ledger."""
         return self._shape(pod).judge.plan
+
+    def single(self, pod: PodAsk) -> Single | None:
+        """The pod's only ask, if it is a plain one."""
+        return self._shape(pod).judge.single
 
     def devices(self, pod: PodAsk) -> DevicePolicy:
         """What holds for a pod over the devices of a node."""
