@@ -12,9 +12,10 @@ from hetero.kube.objects import Pod
 from hetero.model import wire
 from hetero.model.annotations import PLACEMENT
 from hetero.model.placement import Placement
-from tests.bench import recording, world
+from tests.bench import floor, recording, world
 from tests.bench.clusters import Size
 from tests.bench.extender import Bench, compared, own_cost, reviews, served
+from tests.bench.processes import program
 from tests.bench.recording import replay
 from tests.bench.workloads import TOO_LARGE, WORKLOADS, drawn
 
@@ -23,9 +24,12 @@ SIZE = Size(nodes=20, devices=4, pods=60)
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    """A cluster that is served."""
-    with served(SIZE) as made:
-        yield made
+    """A cluster that is served, and a second floor that stands for a peer without prioritize."""
+    with pytest.MonkeyPatch.context() as patch, program(floor.__name__) as peer:
+        patch.setenv("PEER_URL", peer)
+        patch.setenv("PEER_PATHS", "prioritize=")
+        with served(SIZE) as made:
+            yield made
 
 
 def pods(bench: Bench) -> dict[str, Pod]:
@@ -39,7 +43,7 @@ def test_pods_of_a_session_are_bound_and_others_end(bench: Bench) -> None:
     before = pods(bench)
     contenders = bench.session(drawn(random.Random(1), 15), SIZE.nodes)
     after = pods(bench)
-    assert [(one.name, len(one.times)) for one in contenders] == [("hetero", 15), ("floor", 15)]
+    assert [(one.name, len(one.times)) for one in contenders] == [("hetero", 15), ("floor", 15), ("peer", 15)]
     assert set(after) == set(bench.running)
     new = [pod for name, pod in after.items() if name not in before]
     assert new
@@ -75,6 +79,7 @@ def test_both_are_told_and_compared(bench: Bench) -> None:
     ]
     told = {figure.figure: figure.value for figure in figures}
     assert told["title: of floor, p50"] == told["title: hetero, p50"] / told["title: floor, p50"]
+    assert told["title: of peer, p50"] == told["title: hetero, p50"] / told["title: peer, p50"]
     [client] = own_cost(bench)
     assert 0 < client.value < told["title: hetero, p99"]
 
