@@ -186,6 +186,7 @@ request_seconds = Histogram("hetero_request_seconds", "Time from a request's las
 binding_seconds = Histogram("hetero_binding_seconds", "Time that the API server took for a Binding.")
 bindings = Counter("hetero_bindings_total", "Bindings asked for, by what became of them.", "outcome")
 filtered = Counter("hetero_filtered_pods_total", "Pods filtered, by whether a node fits.", "result")
+woken = Counter("hetero_woken_pods_total", "Refused pods that kube-scheduler was told to look at again.", "outcome")
 expired_grants = Counter("hetero_expired_grants_total", "Predicted places that no Binding followed in time.")
 unusable_placements = Counter(
     "hetero_unusable_placements_total", "Placements of bound pods that do not count, by what is wrong.", "reason"
@@ -211,6 +212,7 @@ ALL: tuple[Metric, ...] = (
     binding_seconds,
     bindings,
     filtered,
+    woken,
     expired_grants,
     unusable_placements,
     unusable_inventories,

@@ -11,6 +11,9 @@ INVENTORY = "hetero.io/inventory"
 PLACEMENT = "hetero.io/placement"
 """On a pod: its :class:`~hetero.model.placement.Placement`, set once, by the Binding that gives it its node."""
 
+RETRY = "hetero.io/retry"
+"""On a pod: when the scheduler last had it looked at again, since there is room for it now; means nothing else."""
+
 CORDON = ("hetero.io/device-cordon", "hami.io/device-cordon")
 """On a node: identities of devices that get no new program, separated by commas. All of those named count.
 

@@ -11,10 +11,11 @@ from hetero.admission.asks import pod_ask
 from hetero.admission.objects import read, traits
 from hetero.admission.words import Words
 from hetero.kube import objects
-from hetero.model.annotations import PLACEMENT
+from hetero.model.annotations import PLACEMENT, RETRY
 from hetero.model.ask import PodAsk
 from hetero.vendor import Vendor
 
+_OURS = (PLACEMENT, RETRY)  # what the scheduler itself writes
 _MOST = 2048  # different pods that are remembered
 
 
@@ -67,7 +68,7 @@ class Asks:
 
 def _said(pod: objects.Pod) -> Any:
     """All that a pod says and that may bear on what it asks."""
-    notes = tuple(note for note in pod.metadata.notes.items() if note[0] != PLACEMENT)
+    notes = tuple(note for note in pod.metadata.notes.items() if note[0] not in _OURS)
     spec = pod.spec
     containers = _containers(spec.containers), _containers(spec.init_containers or ())
     return notes, *containers, spec.priority_class_name, spec.active_deadline_seconds

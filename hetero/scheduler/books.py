@@ -29,10 +29,14 @@ class Books:
         planner: What is charged.
         clock: Seconds, rising.
         grant_seconds: How long a predicted place is kept without a Binding.
+
+    Attributes:
+        loosened: How often there may have come to be more room than before, for any pod.
     """
 
     def __init__(self, planner: Planner, clock: Clock, grant_seconds: float) -> None:
         self.grants = Grants(clock, grant_seconds)
+        self.loosened = 0
         self._planner = planner
         self._held: dict[str, Held] = {}
         self._on_node: dict[str, dict[str, Held]] = {}
@@ -64,6 +68,7 @@ class Books:
         one = self._held.pop(key, None)
         grant = self.grants.drop(key)
         self._planner.free(key)
+        self.loosened += one is not None or grant is not None
         if one is None:
             return grant.placement.node if grant else ""
         del self._on_node[one.node][key]
@@ -118,9 +123,11 @@ class Books:
         """Take a promise back."""
         if self.grants.drop(key) is not None and key not in self._held:
             self._planner.free(key)
+            self.loosened += 1
 
     def doubt(self, node: str) -> None:
         """Take back what was predicted on a node whose devices have changed: one of them may not serve any more."""
+        self.loosened += 1
         for grant in self.grants.tentative_on(node):
             self.release(grant.placement.key)
 
@@ -128,6 +135,7 @@ class Books:
         """Take back what was predicted and not followed by a Binding in time."""
         for grant in self.grants.expired():
             self._planner.free(grant.placement.key)
+            self.loosened += 1
             metrics.expired_grants.add()
             _log.debug("a predicted place was not bound in time", pod=_pod(grant.placement), node=grant.placement.node)
 

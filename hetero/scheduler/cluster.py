@@ -25,6 +25,7 @@ from hetero.scheduler.grants import Clock
 from hetero.scheduler.nodes import Nodes
 from hetero.scheduler.nominations import Nomination, Nominations
 from hetero.scheduler.quotas import Quotas
+from hetero.scheduler.refused import Refused
 from hetero.vendor import Vendor
 
 _log = log.logger("scheduler")
@@ -48,6 +49,7 @@ class Cluster:
         asks: Reads pods.
         books: Who holds what.
         nominations: Who waits for room that preemption makes.
+        refused: Who was refused by every node.
         nodes: Handler for nodes.
         pods: Handler for pods.
         quotas: Handler for ResourceQuotas.
@@ -70,9 +72,14 @@ class Cluster:
         self.asks = Asks(vendors)
         self.books = Books(self.planner, clock, grant_seconds)
         self.nominations = Nominations(self.planner)
+        self.refused = Refused(clock)
         self.nodes = Nodes(self.planner, self.lock, self.books.doubt)
         self.pods = Pods(self)
-        self.quotas = Quotas(self.planner, vendors, self.lock)
+        self.quotas = Quotas(self.planner, vendors, self.lock, self.loosen)
+
+    def loosen(self) -> None:
+        """Note that there may be more room than before."""
+        self.books.loosened += 1
 
     def new_planner(self, inventory: Inventory) -> Planner:
         """A planner for these nodes, with the same vendors and defaults and nothing charged."""
@@ -126,7 +133,7 @@ class Pods:
             if item.over:
                 self._gone(item)
             elif item.spec.node_name:
-                self._cluster.nominations.drop(item.metadata.uid)
+                self._settled(item)
                 self._cluster.books.bound(item)
             else:
                 self._waits(item)
@@ -137,13 +144,20 @@ class Pods:
             self._gone(item)
 
     def _gone(self, item: objects.Pod) -> None:
-        self._cluster.nominations.drop(item.metadata.uid)
+        self._settled(item)
         self._cluster.books.gone(item.metadata.uid)
+
+    def _settled(self, item: objects.Pod) -> None:
+        """A pod waits for nothing any more; what was kept for it is anyone's."""
+        if self._cluster.nominations.drop(item.metadata.uid):
+            self._cluster.loosen()
+        self._cluster.refused.drop(item.metadata.uid)
 
     def _waits(self, item: objects.Pod) -> None:
         node = item.status.nominated_node_name
         if not node or not self._cluster.asks.asks_devices(item):
-            self._cluster.nominations.drop(item.metadata.uid)
+            if self._cluster.nominations.drop(item.metadata.uid):
+                self._cluster.loosen()
             return
         try:
             ask = self._cluster.asks.read(item)

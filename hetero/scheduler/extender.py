@@ -118,9 +118,15 @@ class Extender:
         if isinstance(ask, str):
             return Verdict([], {}, dict.fromkeys(names, ask), ask)
         self._recent.note(ask)
-        verdict = verdicts.fitting(self._cluster, ask, pod.spec.priority or 0, names)
+        priority, at = pod.spec.priority or 0, self._cluster.books.loosened
+        verdict = verdicts.fitting(self._cluster, ask, priority, names)
         if len(verdict.fits) == 1:  # kube-scheduler asks for no scores then
             self._promised = ask, verdict.fits[0]
+        with self._cluster.lock:
+            if verdict.fits:
+                self._cluster.refused.drop(ask.key)
+            else:
+                self._cluster.refused.note(pod.metadata, ask, priority, at)
         return verdict
 
     def _filter_in_full(self, args: Args, ask: PodAsk | str, nodes: NodeList) -> FilterResult:

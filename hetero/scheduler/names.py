@@ -6,14 +6,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from hetero.errors import InvalidValue
 from hetero.scheduler.protocol import BEST
-
-Scored = NDArray[np.float64]
-Places = NDArray[np.intp]
 
 FEW = 32
 """Nodes that have a score at most."""
@@ -82,7 +77,7 @@ class Scores:
         return entries
 
 
-def levels(names: Sequence[str], scores: Sequence[float], best: str | None) -> dict[str, int]:
+def levels(best: Sequence[str], scores: Sequence[float]) -> dict[str, int]:
     """Scores as kube-scheduler takes them, which has 11 levels.
 
     The best node alone has 10, so that what is predicted is chosen where nothing else tells nodes apart. The next best
@@ -90,28 +85,17 @@ def levels(names: Sequence[str], scores: Sequence[float], best: str | None) -> d
     decide between them, and it has few entries to read.
 
     Args:
-        names: Of nodes.
-        scores: 0 to 1 for each; 0 where it does not fit.
-        best: The planner's choice among them; None when there is none.
+        best: The best nodes, the best first: one more than :data:`FEW` where there are so many.
+        scores: 0 to 1 for each, falling.
 
     Returns:
         Name to level, without those that have 0.
     """
-    if best is None:
-        return {}
-    values = np.asarray(scores)
-    few = _few(values)
-    low, high = (values[few].min(), values[few].max()) if few.size else (0.0, 0.0)
+    edge = scores[FEW] if len(scores) > FEW else -1.0  # those that are alike beyond it are left out with it
+    kept = [(name, score) for name, score in zip(best, scores, strict=True) if score > edge]
+    low, high = (kept[-1][1], kept[0][1]) if kept else (0.0, 0.0)
     scale = 7 / (high - low) if high > low else 0.0
-    found = {names[index]: int(1.5 + (values[index] - low) * scale) for index in few.tolist()}
-    found[best] = BEST
+    found = {name: int(1.5 + (score - low) * scale) for name, score in kept}
+    if best:
+        found[best[0]] = BEST
     return found
-
-
-def _few(values: Scored) -> Places:
-    """Where the best are: so many at most that all that are alike are among them, or none. 0 is not among them."""
-    count = values.size
-    if count > FEW:
-        edge = np.partition(values, count - FEW - 1)[count - FEW - 1]
-        return np.flatnonzero(values > edge)
-    return np.flatnonzero(values > 0)

@@ -43,9 +43,9 @@ class Nominations:
         """A pod was promised a node, or another one."""
         self._all[nomination.ask.key] = nomination
 
-    def drop(self, key: str) -> None:
-        """A pod is promised none any more."""
-        self._all.pop(key, None)
+    def drop(self, key: str) -> bool:
+        """A pod is promised none any more; true when it was."""
+        return self._all.pop(key, None) is not None
 
     def only(self, keys: Collection[str]) -> None:
         """All pods that there are; the promises of others are void."""

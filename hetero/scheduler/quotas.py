@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from hetero import log
@@ -42,10 +42,18 @@ class Quotas:
         planner: What is kept in step.
         vendors: Whose resources count.
         lock: Held while the planner is changed.
+        changed: Told when a namespace's quotas have changed.
     """
 
-    def __init__(self, planner: Bank, vendors: Mapping[str, Vendor], lock: threading.RLock) -> None:
+    def __init__(
+        self,
+        planner: Bank,
+        vendors: Mapping[str, Vendor],
+        lock: threading.RLock,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._planner = planner
+        self._changed = changed
         self._vendors = vendors
         self._lock = lock
         self._known: dict[str, dict[str, Quota]] = {}
@@ -91,3 +99,4 @@ class Quotas:
         if not there:
             self._known.pop(namespace, None)
         self._planner.put_quotas(namespace, tuple(there.values()))
+        self._changed()

@@ -8,14 +8,12 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from hetero import log, metrics
 from hetero.admission.review import Reviewer
 from hetero.config import Settings
-from hetero.errors import HeteroError
 from hetero.kube import objects, paths
 from hetero.kube.client import Api
 from hetero.kube.events import Events
@@ -28,14 +26,15 @@ from hetero.scheduler.extender import Extender
 from hetero.scheduler.posting import Posting
 from hetero.scheduler.recent import Recent
 from hetero.scheduler.telling import Telling
+from hetero.scheduler.waking import Waking
 from hetero.vendor import Vendor
 
 _log = log.logger("scheduler")
 
 COMPONENT = "hetero-scheduler"
 
-SETTLING = 1.0
-"""Seconds between two looks at Bindings whose outcome is not known."""
+LOOK = 0.5
+"""Seconds between two looks at what no event tells of: outcomes that are not known, promises that expire."""
 
 
 class Service:
@@ -66,7 +65,8 @@ class Service:
         self._executor = ThreadPoolExecutor(own.bind_threads, thread_name_prefix="bind")
         recent, telling = Recent(), Telling(self._events, success=own.success_events)
         self._binder = Binder(self.cluster, recent, Posting(api), telling, self.in_step)
-        self._settling = threading.Thread(target=self._settle, name="settle bindings", daemon=True)
+        self._waking = Waking(self.cluster, api)
+        self._looking = threading.Thread(target=self._look, name="look after pods", daemon=True)
         verbs = Extender(self.cluster, recent, telling, self.in_step)
         reviewer = Reviewer(vendors, settings.admission, self.cluster.quota_refusal)
         common = app.common(self.waiting, self.measure)
@@ -85,7 +85,7 @@ class Service:
         """Begin to follow the cluster."""
         for informer in self._informers.values():
             informer.start()
-        self._settling.start()
+        self._looking.start()
 
     def stop(self) -> None:
         """End all threads; Bindings under way are finished first."""
@@ -123,11 +123,11 @@ class Service:
         for kind, informer in self._informers.items():
             metrics.informer_lag.set(time.monotonic() - informer.heard, kind)
 
-    def _settle(self) -> None:
-        while not self._stopping.wait(SETTLING):
-            try:
-                self._binder.settle()
-            except (HeteroError, msgspec.MsgspecError) as error:
-                _log.warning("the outcome of bindings could not be found out", reason=str(error))
-            except Exception:  # a defect must not end the thread: rooms would be kept for ever
-                _log.exception("the outcome of bindings could not be found out")
+    def _look(self) -> None:
+        while not self._stopping.wait(LOOK):
+            for action in (self._binder.settle, self._waking.look):
+                try:
+                    if self.in_step():
+                        action()
+                except Exception:  # a defect must not end the thread: rooms would be kept, and pods wait, for ever
+                    _log.exception("an unexpected error", action=action.__qualname__)

@@ -13,7 +13,7 @@ from hetero.model.placement import Placement
 from hetero.model.share import Refusal
 from hetero.scheduler.cluster import Cluster
 from hetero.scheduler.grants import Kind
-from hetero.scheduler.names import levels
+from hetero.scheduler.names import FEW, levels
 from hetero.scheduler.nominations import KEPT
 
 UNDER_WAY = "the pod is being bound to another node"
@@ -72,9 +72,8 @@ def scored(cluster: Cluster, ask: PodAsk, names: Sequence[str]) -> tuple[dict[st
         InvalidValue: The pod names a policy that there is none of.
     """
     with cluster.lock:
-        options = cluster.planner.options(ask)
-        best = options.best(names)
-        return levels(names, options.scores(names), best), best
+        best, scores = cluster.planner.options(ask).top(names, FEW + 1)
+        return levels(best, scores), best[0] if best else None
 
 
 def promise(cluster: Cluster, ask: PodAsk, node: str) -> None:

@@ -195,6 +195,20 @@ def test_quotas_hold_at_placement(server: ApiServer, vendors, create) -> None:
         service.served.until(lambda: service.schedule("two"))
 
 
+def test_a_pod_that_was_refused_too_early_is_looked_at_again(server: ApiServer, vendors, create) -> None:
+    """kube-scheduler asked before our informer knew of the room; a change of the pod makes it ask again."""
+    with running(server, vendors) as service:
+        for number in range(8):
+            create(f"p{number}", MEMORY_MIB)
+            assert service.schedule(f"p{number}")
+        create("late", MEMORY_MIB)
+        assert service.schedule("late") == ""
+        server.remove(paths.pod("default", "p3"))
+        service.served.until(lambda: "hetero.io/retry" in service.pod("late")["metadata"].get("annotations", {}))
+        assert service.schedule("late")
+        service.served.until(lambda: len(service.held()) == 8)
+
+
 def test_the_webhook_reviews_with_the_same_vendors(server: ApiServer, vendors, pod) -> None:
     """On the public address."""
     review = {
