@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from hetero.errors import InvalidValue
 from hetero.model.device import DeviceModel
 from hetero.placement.columns import Amounts
+
+MOST = 2**31 - 1
+"""Of anything on one device, so that sums over a cluster stay far within 64 bits."""
+
+MOST_DIMENSIONS = 64
+"""Of all models together: tables are as long as there are dimensions, for every device of the cluster."""
+
+MOST_MODELS = 4096
+"""That a cluster has or ever had."""
 
 
 class Catalogue:
@@ -32,9 +42,30 @@ class Catalogue:
         """How many models and dimensions there are: what was found out with fewer may be wrong now."""
         return len(self.models)
 
+    def check(self, models: Iterable[DeviceModel]) -> None:
+        """Hold models to be ones that can be entered. Inventories come from annotations, which people can edit.
+
+        Raises:
+            InvalidValue: A capacity is no amount, or there would be too many models or dimensions.
+        """
+        new, names = set[object](), set(self.columns)
+        for model in models:
+            for name, amount in model.capacity.items():
+                if not 0 <= amount <= MOST:
+                    reason = f"is no capacity of {name}; it is from 0 to {MOST}"
+                    raise InvalidValue(f"model {model.name}", amount, reason)
+            names.update(model.capacity)
+            key = _key(model)
+            if key not in self._numbers:
+                new.add(key)
+        if len(names) > MOST_DIMENSIONS:
+            raise InvalidValue("dimensions", len(names), f"are more than the {MOST_DIMENSIONS} that a cluster may have")
+        if len(self.models) + len(new) > MOST_MODELS:
+            raise InvalidValue("models", len(self.models) + len(new), f"are more than the {MOST_MODELS} that may be")
+
     def number(self, model: DeviceModel) -> int:
         """The number of a model, which is entered when it is new. Models that differ in anything are different."""
-        key = (model.vendor, model.name, model.family, model.mode, tuple(sorted(model.capacity.items())))
+        key = _key(model)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.models)
@@ -63,3 +94,7 @@ class Catalogue:
         table[:lines, :count] = self.capacity
         table[:, -1] = self.vector(capacity)
         return table
+
+
+def _key(model: DeviceModel) -> tuple[object, ...]:
+    return (model.vendor, model.name, model.family, model.mode, tuple(sorted(model.capacity.items())))

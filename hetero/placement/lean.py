@@ -10,7 +10,7 @@ from hetero.errors import InvalidValue
 from hetero.model.device import Device, Health, Link, Node
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
 from hetero.model.share import Share
-from hetero.placement.catalogue import Catalogue
+from hetero.placement.catalogue import MOST, Catalogue
 
 _WELL = Health()
 _REMEMBERED = 65536  # different shares
@@ -20,13 +20,18 @@ def lean(node: Node, catalogue: Catalogue) -> Node:
     """The node with its models entered in the catalogue. Equal to what was given.
 
     Raises:
-        InvalidValue: Two devices have the same identity.
+        InvalidValue: Two devices have the same identity, or one has a number that cannot be.
     """
     uuids: dict[str, str] = {}
     for device in node.devices:
         if device.uuid in uuids:
             raise InvalidValue(f"device of node {node.name}", device.uuid, "occurs twice; names are unique")
+        if not -1 <= device.numa <= MOST:
+            raise InvalidValue(
+                f"device {device.uuid}", device.numa, "is no NUMA node; write -1 for none, or its number"
+            )
         uuids[device.uuid] = device.uuid
+    catalogue.check(device.model for device in node.devices)
     return Node(
         name=node.name,
         devices=tuple(_device(device, uuids, catalogue) for device in node.devices),

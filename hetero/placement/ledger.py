@@ -18,16 +18,13 @@ import numpy as np
 
 from hetero.errors import InvalidValue
 from hetero.model.device import Device, Inventory, Node, Quantities
-from hetero.placement.catalogue import Catalogue
+from hetero.placement.catalogue import MOST, Catalogue
 from hetero.placement.charges import Charges
 from hetero.placement.columns import Amounts, Blocks, Rows, grown
 from hetero.placement.lean import lean, ordered
 from hetero.placement.strays import Strays
 
 __all__ = ["Amounts", "Ledger", "Rows"]
-
-MOST = 2**31 - 1
-"""Of anything on one device, so that sums over a cluster stay far within 64 bits."""
 
 USABLE, UNHEALTHY, CORDONED = range(3)
 """A device's state, as :attr:`Ledger.state` has it: an unhealthy device that is cordoned is called unhealthy."""
@@ -99,7 +96,7 @@ class Ledger:
         """A node that is new, or has changed. What is charged to it stays. O(its devices); False when nothing changed.
 
         Raises:
-            InvalidValue: Two of its devices have the same identity. Nothing is changed then.
+            InvalidValue: Two of its devices have the same identity, or a number cannot be. Nothing is changed then.
         """
         if self.nodes.get(node.name) == node:
             return False

@@ -76,7 +76,7 @@ class Planner:
         A device that is gone keeps its charges in the books, and has them again when it returns.
 
         Raises:
-            InvalidValue: Two of its devices have the same identity. Nothing is changed then.
+            InvalidValue: Two of its devices have the same identity, or a number cannot be. Nothing is changed then.
         """
         self._ledger.put(node)
 

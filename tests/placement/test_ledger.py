@@ -281,3 +281,37 @@ def test_a_cluster_that_shrinks_gives_its_rows_back() -> None:
         ledger.put(fake_node(f"m{index:04}", 4))
     assert len(ledger.names) == 1000
     assert ledger.ranks[ledger.index["m0000"]] == 0
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        (_special(slots=2**70), "is no capacity of slots; it is from 0 to"),
+        (_special(slots=-1), "is no capacity of slots"),
+        (fake_device(0, numa=2**70), "is no NUMA node"),
+        (fake_device(0, numa=-2), "is no NUMA node"),
+        (_special(**{f"ring-{index}": 1 for index in range(80)}), "are more than the 64"),
+    ],
+)
+def test_a_node_with_a_number_that_cannot_be_is_refused_and_changes_nothing(device: Device, words: str) -> None:
+    """An inventory is an annotation, which people can edit; the node stays what it was, and so do all others."""
+    ledger = _ledger(fake_node("a"), fake_node("b"))
+    before, version, models = _state(ledger), ledger.version, list(ledger.catalogue.models)
+    for name in ("a", "new"):
+        with pytest.raises(InvalidValue, match=words):
+            ledger.put(Node(name=name, devices=(fake_device(7), device)))
+    assert (_state(ledger), ledger.version, ledger.catalogue.models) == (before, version, models)
+    assert ledger.put(fake_node("a", 2))
+
+
+def test_a_cluster_has_so_many_models_and_no_more() -> None:
+    """A node that claims another product at every turn must not fill the memory."""
+    ledger, refused = _ledger(), 0
+    for batch in range(9):
+        devices = tuple(fake_device(index, model=f"m{batch}-{index}") for index in range(500))
+        try:
+            ledger.put(Node(name="a", devices=devices))
+        except InvalidValue:
+            refused += 1
+    assert refused == 1
+    assert len(ledger.catalogue.models) == 4000
