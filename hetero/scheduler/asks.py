@@ -16,6 +16,7 @@ from hetero.model.ask import PodAsk
 from hetero.vendor import Vendor
 
 _OURS = (PLACEMENT, RETRY)  # what the scheduler itself writes
+_LONG = 8192  # characters of annotations of a pod that is remembered
 _MOST = 2048  # different pods that are remembered
 
 
@@ -48,10 +49,14 @@ class Asks:
         if known is None:
             ask = pod_ask(read(pod), self._words, strict=False)
             known = msgspec.structs.replace(ask, traits=traits(pod))
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            self._known[said] = known
+            self._keep(said, known)
         return msgspec.structs.replace(known, name=name, namespace=namespace, uid=metadata.uid)
+
+    def _keep(self, said: Any, ask: PodAsk) -> None:
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        if sum(len(value) for _, value in said[0]) <= _LONG:
+            self._known[said] = ask
 
     def asks_devices(self, pod: objects.Pod) -> bool:
         """True when a container names a resource of an installed vendor."""

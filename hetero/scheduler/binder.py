@@ -136,7 +136,8 @@ class Binder:
             placement = self._again_or_anew(grant, ask, args.node)
         if isinstance(placement, Refusal):
             return Result(Outcome.REFUSED, f"node {args.node} does not serve any more: {placement.message}")
-        return self._carry_out(placement, args, ask.traits)
+        sent = grant if grant is not None and grant.kind is not Kind.TENTATIVE else None
+        return self._carry_out(placement, args, ask.traits, sent)
 
     def _again_or_anew(self, grant: Grant | None, ask: PodAsk, node: str) -> Placement | Refusal:
         """What was promised on this node holds; what was sent is sent as it was, for it may have been carried out."""
@@ -145,20 +146,31 @@ class Binder:
             return grant.placement
         return verdicts.take(self._cluster, ask, node)
 
-    def _carry_out(self, placement: Placement, args: BindingArgs, traits: Traits) -> Result:
+    def _carry_out(self, placement: Placement, args: BindingArgs, traits: Traits, sent: Grant | None) -> Result:
         result = Result(Outcome.UNKNOWN)  # also when a defect of ours ends it
         try:
             result = self._posting.bind(args, placement)
         finally:
             with self._cluster.lock:
-                self._note(placement, result, traits)
+                self._note(placement, result, traits, sent)
         return result
 
-    def _note(self, placement: Placement, result: Result, traits: Traits) -> None:
-        """Let the grant follow what became of the Binding; the pod may have been shown, or be gone, meanwhile."""
+    def _note(self, placement: Placement, result: Result, traits: Traits, sent: Grant | None) -> None:
+        """Let the grant follow what became of the Binding; the pod may have been shown, or be gone, meanwhile.
+
+        Args:
+            placement: What was sent.
+            result: What became of it.
+            traits: The pod's.
+            sent: The grant of an earlier Binding of the pod, which may have been carried out, or be yet.
+        """
         books = self._cluster.books
         if result.outcome is Outcome.UNKNOWN:
             books.grants.advance(placement.key, Kind.UNKNOWN)
+        elif not result.bound and sent is not None and not result.final:
+            # This one failed for certain; of the earlier one that says nothing.
+            if books.grants.get(placement.key) is not None:
+                books.grants.restore(sent)
         elif not result.bound:
             books.release(placement.key)
         elif books.grants.advance(placement.key, Kind.BOUND) and result.placement not in (None, placement):

@@ -64,6 +64,11 @@ class Grants:
         self._book(kind)[placement.key] = grant
         return grant
 
+    def restore(self, grant: Grant) -> None:
+        """Let a pod's grant be what it was, and since then."""
+        self.drop(grant.placement.key)
+        self._book(grant.kind)[grant.placement.key] = grant
+
     def advance(self, key: str, kind: Kind) -> bool:
         """Let a grant come further; false when there is none any more, for the pod is gone."""
         grant = self.get(key)

@@ -10,6 +10,7 @@ from hetero import log
 from hetero.config import SchedulerSettings, Settings
 from hetero.kube.client import Api
 from hetero.plugins import Plugins
+from hetero.scheduler import collector
 from hetero.scheduler.certificate import Certificate
 from hetero.scheduler.listening import Address, address, guard, listen
 from hetero.scheduler.server import Listener, Servers, until_told
@@ -43,7 +44,8 @@ def run(
     inside = _unless_inside(certificate, first)
     listeners = [Listener(service.extender, listen(first, "--extender"), inside, "extender")]
     listeners += [Listener(service.public, listen(one, "--public"), certificate, "public") for one in others]
-    service.start()
+    collector.rarely()
+    service.start(collector.keep)
     try:
         uvloop.run(until_told(Servers(listeners, service.retire)))
     finally:

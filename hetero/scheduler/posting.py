@@ -53,11 +53,13 @@ class Result:
         outcome: In a word.
         sentence: Why not.
         placement: What the pod holds, when it was read back.
+        final: No Binding of this pod to this node can be carried out any more, not even an earlier one.
     """
 
     outcome: Outcome
     sentence: str = ""
     placement: Placement | None = None
+    final: bool = False
 
     @property
     def bound(self) -> bool:
@@ -135,7 +137,7 @@ class Posting:
             if error.status == 409 or error.unsure:
                 return self._found_out(args, error, devices=placement is not None)
             gone = error.status == 404
-            return Result(Outcome.CONFLICT if gone else Outcome.FAILED, str(error))
+            return Result(Outcome.CONFLICT if gone else Outcome.FAILED, str(error), final=gone)
 
     def see(self, args: BindingArgs, *, devices: bool) -> Seen:
         """What a pod shows that may have been bound.
@@ -169,7 +171,7 @@ class Posting:
         if seen.where is Where.HERE:
             return Result(Outcome.AGAIN, placement=seen.placement)
         if seen.where in (Where.ELSEWHERE, Where.GONE):
-            return Result(Outcome.CONFLICT, seen.detail)
+            return Result(Outcome.CONFLICT, seen.detail, final=True)
         if seen.where is Where.NOWHERE and error.status == 409:
             return Result(Outcome.CONFLICT, str(error))
         return Result(Outcome.UNKNOWN, f"the binding was sent and its outcome is not known yet: {error}")

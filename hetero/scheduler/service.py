@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -81,8 +81,13 @@ class Service:
         )
         self.public: Starlette = app.public(webhook=reviewer.review, common=common, limit=limit)
 
-    def start(self) -> None:
-        """Begin to follow the cluster."""
+    def start(self, in_step: Callable[[], None] = lambda: None) -> None:
+        """Begin to follow the cluster.
+
+        Args:
+            in_step: Called once, by another thread, when the whole cluster has been read.
+        """
+        self._once_in_step = in_step
         for informer in self._informers.values():
             informer.start()
         self._looking.start()
@@ -124,10 +129,13 @@ class Service:
             metrics.informer_lag.set(time.monotonic() - informer.heard, kind)
 
     def _look(self) -> None:
+        while not self.in_step():
+            if self._stopping.wait(LOOK):
+                return
+        self._once_in_step()
         while not self._stopping.wait(LOOK):
             for action in (self._binder.settle, self._waking.look):
                 try:
-                    if self.in_step():
-                        action()
+                    action()
                 except Exception:  # a defect must not end the thread: rooms would be kept, and pods wait, for ever
                     _log.exception("an unexpected error", action=action.__qualname__)

@@ -51,6 +51,14 @@ def test_the_placement_is_no_part_of_the_asking(pod, vendors) -> None:
     assert asks.read(pod("x")).containers is asks.read(pod("x", notes={PLACEMENT: "y"})).containers
 
 
+def test_a_pod_that_says_very_much_is_not_remembered(pod, vendors) -> None:
+    """Anyone who may create pods could fill the memory."""
+    asks = Asks(vendors)
+    one, two = (asks.read(pod("x", notes={"long": "x" * 100_000})) for _ in range(2))
+    assert one == two
+    assert one.containers is not two.containers
+
+
 def test_a_pod_without_devices_asks_nothing(pod, vendors) -> None:
     """Whatever else it asks: other plugins' resources are none of our business."""
     asks = Asks(vendors)

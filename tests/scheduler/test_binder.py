@@ -218,6 +218,47 @@ def test_an_outcome_that_is_not_known_keeps_the_room(desk: Desk, status: int) ->
     assert (desk.kind(args), desk.taken("a"), desk.taken("b")) == (Kind.BOUND, 1000, 0)
 
 
+@pytest.mark.parametrize("status", [403, 429, 422])
+@pytest.mark.parametrize("earlier", ["unknown", "bound"])
+def test_a_second_try_that_fails_says_nothing_of_the_first(desk: Desk, earlier: str, status: int) -> None:
+    """The first Binding was carried out, or may be yet: its room is kept, for as long as it would have been."""
+    args = desk.create()
+    if earlier == "unknown":
+        desk.server.fail(500, method="POST", path_contains="/binding")
+        assert "not known yet" in desk.binder.bind(args)
+    else:
+        assert desk.binder.bind(args) == ""
+    since = desk.cluster.books.grants.get(args.pod_uid).since
+    desk.clock.now += 5
+    desk.server.fail(status, method="POST", path_contains="/binding", times=10)
+    assert str(status) in desk.binder.bind(args)
+    grant = desk.cluster.books.grants.get(args.pod_uid)
+    assert (grant.kind, grant.since, desk.taken()) == (Kind(earlier), since, 1000)
+
+
+def test_a_server_that_went_away_says_nothing_of_the_first(desk: Desk) -> None:
+    """Nothing was sent this time; last time it was."""
+    args = desk.create()
+    assert desk.binder.bind(args) == ""
+    desk.server.stop()
+    assert "did not answer" in desk.binder.bind(args)
+    assert (desk.kind(args), desk.taken()) == (Kind.BOUND, 1000)
+
+
+def test_a_pod_deleted_during_a_second_try_leaves_nothing(desk: Desk) -> None:
+    """Whatever comes of it."""
+    args = desk.create()
+    assert desk.binder.bind(args) == ""
+    desk.server.stall(0.5, method="POST", path_contains="/binding")
+    desk.server.fail(403, method="POST", path_contains="/binding")
+    with ThreadPoolExecutor(1) as threads:
+        bound = threads.submit(desk.binder.bind, args)
+        assert desk.server.wait(lambda: desk.kind(args) is Kind.BINDING)
+        desk.cluster.pods.remove(desk.read())
+        bound.result(10)
+    assert (desk.kind(args), desk.taken()) == (None, 0)
+
+
 def test_an_outcome_is_settled_when_the_pod_shows_it(desk: Desk) -> None:
     """The POST was carried out, its answer and the reading back were lost."""
     args = desk.create()

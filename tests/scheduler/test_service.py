@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -140,17 +141,20 @@ def test_it_is_not_ready_before_it_has_read_everything(server: ApiServer, vendor
     """Meanwhile it decides nothing, and says what it waits for."""
     server.stall(30, method="GET", path_contains=paths.PODS)
     service = Service(server.api(), vendors, (), SETTINGS)
-    service.start()
+    told = threading.Event()
+    service.start(told.set)
     try:
         with serving.serve(service.extender, service.public) as served:
             served.until(lambda: served.get("/readyz")[2] == b"waiting for: pods")
             assert served.get("/readyz")[0] == 503
             assert served.get("/healthz")[0] == 200
+            assert not told.is_set()
             assert "not read the whole cluster" in json.loads(served.post("/filter", args(pod("x"), "ab"))[2])["Error"]
             server.heal()
             served.until(lambda: served.get("/readyz")[0] == 200)
             assert json.loads(served.post("/filter", args(pod("x"), "ab"))[2])["NodeNames"] == ["a", "b"]
             assert metrics.ready.value() == 1
+            assert told.wait(10)
             service.retire()
             assert served.get("/readyz")[::2] == (503, b"stopping")
     finally:
