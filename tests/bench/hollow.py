@@ -36,7 +36,7 @@ from tests.cluster.controlplane import ControlPlane
 
 SIZE = Size(nodes=1000, devices=8, pods=0)
 PODS = 300
-TURNS = 3
+TURNS = 4
 AT_ONCE = 2000
 
 PLAIN = "bench.example/widget"
@@ -86,7 +86,9 @@ def _seen(plane: ControlPlane) -> Seen:
         programs = {
             "kube-scheduler": scheduler.pid,
             "hetero": ours.pid,
-            "apiserver": plane.programs["kube-apiserver"].pid,
+            "the API server": plane.programs["kube-apiserver"].pid,
+            "etcd": plane.programs["etcd"].pid,
+            "this bench": os.getpid(),
         }
         return _rounds(Rounds(api, scheduler.pid, programs), vendor.resources[0])
 
@@ -149,8 +151,8 @@ def configuration(ours: str, floored: str, vendor: Vendor) -> dict[str, Any]:
         "leaderElection": {"leaderElect": False},
         "profiles": [{"schedulerName": objects.SCHEDULER}],
         "extenders": [
-            {**common, "urlPrefix": ours, "bindVerb": "bind", "weight": 10, "managedResources": _managed(names)},
-            {**common, "urlPrefix": floored, "weight": 10, "managedResources": _managed([FLOORED])},
+            {**common, "urlPrefix": ours, "bindVerb": "bind", "weight": 2, "managedResources": _managed(names)},
+            {**common, "urlPrefix": floored, "weight": 2, "managedResources": _managed([FLOORED])},
         ],
     }
 
