@@ -21,6 +21,8 @@ from hetero.scheduler.held import Held, Unusable, held, placement
 
 _log = log.logger("scheduler")
 
+_TOLD = 10_000  # pods whose placement was told not to count; after so many it is told again
+
 
 class Books:
     """The planner's charges.
@@ -166,6 +168,8 @@ class Books:
     def _unusable(self, pod: objects.Pod, why: Unusable, detail: str = "") -> None:
         if pod.metadata.uid in self._told:
             return
+        if len(self._told) >= _TOLD:
+            self._told.clear()
         self._told.add(pod.metadata.uid)
         metrics.unusable_placements.add(why)
         name = f"{pod.metadata.namespace}/{pod.metadata.name}"

@@ -93,11 +93,13 @@ class Cluster:
         if ask.namespace != namespace:
             ask = msgspec.structs.replace(ask, namespace=namespace)
         with self.lock:
+            self.books.expire()
             return self.planner.quota_refusal(ask)
 
     def measure(self) -> None:
         """Bring the gauges up to date."""
         with self.lock:
+            self.books.expire()
             counts = self.books.grants.counts()
             exceeded = self.planner.overcommitted()
             held, nodes = len(self.books), len(self.nodes)

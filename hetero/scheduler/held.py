@@ -57,6 +57,8 @@ def placement(pod: objects.Pod) -> Placement | Unusable | None:
         found = wire.decode(text, Placement)
     except WireError:
         return Unusable.UNREADABLE
-    if not found.uid or found.uid != pod.metadata.uid:
+    named = pod.metadata
+    # The namespace as well: it says whose quota is charged.
+    if not found.uid or (found.uid, found.namespace, found.pod) != (named.uid, named.namespace, named.name):
         return Unusable.ANOTHER_POD
     return found if found.node == pod.spec.node_name else Unusable.ANOTHER_NODE

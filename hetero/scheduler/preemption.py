@@ -39,8 +39,8 @@ def victims(
     found: dict[str, MetaVictims] = {}
     for node in sorted(candidates, key=lambda node: _cost(cluster, candidates[node])):
         chosen = candidates[node]
-        with cluster.lock:
-            more = _more(cluster, ask, priority, node, [pod.uid for pod in chosen.pods or ()])
+        with cluster.lock, cluster.nominations.seated(ask, priority, node) as seated:
+            more = None if not seated else _more(cluster, ask, priority, node, [pod.uid for pod in chosen.pods or ()])
         pods = (*(chosen.pods or ()), *(MetaPod(uid=key) for key in more or ()))
         if more is not None and pods:
             found[node] = MetaVictims(pods=pods, violations=chosen.violations)

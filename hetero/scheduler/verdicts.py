@@ -54,10 +54,9 @@ def fitting(cluster: Cluster, ask: PodAsk, priority: int, names: Sequence[str]) 
         pinned = _pinned(cluster, ask)
         if pinned:
             return _only(pinned, names)
-        # Before the options: it charges the promised pods for a moment.
-        kept = cluster.nominations.kept_from(ask, priority)
         options = cluster.planner.options(ask)
         room, failed, unresolvable = options.split(names)
+        kept = cluster.nominations.kept_from(ask, priority, room) if len(cluster.nominations) else None
         fits = [name for name in room if name not in kept] if kept else room
         if kept:
             failed.update((name, KEPT) for name in room if name in kept)

@@ -76,9 +76,9 @@ class Waking:
         return chosen
 
     def _fits(self, one: Waiting) -> bool:
-        kept = self._cluster.nominations.kept_from(one.ask, one.priority)
-        best, _ = self._cluster.planner.options(one.ask).top(None, len(kept) + 1)
-        return any(name not in kept for name in best)
+        nominations = self._cluster.nominations
+        best, _ = self._cluster.planner.options(one.ask).top(None, len(nominations) + 1)
+        return len(nominations.kept_from(one.ask, one.priority, best)) < len(best)
 
     def _wake(self, one: Waiting) -> None:
         pod = one.pod

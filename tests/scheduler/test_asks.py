@@ -59,6 +59,18 @@ def test_a_pod_that_says_very_much_is_not_remembered(pod, vendors) -> None:
     assert one.containers is not two.containers
 
 
+def test_a_pod_has_so_many_containers_at_most(vendors) -> None:
+    """More would take seconds to read; those of a pod without devices are none of our business."""
+    for limits, refused in [({"fake.example/npu": "1"}, True), ({"cpu": "1"}, False)]:
+        containers = tuple(Container(f"c{number}", Requirements(limits=limits)) for number in range(257))
+        pod = objects.Pod(Metadata(name="x", uid="u"), PodSpec(containers=containers))
+        if refused:
+            with pytest.raises(InvalidRequest, match="257 are too many containers"):
+                Asks(vendors).read(pod)
+        else:
+            assert not Asks(vendors).read(pod).asks_devices
+
+
 def test_a_pod_without_devices_asks_nothing(pod, vendors) -> None:
     """Whatever else it asks: other plugins' resources are none of our business."""
     asks = Asks(vendors)

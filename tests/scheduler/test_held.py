@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from hetero.model.placement import Placement
@@ -27,8 +28,11 @@ def test_a_placement_that_cannot_be_read_does_not_count(pod, text: str) -> None:
 
 
 def test_another_pods_placement_does_not_count(pod, placed) -> None:
-    """A template was copied from a running pod; or there is no UID at all."""
+    """A template was copied from a running pod, it would use up another's quota, or there is no UID at all."""
     assert placement(pod("x", node="a", placed=placed("x", "a", uid="old"))) is Unusable.ANOTHER_POD
+    stolen = msgspec.structs.replace(placed("x", "a"), namespace="victim")
+    assert placement(pod("x", node="a", placed=stolen)) is Unusable.ANOTHER_POD
+    assert placement(pod("x", node="a", placed=placed("y", "a", uid="uid-x"))) is Unusable.ANOTHER_POD
     nameless: Placement = placed("x", "a", uid="")
     assert placement(pod("x", uid="", node="a", placed=nameless)) is Unusable.ANOTHER_POD
 

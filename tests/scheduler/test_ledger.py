@@ -57,6 +57,19 @@ def test_quotas_are_asked_before_a_pod_has_its_devices(cluster: Cluster, pod) ->
     assert "q" in refusal.message
 
 
+def test_an_expired_promise_fills_no_quota(vendors, clock, pod, placed) -> None:
+    """Nothing is filtered when nothing may be created, so nothing else would notice that its time is up."""
+    cluster = Cluster(vendors, clock=clock, grant_seconds=10)
+    cluster.nodes.replace([shown(fake_node("a", 1))])
+    quota = QuotaSpec(hard={"limits.fake.example/npumem": 1000})
+    cluster.quotas.put(ResourceQuota(Metadata(name="q", namespace="default"), quota))
+    cluster.books.grant(placed("never", "a"), Kind.TENTATIVE, Traits())
+    ask = cluster.asks.read(pod("x"))
+    assert cluster.quota_refusal("default", ask) is not None
+    clock.now += 10
+    assert cluster.quota_refusal("default", ask) is None
+
+
 def test_the_last_pods_are_remembered() -> None:
     """And no more than so many."""
     recent = Recent(most=3)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from sent import shown
 
+from hetero.kube import objects
+from hetero.model.device import Node
 from hetero.scheduler import verdicts
 from hetero.scheduler.cluster import Cluster
-from hetero.scheduler.nominations import KEPT
-from hetero.testing.fake import MEMORY_MIB, fake_node
+from hetero.scheduler.nominations import KEPT, MOST
+from hetero.testing.fake import MEMORY_MIB, fake_node, fake_vendor
 
 WHOLE = MEMORY_MIB
 
@@ -56,6 +58,32 @@ def test_room_beside_it_is_free(vendors, pod) -> None:
     assert fits(cluster, pod, "low", 0, 1000) == ["a"]
     cluster.pods.put(pod("another", WHOLE, priority=10, nominated="a"))
     assert fits(cluster, pod, "low", 0, 1000) == []
+
+
+def test_other_vendors_devices_are_not_kept(clock, pod) -> None:
+    """The node is closed for the devices that the preemptor waits for, and for no others."""
+    cluster = Cluster({name: fake_vendor(name) for name in ("fake", "other")}, clock=clock)
+    devices = (*fake_node("a", 1).devices, *fake_node("a", 1, vendor="other").devices)
+    cluster.nodes.replace([shown(Node(name="a", devices=devices))])
+    cluster.pods.put(pod("preemptor", WHOLE * 2, priority=10, nominated="a"))
+    assert fits(cluster, pod, "low", 0) == []
+    limits = {"other.example/npu": "1", "other.example/npumem": "1000"}
+    container = objects.Container("c", objects.Requirements(limits=limits))
+    ask = cluster.asks.read(objects.Pod(objects.Metadata(name="y", uid="y"), objects.PodSpec(containers=(container,))))
+    assert list(verdicts.fitting(cluster, ask, 0, ["a"]).fits) == ["a"]
+
+
+def test_beyond_many_nodes_all_are_kept(vendors, pod) -> None:
+    """Looking at each would stop every other answer; those that were looked at may serve."""
+    cluster = Cluster(vendors)
+    names = [f"n{number:03}" for number in range(MOST + 10)]
+    for name in names:
+        cluster.nodes.put(shown(fake_node(name, 2)))
+        cluster.pods.put(pod(f"to-{name}", WHOLE, priority=10, nominated=name))
+    ask = cluster.asks.read(pod("low", 1000))
+    verdict = verdicts.fitting(cluster, ask, 0, names)
+    assert (len(verdict.fits), len(verdict.failed)) == (MOST, 10)
+    assert verdicts.fitting(cluster, ask, 0, names[-1:]).fits == names[-1:]
 
 
 @pytest.mark.parametrize("end", ["deleted", "over", "bound", "withdrawn", "unlisted"])

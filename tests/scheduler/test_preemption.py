@@ -70,6 +70,17 @@ def test_a_node_that_cannot_serve_is_left_out(cluster: Cluster, pod) -> None:
     assert preempt(cluster, pod("x", MEMORY_MIB * 2, priority=9), {"a": ["a01"]}) == {}
 
 
+def test_nobody_is_driven_away_for_room_that_is_promised(cluster: Cluster, pod) -> None:
+    """A nominated pod of the same priority has its place first: only who fits beside it gets victims."""
+    for priority, name in [(1, "a01"), (2, "a02")]:
+        cluster.pods.remove(pod(name, node="a", priority=priority))
+    cluster.pods.put(pod("first", MEMORY_MIB, priority=9, nominated="a"))
+    assert preempt(cluster, pod("x", MEMORY_MIB, priority=9), {"a": ["a11"]}) == {"a": ["a11", "a12"]}
+    cluster.pods.put(pod("second", MEMORY_MIB, priority=9, nominated="a"))
+    assert preempt(cluster, pod("x", HALF, priority=9), {"a": ["a11"]}) == {}
+    assert preempt(cluster, pod("x", HALF, priority=10), {"a": ["a11"]}) == {"a": ["a11"]}
+
+
 def test_enough_nodes_are_enough(vendors, pod, placed) -> None:
     """Those that cost least in kube-scheduler's own eyes: budgets, the most important victim, their number."""
     cluster = Cluster(vendors)
