@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from hetero.admission.containers import Container
 from hetero.admission.workloads import Pod
+from hetero.errors import InvalidValue
 from hetero.kube import objects
 from hetero.model.ask import Traits
+from hetero.model.quantity import parse_quantity
 
 _MACHINE = ("cpu", "memory")
 
@@ -44,7 +46,20 @@ def traits(pod: objects.Pod) -> Traits:
 def _asks_machine(resources: objects.Requirements | None) -> bool:
     if resources is None:
         return False
-    return any(name in (amounts or {}) for amounts in (resources.limits, resources.requests) for name in _MACHINE)
+    return any(
+        _more_than_nothing(amounts[name])
+        for amounts in (resources.limits, resources.requests)
+        for name in _MACHINE
+        if amounts and name in amounts
+    )
+
+
+def _more_than_nothing(amount: object) -> bool:
+    """Source: Kubernetes, pkg/apis/core/v1/helper/qos, ComputePodQOS: what is 0 is as good as not said."""
+    try:
+        return parse_quantity(amount, "") > 0
+    except InvalidValue:
+        return True
 
 
 def _containers(path: str, containers: tuple[objects.Container, ...]) -> tuple[Container, ...]:

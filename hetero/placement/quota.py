@@ -6,16 +6,18 @@ would sum: containers side by side, or one init container, whichever is more.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_FLOOR
+from itertools import islice
 from typing import Any
 
 import msgspec
 
+from hetero.errors import InvalidValue
 from hetero.model.ask import ContainerAsk, PodAsk, Traits
 from hetero.model.device import CORES, MEMORY
 from hetero.model.placement import ContainerPlacement, Placement
-from hetero.model.quantity import parse_count
+from hetero.model.quantity import parse_quantity
 from hetero.model.share import Reason, Refusal
 from hetero.placement.scopes import Scope, applies
 from hetero.vendor import Vendor
@@ -29,7 +31,8 @@ Dimension = tuple[str, str, str]
 Sums = Mapping[Dimension, int]
 
 _PREFIXES = ("limits.", "requests.")
-_MOST = 2**62
+_MOST = 2**62  # more than any cluster has: as good as no limit
+_TOLD = 8  # limits that one refusal names
 _PLAIN = Traits()
 _UNITS = {MEMORY: " MiB", CORES: " percent"}
 
@@ -77,6 +80,7 @@ def read(name: str, hard: Mapping[str, Any], vendors: Mapping[str, Vendor], scop
     ``limits.`` and ``requests.`` before a resource's name mean the same, since the two are equal for extended
     resources. Memory is counted over all devices of a container, in the unit of its resource. Percentages of memory
     and priorities cannot be summed up over devices and are left to Kubernetes, like all resources of others.
+    Kubernetes takes fractions and amounts beyond all measure in a quota: what is whole of them, up to 2^62, holds.
 
     Args:
         name: Of the ResourceQuota.
@@ -85,18 +89,25 @@ def read(name: str, hard: Mapping[str, Any], vendors: Mapping[str, Vendor], scop
         scopes: Which pods it counts.
 
     Raises:
-        InvalidValue: An amount is no whole number from 0 to 2^62.
+        InvalidValue: An amount is no quantity, or negative.
     """
     meanings = _meanings(vendors.values())
     limits = []
     for key, value in hard.items():
         resource = next((key.removeprefix(prefix) for prefix in _PREFIXES if key.startswith(prefix)), "")
         if resource in meanings:
-            amount = parse_count(value, f"resourcequota {name}: spec.hard[{key}]", high=_MOST)
+            amount = _amount(value, f"resourcequota {name}: spec.hard[{key}]")
             (vendor, family, dimension), unit = meanings[resource]
             found = Limit(resource=resource, vendor=vendor, family=family, dimension=dimension, amount=amount * unit)
             limits.append(found)
     return Quota(name=name, limits=tuple(limits), scopes=tuple(scopes))
+
+
+def _amount(value: object, field: str) -> int:
+    number = parse_quantity(value, field)
+    if number < 0:
+        raise InvalidValue(field, value, "is negative; write a whole number")
+    return _MOST if number > _MOST else int(number.to_integral_value(ROUND_FLOOR))
 
 
 def _meanings(vendors: Iterable[Vendor]) -> dict[str, tuple[Dimension, int]]:
@@ -162,18 +173,20 @@ class Accounts:
 
     def __init__(self) -> None:
         self._quotas: dict[str, tuple[Quota, ...]] = {}
+        # The tightest of those with the same scopes: there may be thousands of quotas, and few kinds of scopes.
+        self._tightest: dict[str, dict[tuple[Scope, ...], dict[Dimension, int]]] = {}
         # By traits, of which a namespace has few kinds: so quotas may come, go and change their scopes at any time.
         self._used: dict[str, dict[Traits, dict[Dimension, int]]] = {}
-        self._changes: Counter[str] = Counter()
 
     def put(self, namespace: str, quotas: Iterable[Quota]) -> None:
         """These are all quotas of a namespace from now on. Pods that have more already keep it."""
         held = tuple(quota for quota in quotas if quota.limits)
-        self._changes[namespace] += 1
         if held:
             self._quotas[namespace] = held
+            self._tightest[namespace] = _tightest(held)
         else:
             self._quotas.pop(namespace, None)
+            self._tightest.pop(namespace, None)
 
     def take(self, placement: Placement, traits: Traits = _PLAIN) -> None:
         """Count a pod that is placed."""
@@ -187,19 +200,20 @@ class Accounts:
         """True when the namespace has any quota."""
         return namespace in self._quotas
 
-    def changes(self, namespace: str) -> int:
-        """A number that is another whenever any answer for the namespace may be another."""
-        return self._changes[namespace]
-
     def room(self, namespace: str, traits: Traits = _PLAIN) -> dict[Dimension, int] | None:
         """What a pod may take at most, in the dimensions that are limited: below 0 where more is taken than allowed.
+
+        O(kinds of scopes), however many quotas there are.
 
         Returns:
             None when no quota counts the pod.
         """
         room: dict[Dimension, int] = {}
-        for _, limit, used in self._limits(namespace, traits):
-            room[limit.key] = min(room.get(limit.key, _MOST), limit.amount - used)
+        for scopes, limits in self._tightest.get(namespace, {}).items():
+            if applies(scopes, traits):
+                used = self._counted(namespace, scopes)
+                for key, amount in limits.items():
+                    room[key] = min(room.get(key, _MOST), amount - used.get(key, 0))
         return room or None
 
     def refusal(self, namespace: str, asked: Sums, traits: Traits = _PLAIN) -> Refusal | None:
@@ -207,20 +221,26 @@ class Accounts:
 
         A dimension of which it asks nothing is not held against it, whatever the others have taken.
         """
-        sentences = [
-            _sentence(quota, limit, used, asked[limit.key])
-            for quota, limit, used in self._limits(namespace, traits)
-            if asked.get(limit.key, 0) > max(limit.amount - used, 0)
-        ]
-        return Refusal(reason=Reason.QUOTA, message="; ".join(sentences)) if sentences else None
+        room = self.room(namespace, traits) or {}
+        if all(asked.get(key, 0) <= max(left, 0) for key, left in room.items()):
+            return None
+        used = {scopes: self._counted(namespace, scopes) for scopes in self._tightest[namespace]}
+        sentences = (
+            _sentence(quota, limit, used[quota.scopes].get(limit.key, 0), asked[limit.key])
+            for quota in self._quotas[namespace]
+            if applies(quota.scopes, traits)
+            for limit in quota.limits
+            if asked.get(limit.key, 0) > max(limit.amount - used[quota.scopes].get(limit.key, 0), 0)
+        )
+        return Refusal(reason=Reason.QUOTA, message="; ".join(islice(sentences, _TOLD)))
 
-    def _limits(self, namespace: str, traits: Traits) -> Iterator[tuple[Quota, Limit, int]]:
-        """Each limit that holds for a pod, with what is taken of it."""
-        for quota in self._quotas.get(namespace, ()):
-            if applies(quota.scopes, traits):
-                counted = [sums for kind, sums in self._used.get(namespace, {}).items() if applies(quota.scopes, kind)]
-                for limit in quota.limits:
-                    yield quota, limit, sum(sums.get(limit.key, 0) for sums in counted)
+    def _counted(self, namespace: str, scopes: Sequence[Scope]) -> Sums:
+        """What the pods have that these scopes count."""
+        total: dict[Dimension, int] = {}
+        for kind, sums in self._used.get(namespace, {}).items():
+            if applies(scopes, kind):
+                _add(total, sums)
+        return total
 
     def _count(self, placement: Placement, traits: Traits, sign: int) -> None:
         namespace = placement.namespace
@@ -231,8 +251,15 @@ class Accounts:
             del kinds[traits]
         if not kinds:
             del self._used[namespace]
-        if namespace in self._quotas:
-            self._changes[namespace] += 1
+
+
+def _tightest(quotas: Iterable[Quota]) -> dict[tuple[Scope, ...], dict[Dimension, int]]:
+    found: dict[tuple[Scope, ...], dict[Dimension, int]] = {}
+    for quota in quotas:
+        limits = found.setdefault(quota.scopes, {})
+        for limit in quota.limits:
+            limits[limit.key] = min(limits.get(limit.key, _MOST), limit.amount)
+    return found
 
 
 def _sentence(quota: Quota, limit: Limit, used: int, asked: int) -> str:

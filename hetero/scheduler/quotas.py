@@ -62,16 +62,16 @@ class Quotas:
         """These are all quotas."""
         with self._lock:
             namespaces = {*self._known, *(item.metadata.namespace for item in items)}
-            self._known = {}
+            before, self._known = self._known, {}
             for item in items:
-                self._note(item)
+                self._note(item, before)
             for namespace in namespaces:
                 self._tell(namespace)
 
     def put(self, item: objects.ResourceQuota) -> None:
         """A quota is new or has changed; its status changes with every pod, and that costs a comparison."""
         with self._lock:
-            if self._note(item):
+            if self._note(item, self._known):
                 self._tell(item.metadata.namespace)
 
     def remove(self, item: objects.ResourceQuota) -> None:
@@ -80,13 +80,16 @@ class Quotas:
             if self._known.get(item.metadata.namespace, {}).pop(item.metadata.name, None) is not None:
                 self._tell(item.metadata.namespace)
 
-    def _note(self, item: objects.ResourceQuota) -> bool:
+    def _note(self, item: objects.ResourceQuota, before: Mapping[str, Mapping[str, Quota]]) -> bool:
         """Read a quota; true when it says something new. One that cannot be read keeps what it said before."""
         namespace, name = item.metadata.namespace, item.metadata.name
+        found: Quota | None
         try:
             found = quota(item, self._vendors)
         except HeteroError as error:
             _log.warning("a quota cannot be used", namespace=namespace, quota=name, reason=str(error))
+            found = before.get(namespace, {}).get(name)
+        if found is None:
             return False
         there = self._known.setdefault(namespace, {})
         if there.get(name) == found:

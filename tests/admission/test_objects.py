@@ -85,6 +85,8 @@ def test_null_is_as_left_out(nothing: Any) -> None:
         ({"containers": [{"name": "c", "resources": {"limits": {"cpu": "1"}}}]}, Traits()),
         ({"initContainers": [{"name": "c", "resources": {"requests": {"memory": "1"}}}]}, Traits()),
         ({"containers": [{"name": "c", "resources": {"limits": {NPU: "1"}}}]}, Traits(best_effort=True)),
+        ({"containers": [{"name": "c", "resources": {"limits": {"cpu": "0", "memory": 0}}}]}, Traits(best_effort=True)),
+        ({"containers": [{"name": "c", "resources": {"limits": {"cpu": "much"}}}]}, Traits()),
     ],
 )
 def test_scopes_of_quotas_look_at_more_than_the_asks(spec: dict[str, Any], expected: Traits) -> None:

@@ -87,6 +87,8 @@ def test_a_quota_that_cannot_be_read_keeps_what_it_said(quotas: Quotas, bank: Ba
     quotas.put(api("one", amount="much"))
     quotas.put(api("two"))
     assert bank.quotas == {"team": ["one", "two"]}
+    quotas.replace([api("one", amount="much"), api("two"), api("three", amount="much")])  # everything is listed anew
+    assert bank.quotas == {"team": ["one", "two"]}
 
 
 def test_a_quota_that_was_never_there_can_go(quotas: Quotas, bank: Bank) -> None:
