@@ -17,7 +17,7 @@ import uvloop
 from starlette.applications import Starlette
 
 from hetero.kube.objects import Pod
-from hetero.scheduler import app
+from hetero.scheduler import app, collector
 from hetero.scheduler.certificate import Certificate
 from hetero.scheduler.server import Listener, Servers, until_told
 
@@ -72,6 +72,8 @@ def _nothing(_: bytes) -> bytes:
 
 def main(*pair: str) -> None:
     """Serve on a free port of the loopback until killed; the webhook when there is a certificate and its key."""
+    collector.rarely()
+    collector.keep()
     listener = socket.create_server(("127.0.0.1", 0))
     print(f"{'https' if pair else 'http'}://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     with ThreadPoolExecutor(1) as executor:
