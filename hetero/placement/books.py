@@ -9,7 +9,7 @@ from hetero.model.ask import Traits
 from hetero.model.placement import Placement
 from hetero.placement.charges import charges
 from hetero.placement.lean import Shares
-from hetero.placement.ledger import Ledger
+from hetero.placement.ledger import Ledger, refuse_wrong
 from hetero.placement.quota import Accounts
 
 _PLAIN = Traits()
@@ -38,6 +38,9 @@ class Books:
         """
         if self._held.get(placement.key) == placement and self._traits.get(placement.key, _PLAIN) == traits:
             return  # the cluster tells of a placement as often as it likes
+        for container in (*placement.containers, *placement.init_containers):
+            for share in container.devices:  # each by itself: two that are wrong may add up to nothing
+                refuse_wrong({share.device: share.share.quantities})
         self._ledger.add(placement.node, charges(placement))
         self.free(placement.key)
         held = self._held[placement.key] = self._shares.lean(placement)

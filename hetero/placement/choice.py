@@ -12,13 +12,13 @@ from hetero.model.ask import Ask, ContainerAsk, PodAsk, Weights
 from hetero.model.device import Device
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
 from hetero.model.policy import DevicePolicy, Policy
-from hetero.model.share import Refusal
+from hetero.model.share import Reason, Refusal
 from hetero.placement.fit import OPEN, Fit, Mask, Need
 from hetero.placement.ledger import Amounts, Ledger, Rows
 from hetero.placement.pick import Picker
 from hetero.placement.reasons import NoRoom
 from hetero.placement.score import DIGITS, Scorer, Scores, column_weights, opinion, preferred, scale
-from hetero.placement.search import Search, seats
+from hetero.placement.search import MOST_ASKS, Search, seats
 from hetero.placement.single import LARGEST, Single, placement, plain
 from hetero.placement.together import Table, greedy
 from hetero.vendor import Vendor
@@ -90,6 +90,9 @@ class Chooser:
             placed = self._plainly(single, pod, node, policy)
             if placed is not None:
                 return placed
+        if sum(len(one.asks) for one in (*pod.containers, *pod.init_containers)) > MOST_ASKS:
+            message = f"the pod asks for devices more often than the {MOST_ASKS} times that are placed together"
+            return Refusal(reason=Reason.TOO_FEW_DEVICES, message=message)
         refusal = None
         for kind, base in ((_OneNode, policy.base), (_OneNode, Policy.BINPACK), (_Searched, policy.base)):
             preferring = policy if base is policy.base else msgspec.structs.replace(policy, base=base)

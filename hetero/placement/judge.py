@@ -13,13 +13,14 @@ from hetero.placement.columns import grown
 from hetero.placement.fit import OPEN, Codes, Fit, Mask, Need
 from hetero.placement.ledger import Amounts, Ledger, Rows
 from hetero.placement.score import DIGITS, Scorer, Scores, column_weights, opinion, preferred, scale
-from hetero.placement.search import Search, Situation, seats
+from hetero.placement.search import MOST_ASKS, Budget, Search, Situation, seats
 from hetero.placement.single import LARGEST, Single
-from hetero.placement.together import Table, greedy
+from hetero.placement.together import Table, greedy, possible
 from hetero.placement.verdict import TOGETHER, Verdicts, enough, findings, reasons
 from hetero.placement.view import View
 
 _REMEMBERED = 4096  # situations of single nodes
+_WORK = 100_000  # of all searches of one look, as their limit counts it
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,16 @@ class Judge:
     Attributes:
         plan: The same.
         single: The pod's only ask, if it is a plain one.
+        unsettled: Nodes that were not looked at to the end, for want of time: they must be looked at again.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._several = [number for number, moment in enumerate(plan.moments) if len(moment) > 1]
         self._found: dict[tuple[int, Situation], bool] = {}
+        self._too_many = len(plan.needs) > MOST_ASKS
+        self._budget = Budget(_WORK)
+        self.unsettled: set[int] = set()
         needs = plan.needs
         self.single = Single.of(needs[0]) if len(needs) == 1 and not plan.scorers else None
         self._scale = np.zeros((plan.weights.size, 0))
@@ -107,7 +112,11 @@ class Judge:
 
     def verdicts(self, view: View) -> Verdicts:
         """One for each node of the view, as it stands."""
-        moments = [[Alone(view, need) for need in moment] for moment in self.plan.moments]
+        if self._too_many:
+            return Verdicts(np.full(view.size, -TOGETHER, dtype=np.int8), np.zeros(view.size))
+        self._budget = Budget(_WORK)
+        judged = {id(need): Alone(view, need) for need in self.plan.needs}  # equal asks are one need
+        moments = [[judged[id(need)] for need in moment] for moment in self.plan.moments]
         every = [alone for moment in moments for alone in moment]
         codes = _codes(view, every)
         for number in self._several:
@@ -129,11 +138,16 @@ class Judge:
         needs = self.plan.moments[number]
         places, there = view.table(nodes)
         table = Table(view.models[places], view.numa[places], free[:, places], view.capacity[:, places])
-        chosen = greedy(table, needs, [mask[places] & there for mask in serve])
+        masks = [mask[places] & there for mask in serve]
+        hopeful = possible(table, needs, masks)
+        chosen = greedy(table, needs, masks)
         counts = [mask.sum(axis=1) >= need.ask.count for mask, need in zip(chosen, needs, strict=True)]
         found: Mask = np.logical_and.reduce(counts)
-        for node in np.flatnonzero(~found).tolist():
-            found[node] = self._searched(number, view, places[node, there[node]], serve, free)
+        for node in np.flatnonzero(hopeful & ~found).tolist():
+            if self._budget.left <= 0:
+                self.unsettled.add(view.number(int(nodes[node])))
+            else:
+                found[node] = self._searched(number, view, places[node, there[node]], serve, free)
         return found
 
     def _searched(self, number: int, view: View, places: Rows, serve: Sequence[Mask], free: Amounts) -> bool:
@@ -141,10 +155,13 @@ class Judge:
         masks = [mask[places] for mask in serve]
         devices = seats(needs, masks, view.models[places], view.numa[places], free[:, places])
         situation = (number, tuple(sorted(devices)))
+        self._budget.left -= len(devices)
         if situation not in self._found:
             if len(self._found) >= _REMEMBERED:
                 self._found.clear()
-            self._found[situation] = Search(needs, devices).run() is not None
+            search = Search(needs, devices)
+            self._found[situation] = search.run() is not None
+            self._budget.left -= search.work
         return self._found[situation]
 
     def _scores(self, view: View, moments: Sequence[Sequence[Alone]]) -> Scores:

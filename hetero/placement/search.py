@@ -3,8 +3,8 @@
 The asks of a pod that run side by side may get in each other's way, and which device the first one takes decides
 whether the last one fits. Taking the tightest devices first mostly works; where it fails this search says whether
 anything does. Devices in equal state are interchangeable, so a node of equal cards costs little, and what failed once
-is remembered. It gives up after :data:`LIMIT` steps, which no pod of sensible size needs: then the pod counts as one
-that does not fit.
+is remembered. It gives up after :data:`LIMIT` of work, which no pod of sensible size needs: then the pod counts as one
+that does not fit. Whoever searches many nodes has a :class:`Budget` for all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from hetero.placement.fit import OPEN, Mask, Need
 from hetero.placement.ledger import Amounts, Rows
 
 LIMIT = 20_000
-"""Steps, each of which gives one ask one set of devices."""
+"""Work of one search: devices looked at, each about a microsecond."""
+
+MOST_ASKS = 64
+"""Of a pod: one that asks more often for devices is not placed."""
 
 Free = tuple[int, ...]
 
@@ -57,15 +60,30 @@ def seats(needs: Sequence[Need], serve: Sequence[Mask], models: Rows, numa: Rows
     return list(map(Seat, bits.tolist(), models.tolist(), heeded, map(tuple, free.T.tolist())))
 
 
+class Budget:
+    """Work for several searches: when it is spent, the rest is left undone and must be looked at another time.
+
+    Attributes:
+        left: Work that may still be done.
+    """
+
+    def __init__(self, work: int) -> None:
+        self.left = work
+
+
 class Search:
     """One search over the devices of one node.
 
     Args:
         needs: The asks.
         devices: The seats of the node.
+
+    Attributes:
+        work: What it has cost, as :data:`LIMIT` counts.
     """
 
     def __init__(self, needs: Sequence[Need], devices: Sequence[Seat]) -> None:
+        self.work = 0
         self._counts = [need.ask.count for need in needs]
         self._together = [need.ask.selection.same_numa for need in needs]
         self._amounts = [_by_model(need, need.amounts) for need in needs]
@@ -79,7 +97,6 @@ class Search:
         self._asks = sorted(range(len(needs)), key=self._ease)
         self._failed: set[tuple[object, ...]] = set()
         self._chosen: dict[int, list[int]] = {}
-        self._steps = 0
 
     def run(self) -> list[list[int]] | None:
         """For each ask the devices that it gets; None when there is no way, or none was found in time."""
@@ -92,6 +109,7 @@ class Search:
         return (len(self._candidates(ask)) - self._counts[ask], -max(map(max, self._amounts[ask].values()), default=0))
 
     def _candidates(self, ask: int) -> list[int]:
+        self.work += len(self._seats)
         return [seat for seat in range(len(self._seats)) if self._has_room(ask, seat)]
 
     def _has_room(self, ask: int, seat: int) -> bool:
@@ -105,11 +123,11 @@ class Search:
         if depth == len(self._asks):
             return True
         situation = (depth, *sorted(zip(self._kinds, self._free, strict=True)))
+        self.work += len(self._seats)
         if situation in self._failed:
             return False
         for chosen in self._choices(self._asks[depth]):
-            self._steps += 1
-            if self._steps > LIMIT:
+            if self.work > LIMIT:
                 return False
             if self._try(depth, chosen):
                 return True
@@ -154,12 +172,34 @@ def _by_model(need: Need, table: Amounts) -> dict[int, Free]:
 
 def _sets(classes: Sequence[list[int]], count: int) -> Iterator[list[int]]:
     """So many of each class as make ``count``, as many as can be of the first ones first."""
-    if count == 0:
-        yield []
+    behind = [0]  # how many there are from each class on
+    for members in reversed(classes):
+        behind.append(behind[-1] + len(members))
+    behind.reverse()
+    taken = [0] * len(classes)
+    if behind[0] < count:
         return
-    if sum(map(len, classes)) < count:
-        return
-    first, *rest = classes
-    for taken in range(min(len(first), count), -1, -1):
-        for others in _sets(rest, count - taken):
-            yield first[:taken] + others
+    _fill(taken, classes, 0, count)
+    while True:
+        yield [seat for members, some in zip(classes, taken, strict=True) for seat in members[:some]]
+        if not _shift(taken, classes, behind):
+            return
+
+
+def _fill(taken: list[int], classes: Sequence[list[int]], first: int, count: int) -> None:
+    """Take so many of the classes from ``first`` on, as many as can be of each in turn."""
+    for place in range(first, len(classes)):
+        taken[place] = min(len(classes[place]), count)
+        count -= taken[place]
+
+
+def _shift(taken: list[int], classes: Sequence[list[int]], behind: Sequence[int]) -> bool:
+    """One fewer of the last class whose place others can take; False when there is none."""
+    moved = 0
+    for place in range(len(taken) - 1, -1, -1):
+        if taken[place] and behind[place + 1] > moved:
+            taken[place] -= 1
+            _fill(taken, classes, place + 1, moved + 1)
+            return True
+        moved += taken[place]
+    return False

@@ -55,8 +55,11 @@ class Shape:
     def update(self, ledger: Ledger) -> Verdicts:
         """Bring the verdicts up to date. O(devices of the nodes that changed), beside a look at all stamps."""
         count, known = len(ledger.names), self.verdicts.codes.size
-        if self.seen != ledger.version:
-            stale = np.flatnonzero(ledger.changed[:count] > self.seen)
+        if self.seen != ledger.version or self.judge.unsettled:
+            again = ledger.changed[:count] > self.seen
+            again[list(self.judge.unsettled)] = True
+            self.judge.unsettled.clear()
+            stale = np.flatnonzero(again)
             if known < count or 4 * stale.size > count > _FEW:
                 self.verdicts = self.judge.verdicts(View.all(ledger))
             elif stale.size == 1:

@@ -14,6 +14,7 @@ from hetero.placement.columns import distinct
 from hetero.placement.fit import CODE, FOREIGN, OPEN, Mask, Need
 from hetero.placement.judge import Alone
 from hetero.placement.options import SHORT
+from hetero.placement.search import MOST_ASKS
 from hetero.placement.verdict import TOGETHER, findings, reasons
 from hetero.placement.view import View
 
@@ -64,6 +65,9 @@ def groups(pod: PodAsk, needs: Sequence[Need], view: View) -> Iterator[Group]:
     """
     names = [one.name for one in (*pod.containers, *pod.init_containers) for _ in one.asks]
     left = np.ones(view.size, dtype=bool)
+    if len(names) > MOST_ASKS:
+        yield Group(view.size, f"devices are asked for more than {MOST_ASKS} times", TOGETHER)
+        return
     for container, need in zip(names, needs, strict=True):
         alone = Alone(view, need)
         failing = np.flatnonzero(left & ~alone.fits)

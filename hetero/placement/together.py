@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from hetero.placement.columns import distinct
-from hetero.placement.fit import Mask, Need
+from hetero.placement.fit import OPEN, Mask, Need
 from hetero.placement.ledger import Amounts, Rows
 from hetero.placement.score import Scores
 
 _NEVER = np.inf
+_MOST = 2**31
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,19 @@ class Table:
         """How much is free of each device in all: less is tighter."""
         parts = np.divide(self.free, self.capacity, out=np.zeros(self.free.shape), where=self.capacity > 0)
         return parts.sum(axis=0)  # type: ignore[no-any-return]
+
+
+def possible(table: Table, needs: Sequence[Need], serve: Sequence[Mask]) -> Mask:
+    """Which nodes have as much free in all, dimension by dimension, as the asks come to at least.
+
+    Args:
+        table: The nodes.
+        needs: The asks.
+        serve: For each ask whether each device may serve it.
+    """
+    least = sum(need.amounts[:, need.codes == OPEN].min(axis=1, initial=_MOST) * need.ask.count for need in needs)
+    free = (np.maximum(table.free, 0) * np.logical_or.reduce(serve)).sum(axis=2)
+    return (free >= np.reshape(least, (-1, 1))).all(axis=0)  # type: ignore[no-any-return]
 
 
 def greedy(table: Table, needs: Sequence[Need], serve: Sequence[Mask]) -> list[Mask]:

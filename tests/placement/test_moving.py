@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from hetero.errors import InvalidValue
 from hetero.model.ask import Ask, ContainerAsk, PodAsk, Selection
 from hetero.model.device import Device, Health, Inventory, Node
-from hetero.model.placement import Placement
-from hetero.placement import Planner
+from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
+from hetero.model.share import Share
+from hetero.placement import Planner, judge
 from hetero.testing.fake import fake_device, fake_node, fake_vendor
 from hetero.vendor import Vendor
 
@@ -186,3 +188,56 @@ def test_a_model_that_comes_later_changes_what_a_word_means(planner: Any, pod: A
     assert one.options(asked).split(["a"])[0] == ["a"]
     one.put_node(fake_node("b"))
     assert one.options(asked).split(["a", "b"])[0] == ["b"]
+
+
+def _crowded(count: int) -> tuple[Planner, PodAsk]:
+    """Nodes of devices that are all different, and a pod for which only a search can tell whether it fits."""
+    chance = random.Random(1)
+    nodes = tuple(
+        Node(
+            name=f"n{number}", devices=tuple(fake_device(index, memory=chance.randint(900, 1100)) for index in range(6))
+        )
+        for number in range(count)
+    )
+    asks = [Ask(vendor="fake", memory=memory, cores=1) for memory in (500, 510, 520, 530, 540, 550, 470, 440, 390, 505)]
+    containers = tuple(ContainerAsk(name=f"c{index}", asks=(ask,)) for index, ask in enumerate(asks))
+    return Planner(Inventory(nodes=nodes), VENDORS), PodAsk(name="p", containers=containers)
+
+
+def test_searches_have_a_budget_and_go_on_another_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One hard pod must not hold up the others: what was not settled is not offered, and looked at when asked again."""
+    planner, hard = _crowded(30)
+    names = [f"n{number}" for number in range(30)]
+    everything = planner.options(hard).split(names)[0]
+    other, _ = _crowded(30)
+    monkeypatch.setattr(judge, "_WORK", 40)
+    first = other.options(hard).split(names)[0]
+    assert set(first) <= set(everything)
+    for _ in range(200):
+        last = other.options(hard).split(names)[0]
+    assert last == everything
+
+
+def test_a_pod_that_asks_too_often_is_refused_at_once(planner: Any, pod: Any, ask: Any) -> None:
+    """With a sentence that says so, on all nodes."""
+    one = planner(fake_node("a", 8), fake_node("b", 8))
+    asked = pod(*(ask(memory=1) for _ in range(65)))
+    options = one.options(asked)
+    assert options.split(["a", "b"])[0] == []
+    assert options.summary() == "2/2 nodes: devices are asked for more than 64 times [NodeInsufficientDevice]"
+    refusal = options.refusal("a")
+    assert refusal is not None
+    assert "more often than the 64 times" in refusal.message
+
+
+def test_each_share_of_a_placement_must_be_an_amount(planner: Any, pod: Any, ask: Any) -> None:
+    """Two that are wrong may add up to nothing, and open a quota."""
+    one = planner(fake_node("a"))
+    shares = tuple(
+        DeviceShare(vendor=vendor, device="fake-0", share=Share(quantities={"memory": amount}))
+        for vendor, amount in (("fake", 1000), ("other", -1000))
+    )
+    held = ContainerPlacement(container="c", devices=shares)
+    with pytest.raises(InvalidValue, match="-1000 is no amount of memory"):
+        one.charge(Placement(namespace="n", pod="p", node="a", containers=(held,)))
+    assert one.charged("n/p") is None

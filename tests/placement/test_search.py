@@ -128,15 +128,40 @@ def test_a_search_that_takes_too_long_counts_as_no_fit(monkeypatch: pytest.Monke
     """Rather than hold up all other pods."""
     free, asks = [50, 60, 90], [(1, 50), (1, 60), (1, 90)]
     assert Case(free, asks).searched() is not None
-    monkeypatch.setattr(search, "LIMIT", 2)
+    monkeypatch.setattr(search, "LIMIT", 12)
     assert Case(free, asks).searched() is None
 
 
 def test_a_large_node_of_equal_devices_takes_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen cards that are alike are one choice, not sixteen; also where the answer is no."""
-    monkeypatch.setattr(search, "LIMIT", 300)
+    monkeypatch.setattr(search, "LIMIT", 3000)
     assert Case([90] * 16, [(8, 60), (8, 60), (4, 30)]).searched() is not None
     case = Case([90] * 16, [(9, 60), (8, 60), (4, 30)])
     one = Search(case.needs, seats(case.needs, case.serve, case.models, case.numa, case.free))
     assert one.run() is None
-    assert one._steps < 300
+    assert one.work < 3000
+
+
+def test_a_thousand_different_devices_are_no_recursion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, sets are gone through one after another, and the work is bounded."""
+    case = Case([1 + index % 97 for index in range(1000)], [(600, 2), (600, 90)])
+    one = Search(case.needs, seats(case.needs, case.serve, case.models, case.numa, case.free))
+    assert one.run() is None
+    assert one.work < 3 * search.LIMIT
+    monkeypatch.undo()
+
+
+@MANY
+@given(st.lists(st.integers(1, 3), max_size=5), st.integers(0, 8))
+def test_every_set_is_tried_once_the_first_classes_first(sizes: list[int], count: int) -> None:
+    """So many of each class, in all ways."""
+    classes, start = [], 0
+    for size in sizes:
+        classes.append(list(range(start, start + size)))
+        start += size
+    tried = [
+        tuple(sum(seat in members for seat in chosen) for members in classes) for chosen in search._sets(classes, count)
+    ]
+    assert len(tried) == len(set(tried))
+    assert tried == sorted(tried, reverse=True)
+    assert set(tried) == {ways for ways in product(*(range(size + 1) for size in sizes)) if sum(ways) == count}
