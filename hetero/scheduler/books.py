@@ -144,12 +144,13 @@ class Books:
     def _observe(self, pod: objects.Pod, found: Placement) -> None:
         key = pod.metadata.uid
         try:
-            self._charge(found, traits(pod))
+            changed = self._charge(found, traits(pod))
         except InvalidValue as error:
             self._unusable(pod, Unusable.UNREADABLE, str(error))
             return
         self.grants.drop(key)
-        self._look(found.node)
+        if changed:
+            self._look(found.node)
         self._held[key] = one = held(pod)
         self._on_node.setdefault(one.node, {})[key] = one
 
@@ -160,10 +161,15 @@ class Books:
                 self._exceeded.add((node, device))
                 _log.error("more is placed on a device than it has", node=node, device=device)
 
-    def _charge(self, placement: Placement, of: Traits) -> None:
-        """What is charged already is left alone: a change costs every kind of pod a look at the node."""
-        if self._planner.charged(placement.key) != placement:
-            self._planner.charge(placement, of)
+    def _charge(self, placement: Placement, of: Traits) -> bool:
+        """What is charged already is left alone: a change costs every kind of pod a look at the node.
+
+        True when it was not.
+        """
+        if self._planner.charged(placement.key) == placement:
+            return False
+        self._planner.charge(placement, of)
+        return True
 
     def _unusable(self, pod: objects.Pod, why: Unusable, detail: str = "") -> None:
         if pod.metadata.uid in self._told:
