@@ -33,8 +33,8 @@ def measure() -> list[Figure]:
         found[title] = part()
         loads.append(os.getloadavg()[0])
         print(f"{title}: {len(found[title])} figures in {time.monotonic() - start:.0f} s", flush=True)
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(page(found, loads))
+        PAGE.parent.mkdir(parents=True, exist_ok=True)
+        PAGE.write_text(page(found, loads))  # after each part: a run that is cut short leaves what it saw
     return [figure for figures in found.values() for figure in figures]
 
 
