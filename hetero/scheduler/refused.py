@@ -78,6 +78,10 @@ class Refused:
         found = [one for one in self._waiting.values() if one.at < at and one.since + REST <= now and one.due <= now]
         yield from sorted(found, key=lambda one: (-one.priority, one.since))
 
+    def waits(self, one: Waiting) -> bool:
+        """True when that very refusal stands: the pod was not asked for again, bound or deleted."""
+        return self._waiting.get(one.ask.key) is one
+
     def woken(self, one: Waiting, at: int) -> None:
         """A pod was woken, when room had been made so often."""
         now = self._clock()

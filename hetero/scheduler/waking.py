@@ -27,6 +27,9 @@ _log = log.logger("scheduler")
 AT_ONCE = 16
 """Pods that are woken at most, each time that is looked."""
 
+KINDS = 16
+"""Kinds of pods that are judged at most, each time: one that was not asked for lately costs some 10 ms."""
+
 
 class Patching(Protocol):
     """As much of an API server as waking needs (:class:`hetero.kube.client.Api`)."""
@@ -52,28 +55,36 @@ class Waking:
         self._now = now
 
     def look(self) -> None:
-        """Wake those that fit now. O(kinds of refused pods), when there may be more room than before."""
-        for one in self._chosen():
-            self._wake(one)
+        """Wake those that fit now. Costs something only when there may be more room than before.
 
-    def _chosen(self) -> list[Waiting]:
-        """Pods of one kind are judged once. Those that do not fit are left until there is more room again."""
+        Pods of one kind are judged once, and :data:`KINDS` kinds at most; the lock is held for one at a time. Who does
+        not fit is left until there is more room again, who was not judged comes next time.
+        """
         cluster = self._cluster
-        verdicts: dict[tuple[PodAsk, int], bool] = {}
-        chosen: list[Waiting] = []
         with cluster.lock:
             cluster.books.expire()
             at = cluster.books.loosened
-            for one in cluster.refused.due(at):
-                kind = msgspec.structs.replace(one.ask, name="", uid=""), one.priority
-                if kind not in verdicts:
-                    verdicts[kind] = self._fits(one)
-                if not verdicts[kind]:
-                    one.at = at
-                elif len(chosen) < AT_ONCE:
-                    cluster.refused.woken(one, at)
-                    chosen.append(one)
-        return chosen
+            due = list(cluster.refused.due(at))
+        fits: dict[tuple[PodAsk, int], bool] = {}
+        left = AT_ONCE
+        for one in due:
+            kind = msgspec.structs.replace(one.ask, name="", uid=""), one.priority
+            if left and (kind in fits or len(fits) < KINDS):
+                left -= self._judge(one, kind, fits, at)
+
+    def _judge(self, one: Waiting, kind: tuple[PodAsk, int], fits: dict[tuple[PodAsk, int], bool], at: int) -> bool:
+        """True when the pod was woken."""
+        with self._cluster.lock:
+            if not self._cluster.refused.waits(one):
+                return False
+            if kind not in fits:
+                fits[kind] = self._fits(one)
+            if not fits[kind]:
+                one.at = at
+                return False
+            self._cluster.refused.woken(one, at)
+        self._wake(one)
+        return True
 
     def _fits(self, one: Waiting) -> bool:
         nominations = self._cluster.nominations

@@ -23,7 +23,7 @@ from hetero.scheduler.grants import Kind
 from hetero.scheduler.recent import Recent
 from hetero.scheduler.refused import LONGEST, MOST, Refused
 from hetero.scheduler.telling import Telling
-from hetero.scheduler.waking import AT_ONCE, Waking
+from hetero.scheduler.waking import AT_ONCE, KINDS, Waking
 from hetero.testing.fake import MEMORY_MIB, fake_node
 
 WHOLE = MEMORY_MIB
@@ -49,7 +49,7 @@ class Desk:
     """One node with one device, which a pod holds."""
 
     def __init__(self, vendors, clock, pod, placed) -> None:
-        self.clock, self.server = clock, Server()
+        self.clock, self.server, self.placed = clock, Server(), placed
         self.cluster = Cluster(vendors, clock=clock, grant_seconds=10)
         self.cluster.nodes.replace([shown(fake_node("a", 1))])
         self.holder = pod("holder", node="a", placed=placed("holder", "a", memory=WHOLE))
@@ -174,6 +174,30 @@ def test_pods_are_woken_in_their_order_and_few_at_once(desk: Desk, pod) -> None:
     assert first == ["p19", *(f"p{number:02}" for number in range(AT_ONCE - 1))]
     assert desk.woken() == [f"p{number:02}" for number in range(AT_ONCE - 1, 19)]
     assert desk.woken() == []
+
+
+def test_few_kinds_are_judged_at_once(desk: Desk, pod) -> None:
+    """The others come next time, also when the first do not fit; who fits is found in the end."""
+    for number in range(3 * KINDS):
+        desk.filter(pod(f"p{number:02}", WHOLE - number, priority=1))
+        desk.clock.now += 0.01
+    desk.filter(pod("small", 500, priority=0))
+    desk.cluster.pods.put(pod("holder", node="a", phase="Failed"))
+    desk.cluster.pods.put(pod("other", node="a", placed=desk.placed("other", "a", memory=WHOLE - 600)))
+    assert [desk.woken() for _ in range(4)] == [[], [], [], ["small"]]
+
+
+def test_who_was_asked_for_meanwhile_is_not_woken(desk: Desk, pod) -> None:
+    """The lock is not held from the look to the waking."""
+    desk.filter(pod("x"))
+    desk.cluster.pods.remove(desk.holder)
+    desk.clock.now += 1
+    [one] = desk.cluster.refused.due(desk.cluster.books.loosened)
+    assert desk.cluster.refused.waits(one)
+    desk.filter(pod("x"))
+    assert not desk.cluster.refused.waits(one)
+    assert not desk.waking._judge(one, (one.ask, 0), {}, 99)
+    assert desk.server.patches == []
 
 
 def test_a_pod_is_woken_ever_more_seldom(desk: Desk, pod) -> None:
