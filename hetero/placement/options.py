@@ -41,6 +41,8 @@ SHORT: tuple[str, ...] = (
 )
 """By code: few different sentences without figures, so that whoever counts nodes can group by them."""
 
+_FEW = 256
+
 _UNKNOWN = np.int8(1 - len(SHORT))  # no such node, nor will there be one when pods go
 
 
@@ -74,12 +76,31 @@ class Options:
         nodes = self.numbers.of(names)
         codes = self.verdicts.codes[nodes] if self.verdicts.codes.size else np.full(nodes.size, _UNKNOWN)
         codes[nodes < 0] = _UNKNOWN
+        if len(names) <= _FEW:
+            return self._split_few(names, nodes, codes)
         fits = codes == 0
         serving = list(compress(names, fits.tolist()))
         self.numbers.keep(serving, nodes[fits])
         if len(serving) == len(names):
             return serving, {}, {}
         return serving, _told(names, codes, codes > 0), _told(names, -codes, codes < 0)
+
+    def _split_few(
+        self, names: Sequence[str], nodes: Rows, codes: Codes
+    ) -> tuple[list[str], dict[str, str], dict[str, str]]:
+        """One by one, which is quicker for so many."""
+        serving: list[str] = []
+        now: dict[str, str] = {}
+        never: dict[str, str] = {}
+        for name, code in zip(names, codes.tolist(), strict=True):
+            if code == 0:
+                serving.append(name)
+            elif code > 0:
+                now[name] = SHORT[code]
+            else:
+                never[name] = SHORT[-code]
+        self.numbers.keep(serving, nodes if len(serving) == len(names) else nodes[codes == 0])
+        return serving, now, never
 
     def scores(self, names: Sequence[str]) -> list[float]:
         """How good each node is with the pod on it, 0 to 1, higher is better; 0 where it does not fit."""

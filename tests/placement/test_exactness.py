@@ -75,7 +75,7 @@ class Chance:
         self._first = self._random.choice(sorted(VENDORS))
 
     def inventory(self) -> Inventory:
-        return Inventory(nodes=tuple(self._node(name) for name in "ab"[: self._random.choice((1, 2, 2))]))
+        return Inventory(nodes=tuple(self._node(name) for name in "ab"[: self._random.choice((1, 1, 2))]))
 
     def _node(self, name: str) -> Node:
         devices = tuple(self._device(index) for index in range(self._random.randint(1, 4)))
@@ -99,7 +99,7 @@ class Chance:
     def placed(self, planner: Planner) -> list[Placement]:
         """Some pods on the cluster already."""
         held = []
-        for index in range(self._random.choice((0, 1, 2))):
+        for index in range(self._random.choice((0, 1, 1))):
             pod = self.pod(f"pod-{index}")
             best = planner.options(pod).best()
             placement = planner.place_on(pod, best) if best is not None else None
