@@ -85,6 +85,11 @@ class KubeScheduler:
         for informer in self._informers:
             informer.stop()
 
+    def knows(self, nodes: int) -> bool:
+        """True when it has heard of so many nodes: its watches of nodes and of pods are two."""
+        with self._changed:
+            return len(self._totals) >= nodes
+
     # --- what the API server says ---
 
     def _nodes_replaced(self, nodes: list[Whole]) -> None:

@@ -30,6 +30,7 @@ class Queue:
         self._failures: dict[str, int] = {}
         self._ready: list[Turn] = []
         self._waiting: list[tuple[float, Turn]] = []
+        self._woken: list[tuple[float, Turn]] = []
         self._shelf: set[str] = set()
 
     def add(self, uid: str, priority: int = 0) -> None:
@@ -45,12 +46,9 @@ class Queue:
         self._shelf.discard(uid)
 
     def later(self, uid: str, now: float) -> None:
-        """Try the pod again after its back-off."""
+        """Something failed: try the pod again after its back-off."""
         if uid in self._turns:
-            failures = self._failures.get(uid, 0)
-            self._failures[uid] = failures + 1
-            delay = min(self._first * 2 ** min(failures, 16), self._longest)
-            heapq.heappush(self._waiting, (now + delay, self._turns[uid]))
+            heapq.heappush(self._waiting, (now + self._delay(uid), self._turns[uid]))
 
     def shelve(self, uid: str) -> None:
         """No node takes the pod: try it again when something in the cluster has changed."""
@@ -58,21 +56,31 @@ class Queue:
             self._shelf.add(uid)
 
     def wake(self, now: float) -> None:
-        """Something in the cluster has changed."""
+        """Something in the cluster has changed.
+
+        Who waited for that is tried again after a back-off, or at once where there is nothing else to do. So does
+        kube-scheduler since 1.33 (``SchedulerPopFromBackoffQ``): it may ask before an extender has heard of the change.
+        """
         shelf, self._shelf = self._shelf, set()
         for uid in shelf:
-            self.later(uid, now)
+            heapq.heappush(self._woken, (now + self._delay(uid), self._turns[uid]))
 
     def next(self, now: float) -> str | None:
         """The pod whose turn it is, which leaves the queue until it is put back; None when there is none."""
-        while self._waiting and self._waiting[0][0] <= now:
-            heapq.heappush(self._ready, heapq.heappop(self._waiting)[1])
-        while self._ready:
-            turn = heapq.heappop(self._ready)
+        for heap in (self._waiting, self._woken):
+            while heap and heap[0][0] <= now:
+                heapq.heappush(self._ready, heapq.heappop(heap)[1])
+        while self._ready or self._woken:
+            turn = heapq.heappop(self._ready) if self._ready else heapq.heappop(self._woken)[1]
             if self._turns.get(turn.uid) == turn:
                 return turn.uid
         return None
 
+    def _delay(self, uid: str) -> float:
+        failures = self._failures.get(uid, 0)
+        self._failures[uid] = failures + 1
+        return min(self._first * float(1 << min(failures, 16)), self._longest)
+
     def due(self, now: float) -> float:
-        """Seconds until a pod that waits has its turn; infinite when none does."""
+        """Seconds until a pod that failed has its turn; infinite when none has."""
         return max(0.0, self._waiting[0][0] - now) if self._waiting else float("inf")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -100,10 +101,15 @@ def loop(cluster: ApiServer, extender: Scripted) -> Iterator[KubeScheduler]:
     api.close()
 
 
-def add_node(cluster: ApiServer, name: str, chips: int = 4) -> None:
-    """A node with chips."""
+def add_nodes(cluster: ApiServer, loop: KubeScheduler, *names: str, chips: int = 4) -> None:
+    """Nodes with chips, of which the scheduler has heard."""
     size = {"cpu": "4", "pods": "10", CHIP: str(chips)}
-    cluster.put(paths.NODES, {"metadata": {"name": name}, "status": {"allocatable": size}})
+    for name in names:
+        cluster.put(paths.NODES, {"metadata": {"name": name}, "status": {"allocatable": size}})
+    deadline = time.monotonic() + 20
+    while not loop.knows(len(cluster.objects(paths.NODES))):
+        assert time.monotonic() < deadline, "the scheduler does not hear of the nodes"
+        time.sleep(0.01)
 
 
 def add_pod(cluster: ApiServer, name: str, *, chips: int = 1, priority: int = 0) -> None:
@@ -134,8 +140,7 @@ def reason(cluster: ApiServer, name: str) -> str:
 
 def test_the_extenders_choice_is_where_a_pod_goes(cluster: ApiServer, extender: Scripted, loop: KubeScheduler) -> None:
     """Of the nodes that it says fit, the one that it scores best; the pod is sent whole, the nodes by name."""
-    for name in ("a", "b", "c"):
-        add_node(cluster, name)
+    add_nodes(cluster, loop, "a", "b", "c")
     extender.script["filter"] = lambda one: {"NodeNames": sorted(set(one["NodeNames"]) - {"c"})}
     extender.script["prioritize"] = lambda one: [{"Host": "a", "Score": 3}, {"Host": "b", "Score": 9}]
     add_pod(cluster, "p")
@@ -151,7 +156,7 @@ def test_a_pod_without_its_resources_is_bound_without_it(
     cluster: ApiServer, extender: Scripted, loop: KubeScheduler
 ) -> None:
     """The extender hears nothing of it."""
-    add_node(cluster, "a")
+    add_nodes(cluster, loop, "a")
     add_pod(cluster, "plain", chips=0)
     assert cluster.wait(lambda: where(cluster) == {"plain": "a"})
     assert extender.asked == []
@@ -166,7 +171,7 @@ def test_what_is_assumed_is_not_free(cluster: ApiServer, extender: Scripted, loo
         return extender.bind(asked) if go.wait(20) else 500
 
     extender.script["bind"] = slow
-    add_node(cluster, "a", chips=1)
+    add_nodes(cluster, loop, "a", chips=1)
     add_pod(cluster, "first")
     assert extender.binding.wait(20)
     add_pod(cluster, "second")
@@ -182,7 +187,7 @@ def test_a_filter_that_fails_is_asked_again(
     cluster: ApiServer, extender: Scripted, loop: KubeScheduler, broken: Any
 ) -> None:
     """With back-off, until it answers."""
-    add_node(cluster, "a")
+    add_nodes(cluster, loop, "a")
     extender.script["filter"] = lambda one: broken if len(extender.calls("filter")) < 3 else {"NodeNames": ["a"]}
     add_pod(cluster, "p")
     assert cluster.wait(lambda: where(cluster) == {"p": "a"})
@@ -193,7 +198,7 @@ def test_a_bind_that_fails_gives_back_what_was_assumed(
     cluster: ApiServer, extender: Scripted, loop: KubeScheduler
 ) -> None:
     """The pod, or another one, gets the room later."""
-    add_node(cluster, "a", chips=1)
+    add_nodes(cluster, loop, "a", chips=1)
     extender.script["bind"] = lambda one: (
         {"Error": "not now"} if len(extender.calls("bind")) < 3 else extender.bind(one)
     )
@@ -204,7 +209,7 @@ def test_a_bind_that_fails_gives_back_what_was_assumed(
 
 def test_a_bind_that_was_made_is_not_made_again(cluster: ApiServer, extender: Scripted, loop: KubeScheduler) -> None:
     """Though the extender says that it failed: the pod has a node, so it waits for none."""
-    add_node(cluster, "a")
+    add_nodes(cluster, loop, "a")
 
     def made_and_denied(asked: dict[str, Any]) -> dict[str, str]:
         extender.bind(asked)
@@ -219,8 +224,7 @@ def test_a_bind_that_was_made_is_not_made_again(cluster: ApiServer, extender: Sc
 
 def test_who_fits_nowhere_waits_for_a_change(cluster: ApiServer, extender: Scripted, loop: KubeScheduler) -> None:
     """With the reasons of the extender and of the totals; a pod that goes, or a node that comes, is a change."""
-    add_node(cluster, "a", chips=2)
-    add_node(cluster, "b", chips=2)
+    add_nodes(cluster, loop, "a", "b", chips=2)
     extender.script["filter"] = lambda one: {
         "NodeNames": [name for name in one["NodeNames"] if name != "b"],
         "FailedNodes": {"b": "no link"} if "b" in one["NodeNames"] else {},
@@ -233,7 +237,7 @@ def test_who_fits_nowhere_waits_for_a_change(cluster: ApiServer, extender: Scrip
     assert cluster.wait(lambda: where(cluster) == {"second": "a"})
     add_pod(cluster, "third", chips=2)
     assert cluster.wait(lambda: reason(cluster, "third"))
-    add_node(cluster, "c")
+    add_nodes(cluster, loop, "c")
     assert cluster.wait(lambda: where(cluster).get("third") == "c")
 
 
@@ -241,8 +245,7 @@ def test_a_prioritize_that_fails_counts_for_nothing(
     cluster: ApiServer, extender: Scripted, loop: KubeScheduler
 ) -> None:
     """kube-scheduler goes on without scores."""
-    add_node(cluster, "a")
-    add_node(cluster, "b")
+    add_nodes(cluster, loop, "a", "b")
     extender.script["prioritize"] = lambda one: 500
     add_pod(cluster, "p")
     assert cluster.wait(lambda: bool(where(cluster)))
@@ -250,8 +253,7 @@ def test_a_prioritize_that_fails_counts_for_nothing(
 
 def test_many_pods_fill_the_nodes_and_no_more(cluster: ApiServer, extender: Scripted, loop: KubeScheduler) -> None:
     """With binds running beside the loop, the totals hold; who was there before counts as well."""
-    for index in range(5):
-        add_node(cluster, f"n{index}", chips=4)
+    add_nodes(cluster, loop, *(f"n{index}" for index in range(5)))
     for index in range(25):
         add_pod(cluster, f"p{index:02}")
     assert cluster.wait(lambda: len(where(cluster)) == 20, 30)

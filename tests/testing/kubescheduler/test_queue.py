@@ -32,15 +32,27 @@ def test_one_that_failed_waits_longer_each_time() -> None:
 
 
 def test_one_that_fits_nowhere_waits_for_a_change() -> None:
-    """However long it takes; then it has its back-off still."""
+    """However long it takes; then it is tried at once where there is nothing else to do."""
     queue = Queue(first=1.0)
     queue.add("a")
     assert queue.next(0.0) == "a"
     queue.shelve("a")
     assert queue.next(1000.0) is None
     queue.wake(1000.0)
-    assert queue.next(1000.0) is None
-    assert queue.next(1001.0) == "a"
+    assert queue.next(1000.0) == "a"
+
+
+def test_one_that_was_woken_lets_others_go_first() -> None:
+    """Until its back-off is over; then priority and arrival count again."""
+    queue = Queue(first=1.0)
+    queue.add("a")
+    assert queue.next(0.0) == "a"
+    queue.shelve("a")
+    queue.wake(0.0)
+    queue.add("b")
+    queue.add("c")
+    assert queue.next(0.5) == "b"
+    assert [queue.next(1.0) for _ in range(3)] == ["a", "c", None]
 
 
 def test_one_that_is_bound_has_no_turn() -> None:
