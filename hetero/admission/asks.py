@@ -73,7 +73,8 @@ class _Reader:
         asks: list[Ask] = []
         for vendor, family in self.words.named(container.limits):
             asks.extend(_family_asks(vendor, family, request, found))
-        self.problems.extend(_as_written(container, found))
+        if found:
+            self.problems.extend(_as_written(container, found))
         return ContainerAsk(name=container.name, asks=tuple(asks))
 
 

@@ -7,6 +7,7 @@ opt out. All others pass as they are. The verdict depends on nothing but the pod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 
 import msgspec
 
@@ -29,6 +30,9 @@ DEFAULT_SCHEDULER = "default-scheduler"
 
 WARNING = 250
 """Characters of a warning that clients show. Source: Kubernetes documentation, "Dynamic Admission Control"."""
+
+DOUBTED = 16
+"""Names of resources that are compared with a vendor's own; a pod that has more of them is past helping."""
 
 QuotaCheck = Callable[[str, PodAsk], Refusal | None]
 """Whether the quotas of a namespace leave room for a pod; called once for each pod that is sound."""
@@ -78,6 +82,9 @@ class Reviewer:
 
     def _sound(self, pod: ReviewedPod, namespace: str) -> PodAsk:
         """What a pod asks; all that is wrong with it is raised at once."""
+        unread = rules.too_many(pod)
+        if unread is not None:
+            raise InvalidRequest([unread])
         problems = tuple(rules.violations(pod, self._words, self._settings))
         try:
             ask = pod_ask(objects.read(pod, namespace), self._words, strict=False)
@@ -139,7 +146,7 @@ def _containers(pod: ReviewedPod) -> Iterable[envelope.ReviewedContainer]:
 def _doubts(pod: ReviewedPod, words: Words) -> Iterator[str]:
     """A warning for each resource that seems to be misspelt."""
     named = {name for one in _containers(pod) if one.resources for name in (one.resources.limits or {})}
-    for name in sorted(named - words.owners.keys()):
+    for name in islice(words.kin(named), DOUBTED):
         meant = words.misspelt(name)
         if meant:
             yield f"{name[:100]} is no resource of {words.owners[meant].title}; did you mean {meant}?"[:WARNING]

@@ -9,9 +9,22 @@ from hetero.admission.fields import shown
 from hetero.admission.words import Words
 from hetero.config import AdmissionSettings
 from hetero.errors import InvalidValue
-from hetero.kube.objects import Requirements
+from hetero.kube.objects import Pod, Requirements
 from hetero.model.annotations import PLACEMENT
 from hetero.model.quantity import parse_count, parse_quantity
+
+MOST_CONTAINERS = 256
+"""Of a pod that asks devices. The API server sets no limit of its own, and shows pods before it judges them: reading
+tens of thousands of containers would keep every other pod waiting for seconds."""
+
+
+def too_many(pod: Pod) -> InvalidValue | None:
+    """Why a pod that asks devices is not even read; None for all that are."""
+    count = len(pod.spec.containers) + len(pod.spec.init_containers or ())
+    if count <= MOST_CONTAINERS:
+        return None
+    reason = f"are too many containers for a pod that asks devices; write at most {MOST_CONTAINERS}"
+    return InvalidValue("spec.containers", count, reason)
 
 
 def violations(pod: ReviewedPod, words: Words, settings: AdmissionSettings) -> Iterator[InvalidValue]:

@@ -11,6 +11,9 @@ from hetero.model.share import Refusal
 
 _log = log.logger("admission")
 
+LOGGED = 2048
+"""Characters of a refusal that the log shows; its client is told all of it."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -41,7 +44,7 @@ class Verdict:
         if status is not None:
             metrics.refused_requests.add(status.reason)
             with log.bound(namespace=request.namespace, pod=pod):
-                _log.warning("pod refused", reason=status.reason, message=status.message)
+                _log.warning("pod refused", reason=status.reason, message=status.message[:LOGGED])
         return Response(uid=request.uid, allowed=status is None, status=status, warnings=self.warnings)
 
     def _status(self, pod: str) -> Status | None:

@@ -56,6 +56,10 @@ class Words:
             if not ordinary(name) and name not in self.owners:
                 yield InvalidValue(container.field(name), shown(value), self._reason(name))
 
+    def kin(self, names: Iterable[str]) -> Iterator[str]:
+        """Those of the names, in order, that are in a vendor's domain and no resource of it."""
+        yield from sorted(name for name in names if name not in self.owners and _domain(name) in self._kin)
+
     def misspelt(self, name: str) -> str:
         """The resource that was probably meant by a name in a vendor's own domain; empty when it seems meant as it is.
 

@@ -9,15 +9,13 @@ import msgspec
 
 from hetero.admission.asks import pod_ask
 from hetero.admission.objects import read, traits
+from hetero.admission.rules import too_many
 from hetero.admission.words import Words
-from hetero.errors import InvalidRequest, InvalidValue
+from hetero.errors import InvalidRequest
 from hetero.kube import objects
 from hetero.model.annotations import PLACEMENT, RETRY
 from hetero.model.ask import PodAsk
 from hetero.vendor import Vendor
-
-MOST_CONTAINERS = 256
-"""Of a pod that asks devices: reading more would stop every other answer for seconds."""
 
 _OURS = (PLACEMENT, RETRY)  # what the scheduler itself writes
 _LONG = 8192  # characters of annotations of a pod that is remembered
@@ -51,7 +49,9 @@ class Asks:
         said = _said(pod)
         known = self._known.get(said)
         if known is None:
-            _refuse_too_many(pod)
+            unread = too_many(pod)
+            if unread is not None:
+                raise InvalidRequest([unread])
             ask = pod_ask(read(pod), self._words, strict=False)
             known = msgspec.structs.replace(ask, traits=traits(pod))
             self._keep(said, known)
@@ -74,13 +74,6 @@ class Asks:
                 if amounts and not owners.keys().isdisjoint(amounts):
                     return True
         return False
-
-
-def _refuse_too_many(pod: objects.Pod) -> None:
-    count = len(pod.spec.containers) + len(pod.spec.init_containers or ())
-    if count > MOST_CONTAINERS:
-        reason = f"are too many containers for a pod that asks devices; write at most {MOST_CONTAINERS}"
-        raise InvalidRequest([InvalidValue("spec.containers", count, reason)])
 
 
 def _said(pod: objects.Pod) -> Any:

@@ -14,7 +14,7 @@ from hetero import log
 from hetero.errors import HeteroError, InvalidValue
 from hetero.kube import objects
 from hetero.model.ask import PodAsk
-from hetero.model.device import Inventory, Node
+from hetero.model.device import Inventory
 from hetero.placement import Planner
 from hetero.scheduler import nodes, verdicts
 from hetero.scheduler.cluster import Cluster
@@ -74,13 +74,12 @@ def _told_apart(cluster: Cluster, items: dict[str, msgspec.Raw]) -> tuple[list[s
 
 def _alone(cluster: Cluster, items: dict[str, msgspec.Raw], names: Sequence[str]) -> Planner:
     """A planner of nodes that nothing runs on."""
-    found: list[Node] = []
+    planner = cluster.new_planner(Inventory())
     for name in names:
         try:
             node = nodes.node(_read(items[name]))
+            if node is not None:
+                planner.put_node(node)
         except HeteroError as error:
             _log.warning("a simulated node's inventory cannot be used", node=name, reason=str(error))
-            continue
-        if node is not None:
-            found.append(node)
-    return cluster.new_planner(Inventory(nodes=tuple(found)))
+    return planner

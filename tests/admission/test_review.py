@@ -192,6 +192,34 @@ def test_a_warning_is_as_short_as_clients_show(reviewed: Review, pod: PodMaker, 
     assert all(len(warning) <= 250 for warning in answer.response["warnings"])
 
 
+def test_only_some_names_are_doubted(reviewed: Review, pod: PodMaker, container: ContainerMaker) -> None:
+    """Each is compared with all that a vendor has, and a pod may have tens of thousands."""
+    answer = reviewed(pod(container(limits={f"fake.example/npumem{number:03}": "1" for number in range(1000)})))
+    assert len(answer.response["warnings"]) == 16
+
+
+def test_a_pod_of_very_many_containers_is_refused_unread(
+    reviewed: Review, pod: PodMaker, container: ContainerMaker
+) -> None:
+    """One sentence, whatever is wrong with each of them; without devices there may be any number."""
+    many = [container(f"c{number}", limits={NPU: "much"}) for number in range(257)]
+    [cause] = reviewed(pod(*many)).response["status"]["details"]["causes"]
+    assert cause["field"] == "spec.containers"
+    assert cause["message"].startswith("257 are too many containers")
+    assert len(reviewed(pod(*many[1:])).response["status"]["details"]["causes"]) == 256
+    assert reviewed(pod(*(container(f"c{number}") for number in range(257)))).allowed
+
+
+def test_the_log_shows_the_beginning_of_a_long_refusal(
+    reviewed: Review, pod: PodMaker, container: ContainerMaker
+) -> None:
+    """Anybody can make it long; the client is told all of it."""
+    with capture_logs() as lines:
+        answer = reviewed(pod(*(container(f"c{number}", limits={NPU: "much"}) for number in range(200))))
+    [line] = [line for line in lines if line["event"] == "pod refused"]
+    assert len(line["message"]) == 2048 < len(answer.response["status"]["message"])
+
+
 def _full(namespace: str, ask: PodAsk) -> Refusal | None:
     return Refusal(reason=Reason.QUOTA, message=f"{ask.name} exceeds quota q of {namespace}")
 

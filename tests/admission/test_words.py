@@ -66,3 +66,12 @@ def test_there_may_be_no_vendor() -> None:
     """Then nothing is anybody's."""
     words = Words({})
     assert (words.families, words.owners, words.named([NPU]), words.misspelt(NPU)) == ((), {}, [], "")
+
+
+def test_names_in_a_vendors_domain_are_kin() -> None:
+    """In order; its own resources and those of other domains are not."""
+    words = Words({"fake": fake_vendor()})
+    assert list(words.kin(["fake.example/z", NPU, "cpu", "elsewhere.example/z", "fake.example/a"])) == [
+        "fake.example/a",
+        "fake.example/z",
+    ]

@@ -16,14 +16,14 @@ from hetero import metrics
 from hetero.errors import InvalidValue
 from hetero.kube import objects
 from hetero.kube.objects import Metadata
-from hetero.model.device import MEMORY
+from hetero.model.device import MEMORY, Node
 from hetero.scheduler.cluster import Cluster
 from hetero.scheduler.extender import NOT_IN_STEP, Extender
 from hetero.scheduler.grants import Kind
 from hetero.scheduler.recent import Recent
 from hetero.scheduler.telling import Telling
 from hetero.scheduler.verdicts import UNDER_WAY
-from hetero.testing.fake import MEMORY_MIB, fake_node, fake_vendor
+from hetero.testing.fake import MEMORY_MIB, fake_device, fake_node, fake_vendor
 
 NODES = ["a", "b", "c", "plain"]
 
@@ -214,9 +214,10 @@ def test_a_simulation_promises_nothing(desk: Desk, pod) -> None:
 def test_a_simulated_node_with_a_wrong_inventory_fits_nothing(desk: Desk, pod) -> None:
     """The others are judged all the same."""
     wrong = objects.Node(Metadata(name="wrong", annotations={"hetero.io/inventory": "{"}))
-    answer = json.loads(desk.extender.filter(in_full(pod("x"), [wrong, shown(fake_node("new", 1))])))
+    twice = shown(Node(name="twice", devices=(fake_device(0), fake_device(0))))
+    answer = json.loads(desk.extender.filter(in_full(pod("x"), [wrong, twice, shown(fake_node("new", 1))])))
     assert [one["metadata"]["name"] for one in answer["Nodes"]["items"]] == ["new"]
-    assert "wrong" in answer["FailedAndUnresolvableNodes"]
+    assert set(answer["FailedAndUnresolvableNodes"]) == {"wrong", "twice"}
 
 
 def test_an_item_that_is_no_node_is_an_error(desk: Desk) -> None:
