@@ -18,7 +18,7 @@ from hetero.model.ask import PodAsk
 from hetero.vendor import Vendor
 
 _OURS = (PLACEMENT, RETRY)  # what the scheduler itself writes
-_LONG = 8192  # characters of annotations of a pod that is remembered
+_LONG = 8192  # characters of all that a pod says which is remembered
 _MOST = 2048  # different pods that are remembered
 
 
@@ -60,7 +60,7 @@ class Asks:
     def _keep(self, said: Any, ask: PodAsk) -> None:
         if len(self._known) >= _MOST:
             self._known.clear()
-        if sum(len(value) for _, value in said[0]) <= _LONG:
+        if len(str(said)) <= _LONG:
             self._known[said] = ask
 
     def asks_devices(self, pod: objects.Pod) -> bool:

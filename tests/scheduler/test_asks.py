@@ -51,10 +51,11 @@ def test_the_placement_is_no_part_of_the_asking(pod, vendors) -> None:
     assert asks.read(pod("x")).containers is asks.read(pod("x", notes={PLACEMENT: "y"})).containers
 
 
-def test_a_pod_that_says_very_much_is_not_remembered(pod, vendors) -> None:
+@pytest.mark.parametrize("notes", [{"long": "x" * 100_000}, {f"name-{number}": "" for number in range(1000)}])
+def test_a_pod_that_says_very_much_is_not_remembered(pod, vendors, notes: dict[str, str]) -> None:
     """Anyone who may create pods could fill the memory."""
     asks = Asks(vendors)
-    one, two = (asks.read(pod("x", notes={"long": "x" * 100_000})) for _ in range(2))
+    one, two = (asks.read(pod("x", notes=notes)) for _ in range(2))
     assert one == two
     assert one.containers is not two.containers
 
