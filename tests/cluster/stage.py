@@ -232,7 +232,11 @@ class Stage(ABC):
 
     def until_bound(self, names: Collection[str], *, seconds: float = 60.0) -> dict[str, str]:
         """Wait until all these pods have a node; which."""
-        until(lambda: len(self.bound(names)) >= len(names), f"{len(names)} pods are bound", seconds=seconds, every=0.2)
+        # To look is to read all pods, on the processors that are to bind them.
+        every = 0.2 + len(names) / 1000
+        until(
+            lambda: len(self.bound(names)) >= len(names), f"{len(names)} pods are bound", seconds=seconds, every=every
+        )
         return self.bound(names)
 
     def raw(self, name: str, namespace: str = "default") -> Json:

@@ -74,7 +74,12 @@ def test_an_extender_that_is_killed_loses_nothing(stage: Stage) -> None:
     kills = stage.scale(5, 2)
     for round_ in range(kills):
         reached = total * (round_ + 1) // (kills + 2)
-        until(lambda least=reached: len(stage.bound()) >= least, f"{reached} pods are bound", seconds=300, every=0.1)
+        until(
+            lambda least=reached: len(stage.bound()) >= least,
+            f"{reached} pods are bound",
+            seconds=300,
+            every=stage.scale(10, 1) / 10,
+        )
         _restart(scheduler)
     submitting.join()
     names = [f"half-{index:04}" for index in range(total)]
