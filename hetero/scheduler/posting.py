@@ -73,7 +73,7 @@ class Where(enum.Enum):
     HERE = enum.auto()  # on the node, with a placement where one is due
     ELSEWHERE = enum.auto()  # on another node, or on this one without a placement of ours
     NOWHERE = enum.auto()  # not bound
-    GONE = enum.auto()  # deleted, being deleted before it was bound, or another of its name
+    GONE = enum.auto()  # ended, deleted, being deleted before it was bound, or another of its name
     UNREADABLE = enum.auto()  # the API server does not say
 
 
@@ -179,6 +179,8 @@ class Posting:
 
 def _seen(pod: objects.Pod, node: str, devices: bool) -> Seen:
     there = pod.spec.node_name
+    if pod.over:
+        return Seen(Where.GONE, "the pod has ended")  # wherever it was, it holds nothing any more
     if not there:
         return Seen(Where.GONE if pod.metadata.deletion_timestamp else Where.NOWHERE, "the pod is being deleted")
     if there != node:

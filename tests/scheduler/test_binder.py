@@ -347,6 +347,17 @@ def test_a_pod_that_is_gone_is_a_conflict(desk: Desk) -> None:
     assert "could not be read" in desk.another().bind(args)
 
 
+def test_a_pod_that_has_ended_holds_nothing(desk: Desk) -> None:
+    """It ran and ended while kube-scheduler still waited for the first answer; its devices are others' by now."""
+    args = desk.create()
+    assert desk.binder.bind(args) == ""
+    ended = {"status": {"phase": "Succeeded"}}
+    desk.server.api().patch(f"{paths.pod('default', 'x')}/status", msgspec.json.encode(ended))
+    desk.show()
+    assert desk.binder.bind(args) == "the pod has ended"
+    assert (desk.kind(args), desk.taken()) == (None, 0)
+
+
 def test_a_pod_bound_by_someone_else_is_a_conflict(desk: Desk) -> None:
     """On another node, or on this one without its devices."""
     for node in ("b", "a"):
