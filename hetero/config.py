@@ -120,16 +120,17 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What goes to standard error.
 
     Attributes:
-        level: ``debug``, ``info``, ``warning`` (default: a command that works says nothing) or ``error``.
+        level: ``debug``, ``info``, ``warning`` or ``error``. Empty, the default, is ``warning`` for commands, which say
+            nothing when they work, and ``info`` for a service.
         json: One JSON object per line instead of words.
     """
 
-    level: str = "warning"
+    level: str = ""
     json: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a level that does not exist."""
-        if self.level not in ("debug", "info", "warning", "error"):
+        if self.level not in ("", "debug", "info", "warning", "error"):
             raise ValueError(f"{self.level!r} is no level; write debug, info, warning or error")
 
 

@@ -179,7 +179,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     plain = Settings()
     assert (plain.vendors.required, plain.vendors.disabled) == ((), ())
     assert (plain.placement.node_policy, plain.placement.device_policy) == ("binpack", "spread")
-    assert (plain.log.level, plain.log.json) == ("warning", False)
+    assert (plain.log.level, plain.log.json) == ("", False)
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,12 @@ class Context:
         """
         path = self.config_path
         settings = config.settings(read_yaml(path), str(path)) if path else Settings()
-        log.configure(self._log_level or settings.log.level, json=settings.log.json)
+        log.configure(self._log_level or settings.log.level or "warning", json=settings.log.json)
         return settings
+
+    def log_as(self, level: str) -> None:
+        """Log from this level on, unless the command line or the configuration says another."""
+        log.configure(self._log_level or self.settings.log.level or level, json=self.settings.log.json)
 
     @cached_property
     def plugins(self) -> Any:

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 import msgspec
 
-from hetero import log
 from hetero.cli.context import Context
 from hetero.config import SchedulerSettings, Settings
 from hetero.errors import HeteroError, InvalidValue
@@ -51,13 +50,13 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
         "tls_key": str(tls_key) if tls_key else None,
     }
     settings = merged(context.settings, {key: value for key, value in given.items() if value is not None})
-    if settings.log.level == "warning":  # a service that says nothing when it starts looks dead
-        log.configure("info", json=settings.log.json)
+    context.log_as("info")  # a service that says nothing when it starts looks dead
     try:
         from hetero.scheduler import main
+
+        main.run(settings, context.plugins, kubeconfig=kubeconfig, context=name, insecure=insecure)
     except ModuleNotFoundError as error:
         raise Missing(error.name or "a library") from error
-    main.run(settings, context.plugins, kubeconfig=kubeconfig, context=name, insecure=insecure)
 
 
 def merged(settings: Settings, given: dict[str, str]) -> Settings:
@@ -69,5 +68,6 @@ def merged(settings: Settings, given: dict[str, str]) -> Settings:
     try:
         own = SchedulerSettings(**{**msgspec.structs.asdict(settings.scheduler), **given})
     except ValueError as error:
-        raise InvalidValue("--tls-cert", given.get("tls_cert", ""), f"cannot be used: {error}") from error
+        field = "tls_cert" if given.get("tls_cert") else "tls_key"
+        raise InvalidValue(f"--{field.replace('_', '-')}", given.get(field, ""), f"cannot be used: {error}") from error
     return msgspec.structs.replace(settings, scheduler=own)

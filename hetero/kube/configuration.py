@@ -44,6 +44,8 @@ def found() -> str | None:
 def _from_file(settings: Configuration, path: str, context: str | None) -> None:
     from kubernetes.config import load_kube_config  # noqa: PLC0415
 
+    if not any(Path(one).expanduser().is_file() for one in path.split(os.pathsep)):
+        raise InvalidConfiguration(path, "is no file; name a kubeconfig, or set KUBECONFIG")
     try:
         load_kube_config(path, context, settings, persist_config=False)  # type: ignore[no-untyped-call]
     # Whatever a person may have written into the file; the loader lets most of it through as it is.

@@ -35,10 +35,13 @@ class Certificate:
         self._files = cert, key
         self._state = self._look()
         self._refused: tuple[State | None, State | None] | None = None
+        for file in self._files:
+            _refuse_unreadable(file)
         try:
             self.context = self._loaded()
         except (OSError, ssl.SSLError) as error:
-            raise InvalidConfiguration(str(cert), f"is no certificate that fits the key {key}: {error}") from error
+            reason = f"is no certificate that fits the key {key}: {error}; write both as PEM"
+            raise InvalidConfiguration(str(cert), reason) from error
         metrics.certificate_loads.add("loaded")
 
     def refresh(self) -> bool:
@@ -69,6 +72,13 @@ class Certificate:
 
     def _look(self) -> tuple[State | None, State | None]:
         return _state(self._files[0]), _state(self._files[1])
+
+
+def _refuse_unreadable(file: Path) -> None:
+    try:
+        file.read_bytes()
+    except OSError as error:
+        raise InvalidConfiguration(str(file), f"cannot be read: {error.strerror}") from error
 
 
 def _state(file: Path) -> State | None:

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hetero import config, plugins
+from hetero import config, log, plugins
 from hetero.cli.context import Context, read_with, read_yaml
 from hetero.config import Settings
 from hetero.errors import InvalidConfiguration
@@ -177,7 +177,7 @@ def test_the_file_named_on_the_command_line_wins(file: Path, tmp_path: Path, mon
     assert Context().settings == config.settings({"log": {"level": "error"}}, "")
     file.write_text("vendors: {disabled: [acme]}")
     assert Context(file).settings.vendors.disabled == ("acme",)
-    assert Context(file).settings.log.level == "warning"
+    assert not Context(file).settings.log.level
 
 
 @pytest.mark.parametrize(
@@ -281,3 +281,23 @@ def test_without_any_directory_it_is_one_that_names_the_user(monkeypatch: pytest
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("os.getuid", lambda: 1234)
     assert Context().runtime_directory({}) == tmp_path / "hetero-1234"
+
+
+# What is logged
+
+
+@pytest.mark.parametrize(
+    ("option", "written", "shown"),
+    [(None, None, True), ("error", None, False), (None, "warning", False), ("info", "error", True)],
+)
+def test_a_service_says_more_unless_told_otherwise(
+    capsys: pytest.CaptureFixture[str], file: Path, option: str | None, written: str | None, shown: bool
+) -> None:
+    """The command line goes before the file, and either before the command's own level."""
+    file.write_text(f"log: {{level: {written}}}" if written else "{}")
+    try:
+        Context(file, option).log_as("info")
+        structlog.get_logger().info("listening")
+    finally:
+        log.configure()
+    assert ("listening" in capsys.readouterr().err) is shown

@@ -240,7 +240,7 @@ def test_a_broken_kubeconfig_is_named(tmp_path: Path, text: str) -> None:
 
 def test_a_missing_kubeconfig_and_a_missing_context_are_named(server: ApiServer, tmp_path: Path) -> None:
     """What a person named must be there."""
-    with pytest.raises(InvalidConfiguration, match="missing: cannot be used"):
+    with pytest.raises(InvalidConfiguration, match="missing: is no file; name a kubeconfig"):
         Api.connect(str(tmp_path / "missing"))
     with pytest.raises(InvalidConfiguration, match="other"):
         Api.connect(str(server.kubeconfig(tmp_path / "config")), "other")

@@ -199,6 +199,7 @@ def test_the_command_line_wins() -> None:
     assert (found.scheduler.extender, found.scheduler.public) == ("127.0.0.1:2", "")
     assert found.scheduler.grant_seconds == 3
     assert found.placement is settings.placement
-    with pytest.raises(InvalidValue, match="belong together"):
-        merged(settings, {"tls_cert": "a.crt"})
+    for option, name in (("--tls-cert", "tls_cert"), ("--tls-key", "tls_key")):
+        with pytest.raises(InvalidValue, match=f"{option}: 'a.pem' .*belong together"):
+            merged(settings, {name: "a.pem"})
     assert msgspec.structs.asdict(merged(settings, {}).scheduler) == msgspec.structs.asdict(settings.scheduler)
