@@ -29,6 +29,12 @@ _log = log.logger("scheduler")
 
 Verb = Callable[[bytes], bytes]
 
+STALE = 30.0
+"""Seconds that kube-scheduler waits for an answer, as it is configured for this extender.
+
+A Binding that is sent later is one that it has given up: the pod may be on its way to another node, and another replica
+may lead, which knows nothing of this one."""
+
 
 class TooLarge(UserError):
     """A body is larger than the configuration allows.
@@ -39,6 +45,17 @@ class TooLarge(UserError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"the request is larger than {limit >> 20} MiB; see scheduler.body_mib")
+
+
+class TooLate(HeteroError):
+    """A request has waited so long for a thread that nobody waits for its answer any more.
+
+    Args:
+        waited: Seconds.
+    """
+
+    def __init__(self, waited: float) -> None:
+        super().__init__(f"the request waited {waited:.0f} seconds for its turn and is not carried out any more")
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,7 @@ def extender(verbs: Verbs, *, executor: Executor, common: list[Route], limit: in
 
     Args:
         verbs: What answers.
-        executor: The threads.
+        executor: The threads that bind.
         common: What both applications have.
         limit: Bytes of a body.
     """
@@ -73,7 +90,8 @@ def extender(verbs: Verbs, *, executor: Executor, common: list[Route], limit: in
     routes = [
         _route("/filter", Handling(_at_once(verbs.filter), _filter_error, after), limit),
         _route("/prioritize", Handling(_at_once(verbs.prioritize), None, after), limit),
-        _route("/preempt", Handling(_aside(verbs.preempt, executor)), limit),
+        # Not behind bindings that wait for the API server: kube-scheduler places nothing meanwhile.
+        _route("/preempt", Handling(_aside(verbs.preempt, None)), limit),
         _route("/bind", Handling(_aside(verbs.bind, executor), _binding_error), limit),
     ]
     return Starlette(routes=[*routes, *common])
@@ -200,11 +218,18 @@ def _at_once(verb: Verb) -> Callable[[bytes], Awaitable[bytes]]:
     return run
 
 
-def _aside(verb: Verb, executor: Executor) -> Callable[[bytes], Awaitable[bytes]]:
+def _aside(verb: Verb, executor: Executor | None) -> Callable[[bytes], Awaitable[bytes]]:
     async def run(body: bytes) -> bytes:
-        return await asyncio.get_running_loop().run_in_executor(executor, verb, body)
+        return await asyncio.get_running_loop().run_in_executor(executor, _in_time, verb, body, time.monotonic())
 
     return run
+
+
+def _in_time(verb: Verb, body: bytes, came: float) -> bytes:
+    waited = time.monotonic() - came
+    if waited > STALE:
+        raise TooLate(waited)
+    return verb(body)
 
 
 def _filter_error(sentence: str) -> bytes:

@@ -119,6 +119,28 @@ def test_a_binding_waits_aside(server: serving.Served, verbs: Answers) -> None:
         assert json.loads(bound.result(10)[2]) == {"Error": "not there"}
 
 
+def test_a_binding_that_nobody_waits_for_is_not_sent(
+    server: serving.Served, verbs: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It found no thread in time; its pod may be on its way to another node by now."""
+    monkeypatch.setattr(app, "STALE", -1.0)
+    status, _, answer = server.post("/bind", BINDING)
+    assert (status, verbs.asked) == (200, [])
+    assert "is not carried out any more" in json.loads(answer)["Error"]
+
+
+def test_preemption_does_not_wait_for_bindings(verbs: Answers) -> None:
+    """All threads that bind may wait for the API server, and kube-scheduler for this answer."""
+    with ThreadPoolExecutor(1) as executor, ThreadPoolExecutor(1) as client:
+        extender = app.extender(verbs.all(), executor=executor, common=[], limit=1 << 20)
+        with serving.serve(extender) as served:
+            bound = client.submit(served.post, "/bind", BINDING)
+            assert served.post("/preempt", b"{...}")[0] == 200
+            assert not bound.done()
+            verbs.go.set()
+            assert bound.result(10)[0] == 200
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"PodName":"p"}', b"\xff", b'{"PodName":' + b"[" * 5000])
 def test_a_binding_that_is_none_is_an_error(server: serving.Served, body: bytes) -> None:
     """In the answer, as kube-scheduler reads it."""
