@@ -66,7 +66,11 @@ def _of_plugins(ctx: click.Context) -> dict[str, click.Command]:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(hetero.__version__, prog_name="hetero")
-@click.option("--config", type=click.Path(path_type=Path), help="Configuration file (default: $HETERO_CONFIG).")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Configuration file (default: $HETERO_CONFIG, then /etc/hetero/config.yaml).",
+)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="What goes to stderr.")
 @click.pass_context
 def group(ctx: click.Context, config: Path | None, log_level: str | None) -> None:

@@ -24,7 +24,9 @@ class Missing(HeteroError):
 
 
 @click.command("scheduler")
-@click.option("--kubeconfig", help="How to reach the cluster; without it $KUBECONFIG, or the pod's own account.")
+@click.option(
+    "--kubeconfig", help="How to reach the cluster; without it $KUBECONFIG, ~/.kube/config, or the pod's own account."
+)
 @click.option("--context", "name", help="Context of the kubeconfig.")
 @click.option("--extender", help="Address for kube-scheduler, HOST:PORT (scheduler.extender).")
 @click.option("--public", help="Address for the webhook, HOST:PORT; empty for none (scheduler.public).")
