@@ -40,7 +40,7 @@ class Certificate:
         try:
             self.context = self._loaded()
         except (OSError, ssl.SSLError) as error:
-            reason = f"is no certificate that fits the key {key}: {error}; write both as PEM"
+            reason = f"is no certificate that fits the key {key}: {error}; write both as PEM, the key unencrypted"
             raise InvalidConfiguration(str(cert), reason) from error
         metrics.certificate_loads.add("loaded")
 
@@ -54,7 +54,7 @@ class Certificate:
             return False
         try:
             self._loaded()  # first on the side: a live context would be left with half a pair
-            self.context.load_cert_chain(*self._files)
+            self.context.load_cert_chain(*self._files, password=_none)
         except (OSError, ssl.SSLError) as error:
             self._refused = state
             metrics.certificate_loads.add("refused")
@@ -67,7 +67,7 @@ class Certificate:
 
     def _loaded(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self._files)
+        context.load_cert_chain(*self._files, password=_none)
         return context
 
     def _look(self) -> tuple[State | None, State | None]:
@@ -79,6 +79,11 @@ def _refuse_unreadable(file: Path) -> None:
         file.read_bytes()
     except OSError as error:
         raise InvalidConfiguration(str(file), f"cannot be read: {error.strerror}") from error
+
+
+def _none() -> str:
+    """The pass phrase of a key: there is none. Without this, one that has one would be asked for at the terminal."""
+    return ""
 
 
 def _state(file: Path) -> State | None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import socket
 import ssl
+import subprocess
+import sys
+import termios
 import threading
 from pathlib import Path
 
@@ -119,3 +124,23 @@ def test_without_a_pair_nothing_is_served(files, pairs) -> None:
     with pytest.raises(InvalidConfiguration, match=r"tls\.key: cannot be read: No such file"):
         Certificate(*files)
     assert isinstance(Certificate(*pairs["first"]).context, ssl.SSLContext)
+
+
+def test_a_key_with_a_pass_phrase_is_refused_and_nobody_is_asked(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    """At a terminal the library would ask for it, and every answer would wait for somebody to type."""
+    locked = tmp_path / "locked.key"
+    words = ["ec", "-in", str(files[1]), "-aes256", "-passout", "pass:secret", "-out", str(locked)]
+    subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=30)
+    said = f"from hetero.scheduler.certificate import *; Certificate(Path({str(files[0])!r}), Path({str(locked)!r}))"
+    terminal, other = os.openpty()
+    with os.fdopen(terminal), os.fdopen(other):
+        ended = subprocess.run(
+            [sys.executable, "-c", said],
+            stdin=other,
+            capture_output=True,
+            check=False,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            timeout=60,
+        )
+    assert b"the key unencrypted" in ended.stderr
