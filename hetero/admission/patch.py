@@ -38,10 +38,10 @@ def completed(pod: ReviewedPod, ask: PodAsk, words: Words) -> Iterator[Operation
     asks = {container.name: container.asks for container in (*ask.containers, *ask.init_containers)}
     for key, containers in (("containers", pod.spec.containers), ("initContainers", pod.spec.init_containers or ())):
         for index, container in enumerate(containers):
-            if asks[container.name]:
-                wanted = {**_written(container, words), **_unsaid(container, asks[container.name], words)}
-                resources = container.resources or Requirements()
-                yield from _resources(f"/spec/{key}/{index}/resources", resources, wanted)
+            # Amounts of 0 ask nothing and are written all the same: one that stands in requests alone is refused.
+            wanted = {**_written(container, words), **_unsaid(container, asks[container.name], words)}
+            resources = container.resources or Requirements()
+            yield from _resources(f"/spec/{key}/{index}/resources", resources, wanted)
 
 
 def pointer(key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -48,7 +49,8 @@ def started(kubeconfig: Path, directory: Path) -> Iterator[Service]:
     pair, log = Authority(directory / "certificates").issue("scheduler"), directory / "scheduler.log"
     extender, public = _free_address(), _free_address()
     command = [
-        "hetero", "scheduler", f"--kubeconfig={kubeconfig}", f"--extender={extender}", f"--public={public}",
+        sys.executable, "-c", "from hetero.cli.main import main; main()",
+        "scheduler", f"--kubeconfig={kubeconfig}", f"--extender={extender}", f"--public={public}",
         f"--tls-cert={pair.certificate}", f"--tls-key={pair.key}",
     ]  # fmt: skip
     start = time.monotonic()

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
@@ -122,6 +122,7 @@ def _check(error: ApiError) -> None:
 
 
 @unhurried
+@example([{"resources": {"limits": {NPU: "1"}}}], [{"resources": {"requests": {NPU: "0"}}}], False)
 @given(st.lists(containers, min_size=1, max_size=2), st.lists(containers, max_size=2), st.booleans())
 def test_a_pod_is_stored_or_told_what_is_wrong(api: Api, main: Any, init: Any, sidecar: bool) -> None:
     """Never with a patch that the server does not take: that would be its failure 500, not the owner's 422."""
