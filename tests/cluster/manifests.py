@@ -29,9 +29,9 @@ def machine(
     return Node(name=name, devices=tuple(made))
 
 
-def node(described: Node, **options: Any) -> Json:
-    """A machine with our vendors' devices as a node of the API; see :func:`hetero.testing.hollow.hollow_node`."""
-    return hollow_node(described, VENDORS, **options)
+def node(described: Node, *, labels: Mapping[str, str] | None = None, **spec: Any) -> Json:
+    """A node of the API with its inventory, and the totals of its devices where kube-scheduler sees them."""
+    return hollow_node(described, VENDORS, labels=labels, **spec)
 
 
 def family(vendor: str = "nvidia") -> Resources:

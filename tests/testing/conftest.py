@@ -1,13 +1,15 @@
-"""Applies the conformance suite to a vendor and tells which of its rules failed."""
+"""Applies the conformance suite to a vendor and tells which of its rules failed; and an API server in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from hetero.kube.client import Api
 from hetero.testing import VendorConformance
+from hetero.testing.apiserver import ApiServer
 from hetero.vendor import Vendor
 
 SUITE = frozenset(name for name in dir(VendorConformance) if name.startswith("test_"))
@@ -56,3 +58,18 @@ def _fails(test: Callable[[], None]) -> bool:
     except Exception:
         return True
     return False
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    """A server that runs."""
+    with ApiServer() as running:
+        yield running
+
+
+@pytest.fixture
+def api(server: ApiServer) -> Iterator[Api]:
+    """A client of it."""
+    client = server.api()
+    yield client
+    client.close()

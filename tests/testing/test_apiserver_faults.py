@@ -6,7 +6,6 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,21 +17,6 @@ from hetero.kube.client import Api
 from hetero.testing.apiserver import ApiServer, Call
 
 NODE = json.dumps({"metadata": {"name": "n"}}).encode()
-
-
-@pytest.fixture
-def server() -> Iterator[ApiServer]:
-    """A server that runs."""
-    with ApiServer() as running:
-        yield running
-
-
-@pytest.fixture
-def api(server: ApiServer) -> Iterator[Api]:
-    """A client of it."""
-    client = server.api()
-    yield client
-    client.close()
 
 
 def _status(call: Any, *arguments: Any) -> int:

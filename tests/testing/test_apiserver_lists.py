@@ -23,14 +23,6 @@ def server() -> Iterator[ApiServer]:
         yield running
 
 
-@pytest.fixture
-def api(server: ApiServer) -> Iterator[Api]:
-    """A client of it."""
-    client = server.api()
-    yield client
-    client.close()
-
-
 def _list(api: Api, **query: str) -> Any:
     return json.loads(api.get(paths.NODES, query))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,21 +13,6 @@ from hetero.kube.client import JSON_PATCH, Api
 from hetero.testing.apiserver import ApiServer
 
 CONFIG = "/api/v1/namespaces/default/configmaps"
-
-
-@pytest.fixture
-def server() -> Iterator[ApiServer]:
-    """A server that runs."""
-    with ApiServer() as running:
-        yield running
-
-
-@pytest.fixture
-def api(server: ApiServer) -> Iterator[Api]:
-    """A client of it."""
-    client = server.api()
-    yield client
-    client.close()
 
 
 def _create(api: Api, path: str = CONFIG, **metadata: Any) -> Any:

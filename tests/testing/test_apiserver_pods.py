@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,21 +17,6 @@ PODS = paths.pods("default")
 POD = paths.pod("default", "p")
 BINDING = paths.binding("default", "p")
 NPU = "acme.com/npu"
-
-
-@pytest.fixture
-def server() -> Iterator[ApiServer]:
-    """A server that runs."""
-    with ApiServer() as running:
-        yield running
-
-
-@pytest.fixture
-def api(server: ApiServer) -> Iterator[Api]:
-    """A client of it."""
-    client = server.api()
-    yield client
-    client.close()
 
 
 def _pod(name: str = "p", **container: Any) -> dict[str, Any]:

@@ -79,14 +79,6 @@ def server(hook: Hook) -> Iterator[ApiServer]:
         yield running
 
 
-@pytest.fixture
-def api(server: ApiServer) -> Iterator[Api]:
-    """A client of the server."""
-    client = server.api()
-    yield client
-    client.close()
-
-
 def _create(api: Api, item: Any = POD) -> Any:
     return json.loads(api.post(PODS, json.dumps(item).encode()))
 
