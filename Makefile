@@ -20,6 +20,9 @@ $(shell test ! -e .venv || $(BIN)/python -c '' 2>/dev/null || rm -rf .venv)
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 
+# One more than there are processors: tests that start programs wait for them.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+
 TOY     := tests/plugins/hetero-toy
 SANITIZED := build/sanitize-address build/sanitize-thread
 NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
@@ -36,7 +39,7 @@ build: build/native/stamp $(STAMP)/packages build/plugins/stamp ## set up .venv 
 portable: build/portable/stamp ## build libvgpu.so for glibc 2.17 and newer, x86_64 and aarch64
 
 test: build portable ## run the tests (no GPU, no cluster, no root)
-	@$(BIN)/python -m pytest -n auto -q
+	@$(BIN)/python -m pytest -n $(WORKERS) -q
 
 test-native: build $(SANITIZED:=/stamp) ## run the C tests of the native runtime, with sanitizers too, and of the simulated drivers
 	@for made in build/native $(SANITIZED); do $(BIN)/ctest --test-dir $$made --output-on-failure -j2; done
