@@ -119,10 +119,14 @@ class KubeScheduler:
 
     def _pod_put(self, pod: Whole) -> None:
         with self._changed:
+            before = self._pending.get(pod.metadata.uid)
             self._see(pod)
             # A pod that waits, and be it told so once more, makes no room for another.
             if pod.node or pod.over:
                 self._wake()
+            elif before is not None and _said(before) != _said(pod):
+                self._events += 1  # it may be the one that is looked at
+                self._queue.changed(pod.metadata.uid, time.monotonic())
             self._changed.notify_all()
 
     def _pod_gone(self, pod: Whole) -> None:
@@ -252,6 +256,11 @@ class KubeScheduler:
         with suppress(ApiError):
             path = f"{paths.pod(pod.metadata.namespace, pod.name)}/status"
             self._api.patch(path, msgspec.json.encode({"status": {"conditions": [condition]}}))
+
+
+def _said(pod: Whole) -> tuple[object, ...]:
+    """What a change of makes kube-scheduler look at a pod again; its status is not part of that."""
+    return pod.metadata.annotations, pod.metadata.labels, pod.spec
 
 
 class _Told:

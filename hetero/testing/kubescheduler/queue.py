@@ -61,8 +61,13 @@ class Queue:
         Who waited for that is tried again after a back-off, or at once where there is nothing else to do. So does
         kube-scheduler since 1.33 (``SchedulerPopFromBackoffQ``): it may ask before an extender has heard of the change.
         """
-        shelf, self._shelf = self._shelf, set()
-        for uid in shelf:
+        for uid in tuple(self._shelf):
+            self.changed(uid, now)
+
+    def changed(self, uid: str, now: float) -> None:
+        """The pod itself has changed, which is reason enough to try it again."""
+        if uid in self._shelf:
+            self._shelf.discard(uid)
             heapq.heappush(self._woken, (now + self._delay(uid), self._turns[uid]))
 
     def next(self, now: float) -> str | None:

@@ -241,6 +241,23 @@ def test_who_fits_nowhere_waits_for_a_change(cluster: ApiServer, extender: Scrip
     assert cluster.wait(lambda: where(cluster).get("third") == "c")
 
 
+def test_who_is_changed_is_looked_at_again(cluster: ApiServer, extender: Scripted, loop: KubeScheduler) -> None:
+    """An annotation is enough, and what the scheduler itself writes into the status is not."""
+    add_nodes(cluster, loop, "a")
+    extender.script["filter"] = lambda one: {"NodeNames": [], "FailedNodes": {"a": "no link"}}
+    add_pod(cluster, "p")
+    assert cluster.wait(lambda: "no link" in reason(cluster, "p"))
+    asked = len(extender.asked)
+    add_pod(cluster, "q")
+    assert cluster.wait(lambda: "no link" in reason(cluster, "q"))
+    assert [verb for verb, one in extender.asked[asked:] if one["Pod"]["metadata"]["name"] == "p"] == []
+    del extender.script["filter"]
+    api = cluster.api()
+    api.patch(paths.pod("default", "p"), b'{"metadata":{"annotations":{"a":"b"}}}')
+    api.close()
+    assert cluster.wait(lambda: where(cluster).get("p") == "a")
+
+
 def test_a_prioritize_that_fails_counts_for_nothing(
     cluster: ApiServer, extender: Scripted, loop: KubeScheduler
 ) -> None:

@@ -42,6 +42,18 @@ def test_one_that_fits_nowhere_waits_for_a_change() -> None:
     assert queue.next(1000.0) == "a"
 
 
+def test_one_that_changes_itself_is_tried_again_alone() -> None:
+    """Others wait on; a change of one that does not wait is nothing."""
+    queue = Queue(first=1.0)
+    for uid in ("a", "b"):
+        queue.add(uid)
+        assert queue.next(0.0) == uid
+        queue.shelve(uid)
+    queue.changed("b", 5.0)
+    queue.changed("unknown", 5.0)
+    assert [queue.next(9.0) for _ in range(2)] == ["b", None]
+
+
 def test_one_that_was_woken_lets_others_go_first() -> None:
     """Until its back-off is over; then priority and arrival count again."""
     queue = Queue(first=1.0)
