@@ -27,7 +27,8 @@ TOY     := tests/plugins/hetero-toy
 SANITIZED := build/sanitize-address build/sanitize-thread
 NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
 BENCHES := bench-native bench-placement bench-slices
-PACKAGE := pyproject.toml vendors/nvidia/pyproject.toml
+VENDORS := $(patsubst %/pyproject.toml,%,$(wildcard vendors/*/pyproject.toml))
+PACKAGE := pyproject.toml $(VENDORS:=/pyproject.toml)
 
 .PHONY: help build portable test test-native test-cluster test-gpu lint demo demo-cluster bench $(BENCHES) lock clean
 
@@ -100,7 +101,7 @@ $(STAMP)/dependencies: requirements/all.lock $(STAMP)/uv
 
 $(STAMP)/packages: $(PACKAGE) $(STAMP)/dependencies
 	@echo "installing hetero and its vendors"
-	@$(UV_PIP) --no-deps --no-build-isolation --no-sources -e . -e vendors/nvidia
+	@$(UV_PIP) --no-deps --no-build-isolation --no-sources -e . $(addprefix -e ,$(VENDORS))
 	@touch $@
 
 # A third party's vendor, beside the others but not among them: whoever wants it puts build/plugins on PYTHONPATH.

@@ -41,7 +41,7 @@ from typing import Any
 import msgspec
 
 from hetero.errors import InvalidValue
-from hetero.model.allocation import ContainerEdits, Slice
+from hetero.model.allocation import ContainerEdits, Grant, Slice
 from hetero.model.ask import Ask
 from hetero.model.device import Device, DeviceModel, Sample
 from hetero.model.machine import Card, Machine
@@ -182,6 +182,41 @@ class Splitting(ABC):
             The share, or why no device of this model can ever serve the ask.
         """
 
+    def alternatives(self, model: DeviceModel, ask: Ask) -> Sequence[Share]:
+        """Shares that serve the ask as well as that of :meth:`split`, for chips on which a share has a position.
+
+        Such a chip has a dimension for each of its places, with a capacity of 1, so that what is taken says which
+        places are free. Alternatives differ from the share of :meth:`split` in nothing but which of such places they
+        take: of everything else, and in all, they take as much.
+
+        Args:
+            model: A model of this vendor.
+            ask: An ask that :meth:`split` answers with a share.
+
+        Returns:
+            The others, in the order in which they are to be tried after that of :meth:`split`; nothing by default.
+        """
+        del model, ask
+        return ()
+
+    def sets(self, devices: Sequence[Device], ask: Ask) -> Iterable[tuple[Device, ...]] | None:
+        """The only sets that may serve the ask, best first, for chips that do not work, or may not be given, in others.
+
+        Unlike :meth:`combinations`, which states a preference, this is a rule: a node without such a set does not
+        serve. All of them must be given, each of ``ask.count`` devices, and soon: it is called for each node, and as
+        long as a set is refused by the rest of the pod, for the next.
+
+        Args:
+            devices: Devices of one node that can each give the share, in the planner's order of preference; maybe
+                fewer than are asked, or none. Their links may lead to devices that are not among them.
+            ask: The ask.
+
+        Returns:
+            None when any set may serve (the default), which must hang on the ask alone.
+        """
+        del devices, ask
+        return None
+
     def combinations(self, devices: Sequence[Device], count: int) -> Iterable[tuple[Device, ...]]:
         """Sets of ``count`` devices worth trying, best first, for chips that are wired in rings, pairs or islands.
 
@@ -196,6 +231,20 @@ class Splitting(ABC):
         """
         del devices, count
         return ()
+
+    def annotations(self, containers: Mapping[str, Sequence[Grant]]) -> Mapping[str, str]:
+        """What the vendor's own device plugin reads of a pod, for nodes where that one serves instead of hetero.
+
+        The scheduler adds them to a pod's Binding where the configuration names the vendor in ``vendors.foreign``.
+
+        Args:
+            containers: Name of each container that holds devices of this vendor to what it holds, in the pod's order.
+
+        Returns:
+            Annotations of the pod; nothing by default.
+        """
+        del containers
+        return {}
 
 
 class Enforcement(ABC):

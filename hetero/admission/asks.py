@@ -82,7 +82,7 @@ def _family_asks(
     vendor: Vendor, family: Resources, request: ContainerRequest, problems: list[InvalidValue]
 ) -> Iterator[Ask]:
     try:
-        ask = family.ask(request)
+        asks = family.asks(request)
     except InvalidRequest as error:
         problems.extend(error.problems)
     except InvalidValue as problem:
@@ -93,8 +93,7 @@ def _family_asks(
         reason = f"it failed to read {request.path}.resources ({type(error).__name__}: {error})"
         raise PluginError(vendor.name, reason, "this is a defect of the vendor's package") from error
     else:
-        if ask is not None:
-            yield ask
+        yield from asks
 
 
 def _as_written(container: Container, problems: Iterable[InvalidValue]) -> list[InvalidValue]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,16 +96,18 @@ def _nodes(index: int, entry: NodeEntry, vendors: Mapping[str, Vendor]) -> list[
         for kind in _devices(one, f"nodes[{index}].devices[{place}]", vendors)
     ]
     # Identities are made from the node's name: in a described cluster no driver has given any.
-    return [
-        Node(
-            name=name,
-            devices=tuple(
-                msgspec.structs.replace(device, uuid=f"{name}-{device.model.vendor}-{number}", index=number)
-                for number, device in enumerate(kinds)
-            ),
-        )
-        for name in names
-    ]
+    # A position is one in a driver's list, so each vendor's devices are counted from 0.
+    counts: Counter[str] = Counter()
+    places = []
+    for device in kinds:
+        places.append(counts[device.model.vendor])
+        counts[device.model.vendor] += 1
+    return [Node(name=name, devices=tuple(_named(name, kinds, places))) for name in names]
+
+
+def _named(node: str, devices: Iterable[Device], places: Iterable[int]) -> Iterator[Device]:
+    for number, (device, place) in enumerate(zip(devices, places, strict=True)):
+        yield msgspec.structs.replace(device, uuid=f"{node}-{device.model.vendor}-{number}", index=place)
 
 
 def _devices(entry: DeviceEntry, field: str, vendors: Mapping[str, Vendor]) -> list[Device]:

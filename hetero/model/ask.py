@@ -36,6 +36,10 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         cores: Percent of each device's compute; 0 sets no limit, 100 takes the device for itself.
         priority: 0 is the highest; None when the pod does not say.
         selection: Which devices may serve.
+        template: Name of the vendor's template or profile, where the pod asks for just that one; empty otherwise.
+        mode: The way of splitting that is asked for, as :attr:`~hetero.model.device.DeviceModel.mode`, in the vendor's
+            own word; empty: any.
+        sets: Which sets of devices may serve, in the vendor's own word; empty for its usual rule.
     """
 
     vendor: str
@@ -46,6 +50,9 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     cores: int = 0
     priority: int | None = None
     selection: Selection = Selection()
+    template: str = ""
+    mode: str = ""
+    sets: str = ""
 
     @property
     def exclusive(self) -> bool:

@@ -117,6 +117,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
         utilization: Percent of time with work on the device over the driver's window, or -1.
         health: As of this sample.
         processes: Who uses it, as far as the driver tells.
+        temperature: Degrees Celsius of the chip, or None when the driver does not say.
+        power: Watts, or None when the driver does not say.
     """
 
     uuid: str
@@ -124,6 +126,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     utilization: int = -1
     health: Health = Health()
     processes: tuple[Process, ...] = ()
+    temperature: int | None = None
+    power: float | None = None
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
+
+from hetero.errors import InvalidValue
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,3 +37,27 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     cards: tuple[Card, ...]
     drivers: dict[str, dict[str, Any]] = {}
+
+
+def checked(settings: Mapping[str, Any], kind: type[T], field: str) -> T:
+    """The keys of a card or driver as the record that describes them; keys in YAML may be numbers.
+
+    Args:
+        settings: As written.
+        kind: What they must be; it should forbid unknown fields.
+        field: Where they stand in the file.
+
+    Raises:
+        InvalidValue: With the very key that is wrong, where it is about one.
+    """
+    try:
+        return msgspec.convert(settings, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(settings, field, str(error)) from error
+
+
+def _invalid(settings: Mapping[str, Any], field: str, complaint: str) -> InvalidValue:
+    place = re.search(r" - at .*`\$\.(\w+)", complaint)
+    if place is None:
+        return InvalidValue(field, dict(settings), f"cannot be used: {complaint}")
+    return InvalidValue(f"{field}.{place[1]}", settings[place[1]], f"cannot be used: {complaint[: place.start()]}")

@@ -115,6 +115,18 @@ class Resources:
             raise InvalidRequest(problems)
         return ask if ask.count else None
 
+    def asks(self, request: ContainerRequest) -> tuple[Ask, ...]:
+        """All that a container asks of this family: what the stages work with.
+
+        Override it where one container may ask several things of a family, e.g. instances of several sizes; asks of
+        one container may be served by one device.
+
+        Raises:
+            InvalidRequest: As :meth:`ask`.
+        """
+        ask = self.ask(request)
+        return () if ask is None else (ask,)
+
     def problems(self, ask: Ask, amounts: Mapping[str, int], request: ContainerRequest) -> Iterator[InvalidValue]:
         """What is wrong with amounts that are each well-formed. Override to add the chip's own rules.
 

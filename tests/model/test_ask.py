@@ -97,7 +97,7 @@ def test_what_a_pod_asks_is_stored_so() -> None:
     text = (
         '{"podask":{"name":"p","namespace":"team","containers":[{"name":"main","asks":[{"vendor":"fake","family":"",'
         '"count":1,"memory":1024,"memory_percentage":null,"cores":0,"priority":null,"selection":{"use_models":[],'
-        '"avoid_models":[],"use_devices":[],"avoid_devices":[],"same_numa":false}}]}],"init_containers":[],'
+        '"avoid_models":[],"use_devices":[],"avoid_devices":[],"same_numa":false},"template":"","mode":"","sets":""}]}],"init_containers":[],'
         '"node_policy":"","device_policy":"","compute_policy":"",'
         '"weights":{"slots":1.0,"cores":1.0,"memory":1.0},"uid":"",'
         '"traits":{"terminating":false,"best_effort":false,"priority_class":"","cross_namespace_affinity":false}},"v":1}'

@@ -104,7 +104,7 @@ def test_a_sample_is_stored_so() -> None:
     """The same for what a device does, with its processes."""
     text = (
         '{"sample":{"uuid":"acme-0","memory_used":512,"utilization":7,"health":{"ok":true,"reason":""},'
-        '"processes":[{"pid":42,"memory":512,"utilization":-1}]},"v":1}'
+        '"processes":[{"pid":42,"memory":512,"utilization":-1}],"temperature":null,"power":null},"v":1}'
     )
     sample = Sample(uuid="acme-0", memory_used=512, utilization=7, processes=(Process(pid=42, memory=512),))
     assert wire.decode(text, Sample) == sample

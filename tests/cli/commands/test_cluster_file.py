@@ -34,10 +34,10 @@ def test_a_device_is_described_as_its_vendor_would_find_it() -> None:
 
 
 def test_devices_are_counted_over_all_entries_of_a_node() -> None:
-    """Identities are unique on a node whatever its entries are."""
+    """Identities are unique on a node whatever its entries are; positions are those of each vendor's driver."""
     [node] = _read({"name": "a", "devices": [{**DEVICE, "count": 2}, {**DEVICE, "vendor": "other"}, DEVICE]}).nodes
     assert [device.uuid for device in node.devices] == ["a-fake-0", "a-fake-1", "a-other-2", "a-fake-3"]
-    assert [device.index for device in node.devices] == [0, 1, 2, 3]
+    assert [device.index for device in node.devices] == [0, 1, 0, 2]
 
 
 def test_a_count_of_nodes_makes_nodes_alike() -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import hetero_native
 import msgspec
 
 from hetero.errors import EnforcementError, InvalidValue
 from hetero.model.allocation import ContainerEdits
-from hetero.model.machine import Card, Machine
+from hetero.model.machine import Card, Machine, checked
 from hetero.vendor import Simulation
 from hetero_nvidia.names import VENDOR
 
 _NAMESPACE = uuid.UUID("6f3d0c9e-0f4f-5d0a-9a57-1c1c1d6f4b7e")  # of the identities of simulated GPUs
-
-T = TypeVar("T", bound=msgspec.Struct)
 
 _CARDS = 16
 _MAX_MIB = 2**24
@@ -84,13 +81,12 @@ class SimulatedGpus(Simulation):
 
     def card(self, settings: Mapping[str, Any], field: str) -> Card:
         """Check the keys of one card; see :class:`CardSettings`."""
-        checked = _converted(settings, CardSettings, field)
-        return Card(vendor=VENDOR, settings=msgspec.to_builtins(checked))
+        return Card(vendor=VENDOR, settings=msgspec.to_builtins(checked(settings, CardSettings, field)))
 
     def prepare(self, machine: Machine, directory: Path) -> ContainerEdits:
         """Write ``cards.conf``, from which the simulated libraries take the machine."""
-        driver = _converted(machine.drivers.get(VENDOR, {}), DriverSettings, f"drivers.{VENDOR}")
-        cards = [_converted(card.settings, CardSettings, f"cards[{index}]") for index, card in enumerate(machine.cards)]
+        driver = checked(machine.drivers.get(VENDOR, {}), DriverSettings, f"drivers.{VENDOR}")
+        cards = [checked(card.settings, CardSettings, f"cards[{index}]") for index, card in enumerate(machine.cards)]
         _check_together(cards)
         lines = [f"driver_version = {driver.version}", f"cuda_version = {driver.cuda}"]
         for index, card in enumerate(cards):
@@ -134,22 +130,6 @@ def _keys(machine: str, index: int, card: CardSettings) -> dict[str, object]:
         "health": card.health,
         "ns_per_iteration": card.ns_per_iteration,
     }
-
-
-def _converted(settings: Mapping[str, Any], kind: type[T], field: str) -> T:
-    try:
-        # Keys of `links` are numbers in YAML and text in JSON.
-        return msgspec.convert(settings, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise _invalid(settings, field, str(error)) from error
-
-
-def _invalid(settings: Mapping[str, Any], field: str, complaint: str) -> InvalidValue:
-    """The complaint with the very key that it is about, where it is about one."""
-    place = re.search(r" - at .*`\$\.(\w+)", complaint)
-    if place is None:
-        return InvalidValue(field, dict(settings), f"cannot be used: {complaint}")
-    return InvalidValue(f"{field}.{place[1]}", settings[place[1]], f"cannot be used: {complaint[: place.start()]}")
 
 
 def _libraries() -> Path:
