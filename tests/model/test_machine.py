@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hetero.errors import InvalidValue
 from hetero.model import wire
-from hetero.model.machine import Card, Machine
+from hetero.model.machine import Card, Machine, checked
+
+
+class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keys of a card of some vendor."""
+
+    model: str
+    memory: int = 8192
+    spare: bool = False
+    rings: tuple[int, ...] = ()
+
 
 CARDS = (
     Card(vendor="acme", settings={"memory": 8192, "links": ["pair"], "health": {"ok": True}}),
@@ -36,3 +52,55 @@ def test_a_card_has_a_vendor_and_settings(fields: dict[str, object]) -> None:
     """Both are completed by the vendor before a card is made."""
     with pytest.raises(TypeError, match="Missing required argument"):
         Card(**fields)  # type: ignore[arg-type]
+
+
+def test_the_keys_of_a_card_are_taken_and_completed() -> None:
+    """What is not written has its default."""
+    assert checked({"model": "W1", "rings": [0, 1]}, Board, "cards[0]") == Board(model="W1", rings=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "value"), [("memory", "4096", 4096), ("spare", "true", True), ("rings", ["0", 1], (0, 1))]
+)
+def test_a_quoted_value_is_the_value(key: str, written: object, value: object) -> None:
+    """YAML tells 4096 from "4096"; people do not."""
+    settings = {"model": "W1", key: written}
+    assert getattr(checked(settings, Board, "cards[0]"), key) == value
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "value"),
+    [
+        ({"model": "W1", "memory": "much"}, "cards[0].memory", "much"),
+        ({"model": ["W1"]}, "cards[0].model", ["W1"]),
+        ({"model": "W1", "rings": [0, "x"]}, "cards[0].rings", [0, "x"]),
+        ({"model": "W1", "spare": "perhaps"}, "cards[0].spare", "perhaps"),
+        ({"memory": 1}, "cards[0]", {"memory": 1}),
+        ({"model": "W1", "colour": "blue"}, "cards[0]", {"model": "W1", "colour": "blue"}),
+    ],
+)
+def test_what_is_wrong_with_a_card_is_named(settings: dict[str, Any], field: str, value: object) -> None:
+    """The key where it is one key's value, else the card: with what was written and what cannot be."""
+    with pytest.raises(InvalidValue) as caught:
+        checked(settings, Board, "cards[0]")
+    assert (caught.value.field, caught.value.value) == (field, value)
+    assert caught.value.reason.startswith("cannot be used: ")
+    assert "$" not in caught.value.reason or field == "cards[0]"
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text("ax0$` -.", max_size=6),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ax0$` -.", max_size=6), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["model", "memory", "spare", "rings", "x"]), ANYTHING))
+def test_any_keys_are_a_card_or_refused(settings: dict[str, Any]) -> None:
+    """Whatever a YAML reader returns: never another error, and never a card of other types."""
+    try:
+        found = checked(settings, Board, "cards[0]")
+    except InvalidValue:
+        return
+    assert type(found.memory) is int
+    assert isinstance(found.model, str)
