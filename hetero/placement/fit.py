@@ -14,7 +14,9 @@ from hetero.model.device import CORES, MEMORY, SLOTS, DeviceModel
 from hetero.model.share import Reason, Refusal, Share
 from hetero.placement.columns import among
 from hetero.placement.ledger import CORDONED, UNHEALTHY, Amounts, Ledger, Rows
+from hetero.placement.rule import Rule
 from hetero.placement.selection import wanted
+from hetero.placement.ways import Ways, alternatives
 from hetero.vendor import Vendor
 
 _log = log.logger("placement")
@@ -50,10 +52,12 @@ class Need:
         ask: The ask.
         shares: For each device model the share, why there is none, or None for other families.
         amounts: The shares as columns of the catalogue's dimensions; zeros where there is none.
+        ways: All shares where a model has alternatives, else None.
+        least: What is taken whichever alternative it is: the amounts where there are none.
         idle: Only a device of which nothing is taken serves.
-        floor: What must be free: the amounts, and a percent of compute where none is charged. A program without a
-            limit must not go where all compute is promised to others. :data:`NOTHING` where nothing must be. All
-            that the model has where only an idle device serves.
+        floor: What must be free whichever alternative it is: the least, and a percent of compute where none is charged.
+            A program without a limit must not go where all compute is promised to others. :data:`NOTHING` where nothing
+            must be. All that the model has where only an idle device serves.
         codes: For each model :data:`OPEN`, :data:`FOREIGN`, or the reason why it never serves.
         flat: The one floor when it is the same for all models that serve, else None.
         first_lines: All dimensions in the order in which a lack of them is told.
@@ -62,11 +66,14 @@ class Need:
         uniform: The one share's amounts when all models that serve give the same, else None.
         use: The identities of the devices that may serve, as the ledger has them; empty for any.
         avoid: Those that must not.
+        rule: Which sets the vendor allows; None for any.
     """
 
     ask: Ask
     shares: Sequence[Share | Refusal | None]
     amounts: Amounts
+    ways: Ways | None
+    least: Amounts
     idle: bool
     floor: Amounts
     codes: Codes
@@ -77,10 +84,11 @@ class Need:
     uniform: Amounts | None
     use: npt.NDArray[np.int64]
     avoid: npt.NDArray[np.int64]
+    rule: Rule | None
 
-    def share(self, model: int) -> Share:
-        """The share of a model that serves."""
-        share = self.shares[model]
+    def share(self, model: int, way: int = 0) -> Share:
+        """The share of a model that serves; of several the one of this number."""
+        share = self.ways.shares[model][way] if self.ways and way else self.shares[model]
         assert isinstance(share, Share)  # noqa: S101 — rows hold only models that serve
         return share
 
@@ -108,7 +116,29 @@ class Need:
     def room(self, models: Rows, free: Amounts) -> Mask:
         """Which devices of these models have room when so much (line by line) is free of them."""
         floor = self.floor[:, models] if self.flat is None else self.flat
-        return np.logical_and.reduce(free >= floor, axis=0)  # type: ignore[no-any-return]
+        room: Mask = np.logical_and.reduce(free >= floor, axis=0)
+        return room if self.ways is None else room & self.ways.fit(models, free)
+
+    def taken(self, models: Rows, free: Amounts, given: Amounts | None = None) -> tuple[Rows, Amounts]:
+        """Which of its shares each device that has room gives, and what that takes.
+
+        Args:
+            models: The model of each device.
+            free: What is free of it, line by line.
+            given: What the pod has of it anyway, which is taken rather than other places.
+        """
+        if self.ways is None:
+            return np.zeros(models.shape, dtype=np.intp), self.amounts[:, models]
+        ways = self.ways.first(models, free, given)
+        return ways, self.ways.amounts(models, ways)
+
+    def amounts_of(self, models: Rows, ways: Rows) -> Amounts:
+        """What devices of these models take that give these of their shares, line by line."""
+        return self.amounts[:, models] if self.ways is None else self.ways.amounts(models, ways)
+
+    def columns(self, model: int) -> list[tuple[int, ...]]:
+        """What each of its shares takes of a device of a model that serves, line by line."""
+        return [tuple(self.amounts[:, model].tolist())] if self.ways is None else self.ways.columns(model)
 
 
 class Fit:
@@ -146,19 +176,20 @@ class Fit:
         catalogue = self._catalogue
         selected = wanted(ask.selection, {model.name for model in catalogue.models if model.vendor == ask.vendor})
         shares = [self._split(model, ask) for model in catalogue.models]
-        amounts = np.zeros((len(catalogue.dimensions), len(shares)), dtype=np.int64)
-        for model, share in enumerate(shares):
-            if isinstance(share, Share):
-                amounts[:, model] = catalogue.vector(share.quantities)
+        amounts = self._amounts(shares)
+        ways = self._ways(ask, shares)
+        least = amounts if ways is None else ways.least
         codes = np.array(
             [_code(share, model.name in selected) for share, model in zip(shares, catalogue.models, strict=True)],
             dtype=np.int8,
         )
-        floor = np.where(catalogue.capacity > 0, catalogue.capacity, NOTHING) if idle else self._floor(amounts, codes)
+        floor = np.where(catalogue.capacity > 0, catalogue.capacity, NOTHING) if idle else self._floor(least, codes)
         return Need(
             ask=ask,
             shares=shares,
             amounts=amounts,
+            ways=ways,
+            least=least,
             idle=idle,
             floor=floor,
             codes=codes,
@@ -169,7 +200,29 @@ class Fit:
             uniform=_uniform(amounts[:, codes == OPEN]),
             use=_identities(ask.selection.use_devices),
             avoid=_identities(ask.selection.avoid_devices),
+            rule=Rule.of(self._vendors.get(ask.vendor), ask),
         )
+
+    def _amounts(self, shares: Sequence[Share | Refusal | None]) -> Amounts:
+        amounts = np.zeros((len(self._catalogue.dimensions), len(shares)), dtype=np.int64)
+        for model, share in enumerate(shares):
+            if isinstance(share, Share):
+                amounts[:, model] = self._catalogue.vector(share.quantities)
+        return amounts
+
+    def _ways(self, ask: Ask, shares: Sequence[Share | Refusal | None]) -> Ways | None:
+        found = [
+            self._alternatives(model, share, ask) if isinstance(share, Share) else ()
+            for model, share in zip(self._catalogue.models, shares, strict=True)
+        ]
+        return Ways(found, self._catalogue) if any(len(one) > 1 for one in found) else None
+
+    def _alternatives(self, model: DeviceModel, share: Share, ask: Ask) -> tuple[Share, ...]:
+        try:
+            return alternatives(model, share, self._vendors[model.vendor].splitting.alternatives(model, ask))
+        except Exception as error:
+            _log.error("alternatives failed", vendor=model.vendor, model=model.name, reason=str(error))
+            return (share,)
 
     def _floor(self, amounts: Amounts, codes: Codes) -> Amounts:
         floor = np.where(amounts > 0, amounts, NOTHING)

@@ -13,7 +13,7 @@ from hetero.placement.columns import grown
 from hetero.placement.fit import OPEN, Codes, Fit, Mask, Need
 from hetero.placement.ledger import Amounts, Ledger, Rows
 from hetero.placement.score import DIGITS, Scorer, Scores, column_weights, opinion, preferred, scale
-from hetero.placement.search import MOST_ASKS, Budget, Search, Situation, seats
+from hetero.placement.search import MOST_ASKS, Budget, Search, Situation, bound, seats
 from hetero.placement.single import LARGEST, Single
 from hetero.placement.together import Table, greedy, possible
 from hetero.placement.verdict import TOGETHER, Verdicts, enough, findings, reasons
@@ -92,7 +92,7 @@ class Judge:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._several = [number for number, moment in enumerate(plan.moments) if len(moment) > 1]
-        self._found: dict[tuple[int, Situation], bool] = {}
+        self._found: dict[tuple[int, tuple[int, int], Situation], bool] = {}
         self._too_many = len(plan.needs) > MOST_ASKS
         self._budget = Budget(_WORK)
         self.unsettled: set[int] = set()
@@ -140,26 +140,31 @@ class Judge:
         table = Table(view.models[places], view.numa[places], free[:, places], view.capacity[:, places])
         masks = [mask[places] & there for mask in serve]
         hopeful = possible(table, needs, masks)
-        chosen = greedy(table, needs, masks)
-        counts = [mask.sum(axis=1) >= need.ask.count for mask, need in zip(chosen, needs, strict=True)]
-        found: Mask = np.logical_and.reduce(counts)
+        found: Mask = np.zeros(nodes.size, dtype=bool)
+        if not bound(needs):
+            chosen = greedy(table, needs, masks)
+            counts = [one.devices.sum(axis=1) >= need.ask.count for one, need in zip(chosen, needs, strict=True)]
+            found = np.logical_and.reduce(counts)
         for node in np.flatnonzero(hopeful & ~found).tolist():
             if self._budget.left <= 0:
                 self.unsettled.add(view.number(int(nodes[node])))
             else:
-                found[node] = self._searched(number, view, places[node, there[node]], serve, free)
+                masks = [mask[places[node, there[node]]] for mask in serve]
+                found[node] = self._searched(number, view, int(nodes[node]), masks, free)
         return found
 
-    def _searched(self, number: int, view: View, places: Rows, serve: Sequence[Mask], free: Amounts) -> bool:
+    def _searched(self, number: int, view: View, node: int, serve: Sequence[Mask], free: Amounts) -> bool:
         needs = self.plan.moments[number]
-        masks = [mask[places] for mask in serve]
-        devices = seats(needs, masks, view.models[places], view.numa[places], free[:, places])
-        situation = (number, tuple(sorted(devices)))
+        places = np.arange(view.sizes[node]) + view.starts[node]
+        devices = seats(needs, serve, view.models[places], view.numa[places], free[:, places])
+        # Where a vendor allows only some sets, it matters which node it is, and how its devices are wired.
+        which = (view.number(node), int(view.ledger.reshaped[view.number(node)])) if bound(needs) else (-1, -1)
+        situation = (number, which, tuple(sorted(devices)))
         self._budget.left -= len(devices)
         if situation not in self._found:
             if len(self._found) >= _REMEMBERED:
                 self._found.clear()
-            search = Search(needs, devices)
+            search = Search(needs, devices, view.devices(node) if bound(needs) else ())
             self._found[situation] = search.run() is not None
             self._budget.left -= search.work
         return self._found[situation]
@@ -197,7 +202,9 @@ class Judge:
     def _opinion(self, view: View, need: Need, node: str, row: int) -> float:
         device = view.ledger.devices[row]
         assert device is not None  # noqa: S101 — only devices have room
-        taken = need.share(int(view.ledger.model_of[row])).quantities
+        free = view.ledger.capacity[:, row : row + 1] - view.ledger.used[:, row : row + 1]
+        way = int(need.taken(view.ledger.model_of[row : row + 1], free)[0][0])
+        taken = need.share(int(view.ledger.model_of[row]), way).quantities
         left = {name: amount - taken.get(name, 0) for name, amount in view.ledger.left(row).items()}
         return opinion(self.plan.scorers, node, device, left)
 

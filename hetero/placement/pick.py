@@ -10,6 +10,7 @@ from hetero import log
 from hetero.model.ask import Ask
 from hetero.model.device import Device
 from hetero.model.policy import DevicePolicy
+from hetero.placement.rule import Rule
 from hetero.placement.score import Scores, arranged
 from hetero.vendor import Vendor
 
@@ -56,16 +57,38 @@ class Picker:
         best = self._vendors_best(ask, [devices[place] for place in offered], node) if offered else None
         return [offered[one] for one in best] if best else order[: ask.count]
 
+    def allowed(
+        self, rule: Rule, devices: Sequence[Device], score: Scores, *, extra: Scores | None = None, node: str = ""
+    ) -> list[int] | None:
+        """The devices of an ask for which the vendor allows only some sets: its first, whatever the policy.
+
+        Args:
+            rule: The vendor's.
+            devices: As for :meth:`pick`, and so are the others.
+            score: Of each.
+            extra: What the pod does not have of each anyway.
+            node: Its name, for the log.
+
+        Returns:
+            As :meth:`pick`; None also when no set is allowed.
+        """
+        order = self._arranged(rule.ask, devices, score if extra is None else _worth(score, extra))
+        found = next(rule.sets([devices[place] for place in order], node), None)
+        return None if found is None else [order[place] for place in found]
+
     def _order(self, ask: Ask, devices: Sequence[Device], worth: Scores) -> list[int]:
         """Those that may be taken, best first; none of other NUMA nodes when all must be of one."""
+        order = self._arranged(ask, devices, worth)
         bound = ask.selection.same_numa
-        order: list[int]
-        if not (bound or self._policy.numa):
-            order = (-worth).argsort(kind="stable").tolist()
-            return order
-        numa = np.array([device.numa for device in devices], dtype=np.intp)
-        order = arranged(worth, numa, ask.count, numa_first=bound or self._policy.numa_first).tolist()
         return [place for place in order if not bound or devices[place].numa == devices[order[0]].numa]
+
+    def _arranged(self, ask: Ask, devices: Sequence[Device], worth: Scores) -> list[int]:
+        """All of them, best first."""
+        bound = ask.selection.same_numa
+        if not (bound or self._policy.numa):
+            return (-worth).argsort(kind="stable").tolist()  # type: ignore[no-any-return]
+        numa = np.array([device.numa for device in devices], dtype=np.intp)
+        return arranged(worth, numa, ask.count, numa_first=bound or self._policy.numa_first).tolist()  # type: ignore[no-any-return]
 
     def _offered(self, ask: Ask, devices: Sequence[Device], worth: Scores, order: list[int]) -> list[int]:
         """Among which the vendor chooses: all, or those that the policy likes as much as the best; maybe none."""

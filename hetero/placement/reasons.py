@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from hetero.model.device import CORES, MEMORY, Device
 from hetero.model.share import Reason, Refusal
 from hetero.placement.fit import CODE, OPEN, REASONS, Need
@@ -62,11 +64,26 @@ class NoRoom:
         if ask.count > len(family):
             return Reason.TOO_FEW_DEVICES, f"asked {ask.count} devices, the node has {len(family)}"
         if self.fitting >= ask.count:
-            return Reason.NUMA_MISMATCH, f"no NUMA node has {ask.count} devices with room, only {self.fitting} in all"
+            return self._no_set()
         found = self._found(family)
         sentences = [self._sentence(finding, rows, len(family)) for finding, rows in found]
         room = [f"room on {_counted(self.fitting)}, asked {ask.count}"] if self.fitting else []
         return _reason(found[0][0]), "; ".join(room + sentences)
+
+    def _no_set(self) -> tuple[Reason, str]:
+        """There are enough devices, and no set of them that serves."""
+        ask = self.need.ask
+        standing = self.need.standing(self.ledger, self.rows) == OPEN
+        room = np.flatnonzero(standing & self.need.room(self.ledger.model_of[self.rows], self.free))
+        numa = Counter(self.ledger.numa[self.rows][room].tolist())
+        where = " on one NUMA node" if ask.selection.same_numa else ""
+        if self.need.rule is None or (where and max(numa.values(), default=0) < ask.count):
+            return Reason.NUMA_MISMATCH, f"no NUMA node has {ask.count} devices with room, only {self.fitting} in all"
+        named = _listed(self._device(self.rows.start + place).uuid for place in room.tolist())
+        what = (
+            "none of them may be given by itself" if ask.count == 1 else f"no {ask.count} of them may be given together"
+        )
+        return Reason.TOPOLOGY, f"room on {_counted(self.fitting)} ({named}), but {what}{where}, as the chip is wired"
 
     def _found(self, family: Iterable[int]) -> list[tuple[Finding, list[int]]]:
         """Each finding with its rows, those of the most common reason first, ties in the order of :class:`Reason`."""

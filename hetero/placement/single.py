@@ -22,7 +22,7 @@ _UNIT = 10.0**DIGITS
 
 
 class Single:
-    """An ask for which no plugin, NUMA node or identity of a device matters.
+    """An ask for which no plugin, NUMA node, identity of a device or place on it matters.
 
     Args:
         need: The ask.
@@ -41,7 +41,7 @@ class Single:
         """None when the ask is not so plain."""
         selection = need.ask.selection
         plain = Selection(use_models=selection.use_models, avoid_models=selection.avoid_models)
-        return cls(need) if selection == plain else None
+        return cls(need) if selection == plain and need.ways is None and need.rule is None else None
 
     def score(self, ledger: Ledger, number: int, scale: Scores, policy: Policy) -> float | None:
         """How good a node is with the ask on it; None when it does not fit, for whatever reason.

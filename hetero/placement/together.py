@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,28 +51,42 @@ def possible(table: Table, needs: Sequence[Need], serve: Sequence[Mask]) -> Mask
         needs: The asks.
         serve: For each ask whether each device may serve it.
     """
-    least = sum(need.amounts[:, need.codes == OPEN].min(axis=1, initial=_MOST) * need.ask.count for need in needs)
+    least = sum(need.least[:, need.codes == OPEN].min(axis=1, initial=_MOST) * need.ask.count for need in needs)
     free = (np.maximum(table.free, 0) * np.logical_or.reduce(serve)).sum(axis=2)
     return (free >= np.reshape(least, (-1, 1))).all(axis=0)  # type: ignore[no-any-return]
 
 
-def greedy(table: Table, needs: Sequence[Need], serve: Sequence[Mask]) -> list[Mask]:
+class Given(NamedTuple):
+    """What one ask gets.
+
+    Attributes:
+        devices: Which devices of each node.
+        ways: Which of its shares each of them gives.
+    """
+
+    devices: Mask
+    ways: Rows
+
+
+def greedy(table: Table, needs: Sequence[Need], serve: Sequence[Mask]) -> list[Given]:
     """For each ask the devices that it gets on each node; on nodes where the rule fails, one has too few.
 
     Args:
         table: The nodes; :attr:`Table.free` is changed.
-        needs: The asks.
+        needs: The asks, for which any set of devices will do.
         serve: For each ask whether each device may serve it, as far as other pods are concerned.
     """
-    chosen: list[Mask] = [np.zeros(table.models.shape, dtype=bool) for _ in needs]
+    chosen: dict[int, Given] = {}
     for ask in sorted(range(len(needs)), key=lambda ask: _ease(needs[ask], serve[ask])):
         need = needs[ask]
         room = serve[ask] & _room(table, need)
         if need.ask.selection.same_numa:
             room = _on_one(table.numa, room, need.ask.count)
-        chosen[ask] = _tightest(table, room, need.ask.count)
-        table.free[:] -= need.amounts[:, table.models] * chosen[ask]
-    return chosen
+        devices = _tightest(table, room, need.ask.count)
+        ways, amounts = need.taken(table.models, table.free)
+        table.free[:] -= amounts * devices
+        chosen[ask] = Given(devices, ways)
+    return [chosen[ask] for ask in range(len(needs))]
 
 
 def _ease(need: Need, serve: Mask) -> tuple[int, int]:
@@ -82,8 +97,9 @@ def _ease(need: Need, serve: Mask) -> tuple[int, int]:
 
 def _room(table: Table, need: Need) -> Mask:
     """As the search has it: what others took is in ``serve``, so only the amounts themselves must be free."""
-    asked = (need.floor if need.idle else need.amounts)[:, table.models]
-    return np.logical_and.reduce((table.free >= asked) | (asked <= 0), axis=0)  # type: ignore[no-any-return]
+    asked = (need.floor if need.idle else need.least)[:, table.models]
+    room: Mask = np.logical_and.reduce((table.free >= asked) | (asked <= 0), axis=0)
+    return room if need.ways is None else room & need.ways.fit(table.models, table.free)
 
 
 def _on_one(numa: Rows, room: Mask, count: int) -> Mask:

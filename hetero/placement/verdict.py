@@ -57,7 +57,17 @@ class Verdicts:
 
 
 def enough(view: View, need: Need, mask: Mask) -> Mask:
-    """Whether each node has as many of these devices as are asked, on one NUMA node when that is asked."""
+    """Whether each node has as many of these devices as are asked, on one NUMA node and in a set as that is asked."""
+    found = _many(view, need, mask)
+    if need.rule is not None:
+        for node in np.flatnonzero(found).tolist():
+            start = int(view.starts[node])
+            serve = mask[start : start + int(view.sizes[node])]
+            found[node] = need.rule.allows(view.ledger, view.number(node), serve)
+    return found
+
+
+def _many(view: View, need: Need, mask: Mask) -> Mask:
     count = view.nearest(mask) if need.ask.selection.same_numa else view.count(mask)
     return count >= need.ask.count
 
@@ -88,6 +98,8 @@ def reasons(view: View, need: Need, found: Codes) -> Codes:
     best = counts[:, 1 - FOREIGN :].argmax(axis=1) + 1
     family = view.sizes - counts[:, 0]
     best[counts[:, OPEN - FOREIGN] >= need.ask.count] = CODE[Reason.NUMA_MISMATCH]
+    if need.rule is not None:
+        best[_many(view, need, found == OPEN)] = CODE[Reason.TOPOLOGY]
     best[family < need.ask.count] = CODE[Reason.TOO_FEW_DEVICES]
     best[family == 0] = CODE[Reason.NO_DEVICES]
     return best.astype(np.int8)  # type: ignore[no-any-return]
@@ -96,7 +108,10 @@ def reasons(view: View, need: Need, found: Codes) -> Codes:
 def exhausted(need: Need, models: Rows, free: Amounts) -> Codes:
     """What devices lack that would serve if nothing were taken of them; the first when it is several things.
 
-    Where only idle devices serve, that they are in use.
+    Where only idle devices serve, that they are in use. Where they lack nothing but a place for the share, that they
+    cannot give it.
     """
     lacking = (free < need.floor[:, models])[need.first_lines]
-    return need.lacks[lacking.argmax(axis=0), models]  # type: ignore[no-any-return]
+    codes: Codes = need.lacks[lacking.argmax(axis=0), models]
+    codes[~lacking.any(axis=0)] = CODE[Reason.UNSUPPORTED]
+    return codes

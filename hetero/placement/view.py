@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from hetero.model.device import Device
 from hetero.placement.columns import distinct
 from hetero.placement.fit import Mask, Which
 from hetero.placement.ledger import Amounts, Ledger, Rows
@@ -84,6 +85,10 @@ class View:
     def number(self, node: int) -> int:
         """The ledger's number of the node at a place in this view."""
         return node + self.numbers.start if isinstance(self.numbers, slice) else int(self.numbers[node])
+
+    def devices(self, node: int) -> list[Device]:
+        """The devices of the node at a place in this view."""
+        return [device for device in self.ledger.devices[self.ledger.rows(self.number(node))] if device is not None]
 
     def part(self, nodes: Rows) -> View:
         """Some of the nodes, by their place in this view."""

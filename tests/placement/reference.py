@@ -1,12 +1,12 @@
-"""What fits, by trying everything: no columns, no memory of earlier answers, nothing clever. Only for small clusters.
+"""What fits, by trying everything: no columns, nothing clever, and what failed a moment ago is all that is remembered.
 
-The rules are those of the planner's pages and records, written down a second time in plain loops.
+Only for small clusters. The rules are those of the planner's pages and records, written down again in plain loops.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 from hetero.model.ask import Ask, PodAsk
 from hetero.model.device import CORES, Device, Node, Quantities
@@ -30,6 +30,7 @@ class Reference:
     def __init__(self, vendors: Mapping[str, Vendor], names: Mapping[str, set[str]]) -> None:
         self._vendors = vendors
         self._names = names
+        self._failed: set[object] = set()
 
     def fits(self, pod: PodAsk, node: Node, placements: Sequence[Placement]) -> bool:
         """Whether there is any way to give the pod all it asks, beside these pods on the node."""
@@ -37,6 +38,7 @@ class Reference:
         idle = DevicePolicy.parse(pod.device_policy).idle_only if pod.device_policy else False
         side_by_side = [ask for container in pod.containers for ask in container.asks]
         moments = [side_by_side, *([*container.asks] for container in pod.init_containers)]
+        self._failed.clear()
         return all(self._together(asks, node, used, used, idle) for asks in moments)
 
     def _together(self, asks: Sequence[Ask], node: Node, used: Used, others: Used, idle: bool) -> bool:
@@ -44,34 +46,49 @@ class Reference:
         if not asks:
             return True
         first, *rest = asks
-        return any(
+        situation = (*asks, *((uuid, *sorted(amounts.items())) for uuid, amounts in sorted(used.items())))
+        if situation in self._failed:
+            return False
+        if any(
             self._together(rest, node, _plus(used, shares), others, idle)
             for shares in self._ways(first, node, used, others, idle)
-        )
+        ):
+            return True
+        self._failed.add(situation)
+        return False
 
     def _ways(self, ask: Ask, node: Node, used: Used, others: Used, idle: bool) -> Iterator[dict[str, Share]]:
-        """Every set of devices that can serve one ask now."""
+        """Every set of devices that can serve one ask now, with every share that each of them can give."""
         serving = {
-            device.uuid: (device, share)
+            device.uuid: shares
             for device in node.devices
-            if (share := self._share(ask, device, node)) is not None
-            and _room(device, share, used[device.uuid])
-            and (share.cores or _left(device, CORES, others[device.uuid]) or CORES not in device.model.capacity)
+            if (shares := self._room(ask, device, node, used))
+            and (shares[0].cores or _left(device, CORES, others[device.uuid]) or CORES not in device.model.capacity)
             and not (idle and any(used[device.uuid].values()))
         }
-        for chosen in combinations(serving, ask.count):
-            numas = {serving[uuid][0].numa for uuid in chosen}
-            if len(numas) == 1 or not ask.selection.same_numa:
-                yield {uuid: serving[uuid][1] for uuid in chosen}
+        for chosen in self._sets(ask, [device for device in node.devices if device.uuid in serving]):
+            if len({device.numa for device in chosen}) == 1 or not ask.selection.same_numa:
+                for shares in product(*(serving[device.uuid] for device in chosen)):
+                    yield {device.uuid: share for device, share in zip(chosen, shares, strict=True)}
 
-    def _share(self, ask: Ask, device: Device, node: Node) -> Share | None:
-        """What the device would give if nothing were taken of it; None when it does not serve."""
+    def _sets(self, ask: Ask, devices: Sequence[Device]) -> Iterator[tuple[Device, ...]]:
+        """Those that the vendor allows; all when it does not say."""
+        if devices:
+            allowed = self._vendors[ask.vendor].splitting.sets(devices, ask)
+            yield from combinations(devices, ask.count) if allowed is None else allowed
+
+    def _room(self, ask: Ask, device: Device, node: Node, used: Used) -> list[Share]:
+        return [one for one in self._shares(ask, device, node) if _room(device, one, used[device.uuid])]
+
+    def _shares(self, ask: Ask, device: Device, node: Node) -> list[Share]:
+        """What the device could give if nothing were taken of it; nothing when it does not serve."""
         if (device.model.vendor, device.model.family) != (ask.vendor, ask.family) or ask.vendor not in self._vendors:
-            return None
+            return []
         if not device.health.ok or device.uuid in node.cordoned or not self._selected(ask, device):
-            return None
-        share = self._vendors[ask.vendor].splitting.split(device.model, ask)
-        return share if isinstance(share, Share) else None
+            return []
+        splitting = self._vendors[ask.vendor].splitting
+        share = splitting.split(device.model, ask)
+        return [share, *splitting.alternatives(device.model, ask)] if isinstance(share, Share) else []
 
     def _selected(self, ask: Ask, device: Device) -> bool:
         selection, name = ask.selection, device.model.name

@@ -1,7 +1,8 @@
 """The planner finds a place exactly where there is one: its answers against plain loops, on ten thousand clusters.
 
-The clusters are of all installed vendors, each with models of its own, beside a made-up chip that runs out of something
-that no other has. They are small, and the pods large for them, so that asks get in each other's way.
+The clusters are of all installed vendors, each with models of its own, beside made-up chips: one that runs out of
+something that no other has, one on which shares have places, and one of which only some sets may be given. They are
+small, and the pods large for them, so that asks get in each other's way.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ import pytest
 
 from hetero.errors import InvalidValue
 from hetero.model.ask import Ask, ContainerAsk, PodAsk, Selection
-from hetero.model.device import CORES, MEMORY, SLOTS, Device, DeviceModel, Health, Inventory, Node
+from hetero.model.device import Device, DeviceModel, Health, Inventory, Node
 from hetero.model.placement import Placement
-from hetero.model.share import Refusal, Share
 from hetero.placement import Planner
 from hetero.plugins import load
-from hetero.testing.fake import FakeSplitting, fake_vendor
 from hetero.vendor import Vendor
+from tests.placement.chips import chips
 from tests.placement.reference import Reference, greatest, usage
 
 CLUSTERS = 10_000
@@ -27,28 +27,6 @@ BATCHES = 20
 MEMORY_MIB = 4096
 PRODUCTS = ("Toy W1", "Alpha 1", "Alpha 1 Ultra", "Beta")
 """Names of products to try: each vendor has at least one of them."""
-
-
-class Ringed(FakeSplitting):
-    """A chip with a limited number of rings: a share takes one for each started third of the memory."""
-
-    def split(self, model: DeviceModel, ask: Ask) -> Share | Refusal:
-        share = super().split(model, ask)
-        if isinstance(share, Refusal):
-            return share
-        rings = max(1, 3 * share.memory // model.capacity[MEMORY])
-        return Share(quantities={**share.quantities, "rings": rings}, template=f"rings-{rings}")
-
-    def model(self, name: str, memory: int, mode: str = "") -> DeviceModel:
-        usual = super().model(name, memory, mode)
-        capacity = {SLOTS: 4, MEMORY: memory, CORES: 100, "rings": 3}
-        return DeviceModel(vendor=usual.vendor, name=name, capacity=capacity)
-
-
-def _vendors() -> dict[str, Vendor]:
-    """All that are installed, and one whose chips run out of rings."""
-    ringed = fake_vendor("ringed", splitting=Ringed("ringed"))
-    return {**load().vendors, "ringed": ringed}
 
 
 def _models(vendor: Vendor) -> list[DeviceModel]:
@@ -63,7 +41,7 @@ def _models(vendor: Vendor) -> list[DeviceModel]:
     return found
 
 
-VENDORS = _vendors()
+VENDORS: dict[str, Vendor] = {**load().vendors, **chips()}
 MODELS = {name: _models(vendor) for name, vendor in VENDORS.items()}
 
 

@@ -44,7 +44,8 @@ class Case:
         )
 
     def searched(self) -> list[list[int]] | None:
-        return Search(self.needs, seats(self.needs, self.serve, self.models, self.numa, self.free)).run()
+        found = Search(self.needs, seats(self.needs, self.serve, self.models, self.numa, self.free)).run()
+        return None if found is None else [[taken.place for taken in one] for one in found]
 
     def by_rule(self) -> list[list[int]] | None:
         table = Table(
@@ -54,7 +55,8 @@ class Case:
             self.ledger.capacity[:, None, : self.models.size],
         )
         chosen = [
-            np.flatnonzero(mask[0]).tolist() for mask in greedy(table, self.needs, [one[None] for one in self.serve])
+            np.flatnonzero(one.devices[0]).tolist()
+            for one in greedy(table, self.needs, [mask[None] for mask in self.serve])
         ]
         enough = all(len(one) == count for one, (count, _) in zip(chosen, self.asks, strict=True))
         return chosen if enough else None
@@ -160,7 +162,8 @@ def test_every_set_is_tried_once_the_first_classes_first(sizes: list[int], count
         classes.append(list(range(start, start + size)))
         start += size
     tried = [
-        tuple(sum(seat in members for seat in chosen) for members in classes) for chosen in search._sets(classes, count)
+        tuple(len(set(some) & set(members)) for some, members in zip(chosen, classes, strict=True))
+        for chosen in search._sets(classes, count)
     ]
     assert len(tried) == len(set(tried))
     assert tried == sorted(tried, reverse=True)
