@@ -116,6 +116,25 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             raise ValueError("tls_cert and tls_key belong together; write both or none")
 
 
+class DriverSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long this node's drivers have for an answer before their devices count as unhealthy.
+
+    Attributes:
+        deadline_s: Seconds for a question: which devices there are, what they do; > 0. A driver that is merely slow,
+            because it is loaded anew for each process or resets a card, takes a few.
+        prepare_s: Seconds for making, checking and undoing a slice; > 0. Some chips take long to make an instance.
+    """
+
+    deadline_s: float = 10.0
+    prepare_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse amounts that are none."""
+        for name in ("deadline_s", "prepare_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; write a number greater than 0")
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What goes to standard error.
 
@@ -140,6 +159,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     vendors: VendorSettings = VendorSettings()
     placement: PlacementSettings = PlacementSettings()
     admission: AdmissionSettings = AdmissionSettings()
+    drivers: DriverSettings = DriverSettings()
     log: LogSettings = LogSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
 

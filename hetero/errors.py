@@ -12,6 +12,7 @@
     ├── DriverError               the vendor's library
     │   ├── DriverMissing         it is not installed on this machine
     │   └── DriverFailed          it is there and answered with an error
+    │       └── DriverTimeout     it did not answer in time
     ├── EnforcementError          a slice could not be made or kept
     │   └── RegionError           the shared region is unreadable, of another version or damaged
     ├── ApiError                  the API server refused a request or did not answer it
@@ -145,6 +146,23 @@ class DriverFailed(DriverError):
         self.call = call
         self.code = code
         self.text = text
+
+
+class DriverTimeout(DriverFailed):
+    """The driver library did not come back from a call in time; it may yet, or never.
+
+    Args:
+        call: What was asked.
+        seconds: How long it had.
+    """
+
+    LATE = -3
+    """The field ``code``, where no code came."""
+
+    def __init__(self, call: str, seconds: float) -> None:
+        super().__init__(call, self.LATE, f"no answer within {seconds:g} s")
+        self.args = (f"the driver did not come back from '{call}' within {seconds:g} s",)
+        self.seconds = seconds
 
 
 class EnforcementError(HeteroError):

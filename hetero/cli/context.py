@@ -63,6 +63,18 @@ class Context:
         vendors = self.settings.vendors
         return plugins.load(required=vendors.required, disabled=vendors.disabled)
 
+    @cached_property
+    def vendors(self) -> Any:
+        """The vendors by name for a command that asks this node's drivers: none of them can keep it from its end.
+
+        Raises:
+            PluginError: A required plugin cannot be used.
+        """
+        from hetero.monitoring.guard import guarded
+
+        drivers = self.settings.drivers
+        return guarded(self.plugins.vendors, drivers.deadline_s, drivers.prepare_s)
+
     def runtime_directory(self, environment: Mapping[str, str] = os.environ) -> Path:
         """Where this user's slices live."""
         return config.runtime_directory(environment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -10,9 +10,9 @@ import click
 from hetero.cli import output
 from hetero.cli.context import Context
 from hetero.cli.failures import say
-from hetero.cli.machine import Machine, discover
-from hetero.model.device import CORES, MEMORY, Device, Quantities
+from hetero.model.device import CORES, MEMORY, Device, Quantities, Sample
 from hetero.model.quantity import format_mib
+from hetero.monitoring.inventory import Inventory, Machine
 
 
 @click.command("devices")
@@ -23,10 +23,16 @@ def command(context: Context, form: str) -> None:
     from hetero.allocation import local
     from hetero.monitoring import usage
 
-    vendors = context.plugins.vendors
-    machine = discover(vendors)
-    taken = usage.allocated(local.store(context.runtime_directory(), vendors).live())
-    rows = [_row(index, device, taken.get(device.uuid, {})) for index, device in enumerate(machine.devices)]
+    vendors = context.vendors
+    inventory = Inventory(vendors)
+    inventory.look()
+    live = local.store(context.runtime_directory(), vendors).live()
+    inventory.remember(usage.devices(live))
+    taken, samples, machine = usage.allocated(live), inventory.sample(), inventory.machine
+    rows = [
+        _row(index, device, taken.get(device.uuid, {}), samples.get(device.uuid))
+        for index, device in enumerate(machine.devices)
+    ]
     if form == "json":
         failures = [{"vendor": vendor, "reason": str(failure)} for vendor, failure in machine.failures.items()]
         output.emit_json(devices=rows, failures=failures)
@@ -48,7 +54,7 @@ def _without(vendors: list[str], machine: Machine) -> Iterator[str]:
         yield f"no devices: the drivers of {', '.join(vendors)} show none"
 
 
-def _row(index: int, device: Device, taken: Quantities) -> dict[str, Any]:
+def _row(index: int, device: Device, taken: Quantities, sample: Sample | None) -> dict[str, Any]:
     return {
         "index": index,
         "vendor": device.model.vendor,
@@ -61,6 +67,8 @@ def _row(index: int, device: Device, taken: Quantities) -> dict[str, Any]:
         "bus": device.bus,
         "healthy": device.health.ok,
         "health": "ok" if device.health.ok else device.health.reason,
+        "temperature_celsius": sample.temperature if sample else None,
+        "power_watts": sample.power if sample else None,
         "slices": taken.get("slices", 0),
         "sliced_memory_mib": taken.get(MEMORY, 0),
         "sliced_cores_percent": taken.get(CORES, 0),
@@ -75,6 +83,10 @@ def _sliced_off(row: Mapping[str, Any]) -> str:
     return f"{format_mib(row['sliced_memory_mib'])}{compute} in {row['slices']} slice{plural}"
 
 
+def _figure(key: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda row: "-" if row[key] is None else f"{row[key]:.0f}"
+
+
 COLUMNS = (
     output.column("#", "index", number=True),
     output.column("vendor", "vendor"),
@@ -83,6 +95,8 @@ COLUMNS = (
     output.Column("memory", lambda row: format_mib(row["memory_mib"]), number=True),
     output.Column("compute", lambda row: f"{row['cores_percent']} %", number=True),
     output.Column("NUMA", lambda row: "-" if row["numa"] is None else str(row["numa"]), number=True),
+    output.Column("°C", _figure("temperature_celsius"), number=True),
+    output.Column("W", _figure("power_watts"), number=True),
     output.column("health", "health"),
     output.Column("sliced off", _sliced_off),
 )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from hetero.cli import output
 from hetero.cli.context import Context
-from hetero.errors import DriverMissing, EnforcementError
+from hetero.driver import ABSENT as ABSENT_CODE
+from hetero.driver import NONSENSE, host
+from hetero.errors import DriverFailed, DriverMissing, DriverTimeout, EnforcementError
+from hetero.model.device import Device
+from hetero.monitoring.inventory import Inventory, Machine
 from hetero.vendor import Finding, Vendor
 
 OK, ABSENT, PROBLEM = "ok", "absent", "problem"
@@ -23,8 +27,9 @@ OK, ABSENT, PROBLEM = "ok", "absent", "problem"
 def command(context: Context, form: str) -> int:
     """Check drivers, native library, permissions and plugins; say what to fix. Exit code 1 if anything is wrong."""
     rows = [*_settings(context), *_plugins(context), *_runtime(context)]
-    for vendor in context.plugins.vendors.values():
-        rows += _vendor(vendor)
+    machine = _machine(context)
+    for vendor in context.vendors.values():
+        rows += [*_driver(vendor, machine), *_enforcement(vendor)]
     if form == "json":
         output.emit_json(findings=rows)
     else:
@@ -67,8 +72,22 @@ def _runtime(context: Context) -> Iterator[dict[str, Any]]:
         yield _finding("slices", OK, f"kept in {directory}")
 
 
-def _vendor(vendor: Vendor) -> Iterator[dict[str, Any]]:
-    yield from _driver(vendor)
+def _machine(context: Context) -> Machine:
+    """What the drivers list, and what slices hold where one does not."""
+    from hetero.allocation import local
+    from hetero.monitoring import usage
+
+    inventory = Inventory(context.vendors)
+    machine = inventory.look()
+    if machine.failures:
+        with contextlib.suppress(EnforcementError):  # told already
+            machine = inventory.remember(
+                usage.devices(local.store(context.runtime_directory(), context.vendors).live())
+            )
+    return machine
+
+
+def _enforcement(vendor: Vendor) -> Iterator[dict[str, Any]]:
     try:
         yield from (_found(vendor, finding) for finding in vendor.enforcement.check())
     except Exception as error:
@@ -80,38 +99,57 @@ def _found(vendor: Vendor, finding: Finding) -> dict[str, Any]:
     return _finding(f"{vendor.name} {finding.subject}", state, finding.detail, finding.advice)
 
 
-def _driver(vendor: Vendor) -> Iterator[dict[str, Any]]:
+def _driver(vendor: Vendor, machine: Machine) -> Iterator[dict[str, Any]]:
+    """The driver itself, what keeps it from listing devices, and each device that is known."""
     part = f"{vendor.name} driver"
+    failure = machine.failures.get(vendor.name)
     try:
         driver = vendor.discovery.driver()
         yield _finding(part, OK, f"{driver.version}, {driver.library}" + (f", API {driver.api}" if driver.api else ""))
-        yield from _devices(vendor)
-    except DriverMissing as error:
-        yield _finding(part, ABSENT, f"{error.library} was not found", f"to use its devices, {error.advice}")
     except Exception as error:
-        yield _finding(part, PROBLEM, str(error), _permission_advice(vendor))
-
-
-def _devices(vendor: Vendor) -> Iterable[dict[str, Any]]:
-    devices = vendor.discovery.devices()
-    if not devices:
+        failure = error
+    devices = machine.of(vendor.name)
+    if isinstance(failure, DriverMissing) and not devices:
+        yield _finding(part, ABSENT, f"{failure.library} was not found", f"to use its devices, {failure.advice}")
+    elif failure is not None:
+        yield _finding(part, PROBLEM, str(failure), _advice(vendor, failure))
+    elif not devices:
         yield _finding(
             f"{vendor.name} devices", PROBLEM, "the driver shows none", "check that the device is plugged in"
         )
-    for device in devices:
-        part = f"{vendor.name} device {device.index}"
-        if not device.health.ok:
-            yield _finding(part, PROBLEM, f"{device.model.name}: {device.health.reason}", "restart or replace it")
-            continue
-        closed = [path for path in device.paths if Path(path).exists() and not os.access(path, os.R_OK | os.W_OK)]
-        if closed:
-            yield _finding(part, PROBLEM, f"no permission for {', '.join(closed)}", "join the group that owns them")
-        else:
-            yield _finding(part, OK, f"{device.model.name}, {device.uuid}")
+    yield from (_device(vendor, device, failure) for device in devices)
 
 
-def _permission_advice(vendor: Vendor) -> str:
-    return f"check that the {vendor.title} driver is loaded and that you may use its devices"
+def _device(vendor: Vendor, device: Device, failure: Exception | None) -> dict[str, Any]:
+    part = f"{vendor.name} device {device.index}"
+    if not device.health.ok:
+        advice = "see its driver, above" if failure else "restart or replace it"
+        return _finding(part, PROBLEM, f"{device.model.name}: {device.health.reason}", advice)
+    # A device names its files as they are on the machine, which may be mounted somewhere else.
+    files = [host(vendor.name, path) for path in device.paths]
+    closed = [str(path) for path in files if path.exists() and not os.access(path, os.R_OK | os.W_OK)]
+    if closed:
+        return _finding(part, PROBLEM, f"no permission for {', '.join(closed)}", "join the group that owns them")
+    return _finding(part, OK, f"{device.model.name}, {device.uuid}")
+
+
+def _advice(vendor: Vendor, failure: Exception) -> str:
+    """What to do about a driver that is there and fails."""
+    loaded = f"check that the {vendor.title} driver is loaded and that you may use its devices"
+    if isinstance(failure, DriverTimeout):
+        return (
+            f"it hangs: look into the kernel's log, and load the {vendor.title} driver anew or restart the machine; "
+            "if it is only slow, raise drivers.deadline_s"
+        )
+    if isinstance(failure, DriverMissing):
+        return f"devices were here before: {failure.advice}"
+    if not isinstance(failure, DriverFailed):
+        return f"{loaded}; if they are, report it to the package of vendor {vendor.name}"
+    if failure.code == ABSENT_CODE:
+        return f"check that library and {vendor.title} driver are whole and of a version that the package knows"
+    if failure.code == NONSENSE:
+        return f"check that library and {vendor.title} driver are of one version; {loaded}"
+    return loaded
 
 
 COLUMNS = (

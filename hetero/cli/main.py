@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -18,7 +18,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if (error.name or "").split(".")[0] in ("hetero", ""):
             raise
         sys.exit(f"hetero: the command line needs {error.name}: pip install 'hetero[cli]'")
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    _leave(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process. Where a driver hangs, without the destructors of libraries: its own would hang as well."""
+    guard: Any = sys.modules.get("hetero.monitoring.guard")
+    if guard is not None and guard.hanging():
+        os._exit(code)  # what is on its way to the outputs was flushed
+    sys.exit(code)
 
 
 def _open_streams() -> None:

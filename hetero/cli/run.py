@@ -15,10 +15,10 @@ from hetero import log
 from hetero.cli import process
 from hetero.cli.asked import CAP, POLICIES, Asked, Options, by_manifest, by_options
 from hetero.cli.context import Context
-from hetero.cli.machine import NODE, Machine, discover
 from hetero.errors import HeteroError, InvalidValue, Unplaceable
 from hetero.model.device import Inventory
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement, Unplaced
+from hetero.monitoring.inventory import NODE, Machine, discover
 
 if TYPE_CHECKING:
     from hetero.allocation.local import Prepared
@@ -75,7 +75,7 @@ def command(  # noqa: PLR0913, PLR0917 — one for each option
     """
     options = Options(device=device, memory=memory, cores=cores, vendor=vendor, policy=policy or "", priority=priority)
     _refuse_nonsense(options, manifest, container)
-    vendors = context.plugins.vendors
+    vendors = context.vendors
     machine = discover(vendors)
     name = f"run-{secrets.token_hex(4)}"
     _need_devices(machine)
@@ -107,7 +107,7 @@ def _need_devices(machine: Machine) -> None:
 def _run(context: Context, machine: Machine, asked: Asked) -> int:
     from hetero.allocation import local
 
-    vendors = context.plugins.vendors
+    vendors = context.vendors
     store = local.store(context.runtime_directory(), vendors)
     with store.locked():
         prepared = _prepared(context, machine, asked, store)
@@ -150,7 +150,7 @@ def _prepared(context: Context, machine: Machine, asked: Asked, store: SliceStor
     plugins, settings = context.plugins, context.settings.placement
     planner = Planner(
         Inventory(nodes=(machine.node,)),
-        plugins.vendors,
+        context.vendors,
         device_policy=settings.device_policy,
         scorers=plugins.scorers.values(),
     )
@@ -159,7 +159,7 @@ def _prepared(context: Context, machine: Machine, asked: Asked, store: SliceStor
     shares = _placed(planner, asked)
     devices = {device.uuid: device for device in machine.devices}
     program = local.Program(asked.words, asked.priority, asked.policy)
-    return local.prepare(store, plugins.vendors, shares, devices, program)
+    return local.prepare(store, context.vendors, shares, devices, program)
 
 
 def _charge(planner: Planner, one: LocalSlice, machine: Machine) -> None:

@@ -12,11 +12,12 @@ import click
 
 from hetero.cli import output
 from hetero.cli.context import Context
-from hetero.cli.machine import discover
 from hetero.errors import InvalidValue
 
 if TYPE_CHECKING:
     from hetero.enforcement.slices import SliceStore
+    from hetero.model.device import Device, Sample
+    from hetero.monitoring.inventory import Inventory
     from hetero.monitoring.usage import SliceRow
 
 WIDTH = 12
@@ -42,26 +43,31 @@ def command(context: Context, once: bool, interval: float, form: str) -> None:
     Compute is what was used during one interval; "30+40" are 30 percent of its own and 40 that are lent for now.
     """
     from hetero.allocation import local
+    from hetero.monitoring.inventory import Inventory
 
-    vendors = context.plugins.vendors
-    store = local.store(context.runtime_directory(), vendors)
-    numbers = {device.uuid: index for index, device in enumerate(discover(vendors).devices)}
-    samples = _samples(store, numbers, interval)
+    vendors = context.vendors
+    store, inventory = local.store(context.runtime_directory(), vendors), Inventory(vendors)
+    inventory.look()
+    samples = _samples(store, inventory, interval)
     if form == "json":
-        output.emit_json(slices=next(samples))
+        slices = next(samples)
+        output.emit_json(slices=slices, devices=_devices(inventory))
     elif once or not sys.stdout.isatty():  # a file or a pipe cannot be drawn over
         output.emit_table(list(_lines(next(samples))), COLUMNS)
     else:
         _watch(samples)
 
 
-def _samples(store: SliceStore, numbers: Mapping[str, int], interval: float) -> Iterator[list[dict[str, Any]]]:
+def _samples(store: SliceStore, inventory: Inventory, interval: float) -> Iterator[list[dict[str, Any]]]:
     from hetero.monitoring import usage
 
     before = usage.readings(store.live())
     while True:
         time.sleep(interval)
-        after = usage.readings(store.live())
+        live = store.live()
+        after = usage.readings(live)
+        machine = inventory.remember(usage.devices(live))
+        numbers = {device.uuid: index for index, device in enumerate(machine.devices)}
         yield [_row(row, numbers) for row in usage.rows(before, after)]
         before = after
 
@@ -72,6 +78,26 @@ def _watch(samples: Iterable[list[dict[str, Any]]]) -> None:
     with Live(output.table([], COLUMNS), screen=True, auto_refresh=False) as live:
         for rows in samples:
             live.update(output.table(list(_lines(rows)), COLUMNS), refresh=True)
+
+
+def _devices(inventory: Inventory) -> list[dict[str, Any]]:
+    """What the drivers say of whole devices, slices and whatever else runs there together."""
+    samples = inventory.sample()
+    return [_device(index, device, samples.get(device.uuid)) for index, device in enumerate(inventory.machine.devices)]
+
+
+def _device(index: int, device: Device, sample: Sample | None) -> dict[str, Any]:
+    return {
+        "device": index,
+        "vendor": device.model.vendor,
+        "uuid": device.uuid,
+        "healthy": device.health.ok,
+        "health": "ok" if device.health.ok else device.health.reason,
+        "memory_used_mib": sample.memory_used if sample else None,
+        "utilization_percent": _known(sample.utilization) if sample else None,
+        "temperature_celsius": sample.temperature if sample else None,
+        "power_watts": sample.power if sample else None,
+    }
 
 
 def _row(row: SliceRow, numbers: Mapping[str, int]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ COLUMNS = (
 def command(context: Context, form: str) -> None:
     """Installed vendors, what they can do, and why they cannot do the rest."""
     plugins = context.plugins
-    rows = [_row(vendor, plugins.origins.get(name, "")) for name, vendor in plugins.vendors.items()]
+    rows = [_row(vendor, plugins.origins.get(name, "")) for name, vendor in context.vendors.items()]
     skipped = [{"plugin": name, "reason": str(error)} for name, error in plugins.failures.items()]
     _show(rows, skipped, form)
 

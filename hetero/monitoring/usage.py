@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,7 @@ from hetero.enforcement import region
 from hetero.enforcement.region import DeviceUse, RegionState
 from hetero.enforcement.slices import LocalSlice
 from hetero.errors import RegionError
-from hetero.model.device import Quantities
+from hetero.model.device import Device, Quantities
 from hetero.model.quantity import MIB
 
 _log = log.logger("monitoring")
@@ -92,6 +92,11 @@ def allocated(slices: Iterable[LocalSlice]) -> Mapping[str, Quantities]:
         for name, amount in {**grant.share.quantities, "slices": 1}.items():
             taken[name] = taken.get(name, 0) + amount
     return total
+
+
+def devices(slices: Iterable[LocalSlice]) -> Iterator[Device]:
+    """The devices that slices hold, as their drivers described them then. Pure."""
+    return (grant.device for one in slices for grant in one.held.grants)
 
 
 def _state(one: LocalSlice) -> RegionState | None:

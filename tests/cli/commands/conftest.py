@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from hetero import plugins
 from hetero.allocation import local
 from hetero.cli import group
 from hetero.enforcement.slices import LocalSlice
-from hetero.errors import PluginError
+from hetero.errors import DriverFailed, PluginError
 from hetero.kube import paths
 from hetero.model import wire
 from hetero.model.annotations import INVENTORY, PLACEMENT
@@ -99,6 +100,10 @@ class PodMaker(Protocol):
 
 class VendorMaker(Protocol):
     def __call__(self, name: str, error: Exception, **fields: Any) -> Vendor: ...
+
+
+class StuckMaker(Protocol):
+    def __call__(self, name: str) -> Vendor: ...
 
 
 class ShareMaker(Protocol):
@@ -210,6 +215,31 @@ class _Broken(Discovery):
         raise self._error
 
     driver = devices = sample = _fail
+
+
+@pytest.fixture
+def stuck() -> Iterator[StuckMaker]:
+    """A vendor whose driver does not come back before the end of the test."""
+    gate = threading.Event()
+    yield lambda name: replace(fake_vendor(name), discovery=_Stuck(gate))
+    gate.set()
+
+
+class _Stuck(Discovery):
+    def __init__(self, gate: threading.Event) -> None:
+        self._gate = gate
+
+    def _hang(self) -> Any:
+        self._gate.wait()
+        raise DriverFailed("read", 1, "it came back")
+
+    driver = devices = sample = _hang
+
+
+@pytest.fixture
+def impatient(write: Write) -> Path:
+    """A configuration that waits for no driver for long."""
+    return write({"drivers": {"deadline_s": 0.05, "prepare_s": 0.05}}, name="impatient.yaml")
 
 
 @pytest.fixture

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hetero.errors import DriverFailed
-from hetero.model.device import Health
-from hetero.testing.fake import fake_device, fake_devices, fake_vendor
+from hetero.model.device import Health, Sample
+from hetero.testing.fake import FakeDiscovery, fake_device, fake_devices, fake_vendor
 from hetero.vendor import Vendor
 
 if TYPE_CHECKING:
-    from tests.cli.commands.conftest import Hetero, Holder, Install, ShareMaker, VendorMaker
+    from tests.cli.commands.conftest import Hetero, Holder, Install, ShareMaker, StuckMaker, VendorMaker
 
 KEYS = {
     "index", "vendor", "model", "mode", "uuid", "memory_mib", "cores_percent", "numa", "bus", "healthy", "health",
-    "slices", "sliced_memory_mib", "sliced_cores_percent",
+    "slices", "sliced_memory_mib", "sliced_cores_percent", "temperature_celsius", "power_watts",
 }  # fmt: skip
 
 
@@ -46,7 +49,7 @@ def test_a_device_is_shown_with_all_that_a_user_chooses_by(hetero: Hetero, insta
     heading, one, two = hetero("devices").out.splitlines()
     assert heading.split()[:2] == ["#", "vendor"]
     assert "12288 MiB" in one
-    assert one.split()[-3:] == ["-", "ok", "-"]
+    assert one.split()[-5:] == ["-", "-", "-", "ok", "-"]
     assert "fell off the bus" in two
 
 
@@ -115,3 +118,45 @@ def test_no_vendor_at_all_says_what_to_install(hetero: Hetero, install: Install)
     answer = hetero("devices")
     assert (answer.code, answer.out) == (0, "")
     assert answer.told.startswith("no devices: no vendor is installed; pip install one")
+
+
+class _Measured(FakeDiscovery):
+    """Knows how warm its first device is."""
+
+    def sample(self) -> Sequence[Sample]:
+        return [Sample(uuid="fake-0", memory_used=512, temperature=61, power=150.5)]
+
+
+def test_temperature_and_power_are_shown_where_they_are_known(hetero: Hetero, install: Install) -> None:
+    """In their units; a device of which the driver says nothing has a dash, and a null for programs."""
+    install(replace(fake_vendor(), discovery=_Measured(fake_devices(2))))
+    first, second = hetero("devices", "--output", "json").json["devices"]
+    assert (first["temperature_celsius"], first["power_watts"]) == (61, 150.5)
+    assert (second["temperature_celsius"], second["power_watts"]) == (None, None)
+    heading, one, two = hetero("devices").out.splitlines()
+    assert heading.split()[-5:] == ["°C", "W", "health", "sliced", "off"]
+    assert one.split()[-4:] == ["61", "150", "ok", "-"]
+    assert two.split()[-4:] == ["-", "-", "ok", "-"]
+
+
+def test_devices_of_a_driver_that_hangs_are_known_from_slices(
+    *,
+    hetero: Hetero,
+    install: Install,
+    two_devices: Vendor,
+    hold: Holder,
+    share: ShareMaker,
+    stuck: StuckMaker,
+    impatient: Path,
+) -> None:
+    """What is in use has not gone: it is shown unhealthy with the reason; the other vendor's devices are as ever."""
+    hold(two_devices, share(device=1))
+    zeta = fake_vendor("zeta", devices=fake_devices(1, vendor="zeta"))
+    install(replace(two_devices, discovery=stuck("fake").discovery), zeta)
+    answer = hetero("--config", impatient, "devices", "--output", "json")
+    reason = "the driver did not come back from 'devices' within 0.05 s"
+    assert [(row["uuid"], row["health"], row["slices"]) for row in answer.json["devices"]] == [
+        ("fake-1", reason, 1),
+        ("zeta-0", "ok", 0),
+    ]
+    assert answer.json["failures"] == [{"vendor": "fake", "reason": reason}]

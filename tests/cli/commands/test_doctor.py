@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hetero import driver
 from hetero.errors import DriverFailed, PluginError
 from hetero.model.device import Device, Health
 from hetero.testing.fake import FakeEnforcement, fake_device, fake_vendor
 from hetero.vendor import Driver, Finding, Vendor
 
 if TYPE_CHECKING:
-    from tests.cli.commands.conftest import Answer, Hetero, Install, VendorMaker, Write
+    from tests.cli.commands.conftest import (
+        Answer,
+        Hetero,
+        Holder,
+        Install,
+        ShareMaker,
+        StuckMaker,
+        VendorMaker,
+        Write,
+    )
 
 
 def _rows(answer: Answer) -> dict[str, dict[str, Any]]:
@@ -208,3 +218,81 @@ def test_the_configuration_in_use_is_named(
     assert findings()[0]["configuration"]["detail"] == str(by_environment)
     answer = hetero("--config", by_option, "doctor", "--output", "json")
     assert _rows(answer)["configuration"]["detail"] == str(by_option)
+
+
+def test_a_driver_that_hangs_is_a_problem_and_hides_nobody(
+    install: Install,
+    hetero: Hetero,
+    two_devices: Vendor,
+    stuck: StuckMaker,
+    impatient: Path,
+) -> None:
+    """The question that did not come back, and what to do; enforcement of that vendor is not asked either."""
+    install(stuck("broken"), two_devices)
+    answer = hetero("--config", impatient, "doctor", "--output", "json")
+    rows = _rows(answer)
+    assert answer.code == 1
+    assert rows["broken driver"]["state"] == "problem"
+    assert rows["broken driver"]["detail"] == "the driver did not come back from 'devices' within 0.05 s"
+    for word in ("it hangs", "Broken NPU driver", "drivers.deadline_s"):
+        assert word in rows["broken driver"]["advice"]
+    assert rows["fake device 1"]["state"] == "ok"
+
+
+def test_a_device_that_a_slice_holds_is_marked_while_its_driver_fails(
+    *, install: Install, findings: Any, two_devices: Vendor, broken: VendorMaker, hold: Holder, share: ShareMaker
+) -> None:
+    """It was there; the reason is the driver's."""
+    hold(two_devices, share(device=1))
+    install(replace(two_devices, discovery=broken("fake", DriverFailed("init", 9, "not loaded")).discovery))
+    rows, code = findings()
+    assert (code, rows["fake device 1"]["state"]) == (1, "problem")
+    assert rows["fake device 1"]["detail"] == "Fake F1: init answered 9 (not loaded)"
+    assert "driver" in rows["fake device 1"]["advice"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (DriverFailed("query", driver.ABSENT, "libfake.so.1 does not have it"), ["version", "Broken NPU driver"]),
+        (DriverFailed("query", driver.NONSENSE, "it told -1"), ["of one version", "loaded"]),
+        (DriverFailed("query", 4, "no permission"), ["loaded", "may use"]),
+        (ValueError("a defect"), ["report it", "vendor broken"]),
+    ],
+)
+def test_the_advice_is_about_what_is_wrong(
+    install: Install, findings: Any, broken: VendorMaker, error: Exception, words: list[str]
+) -> None:
+    """A library of another version, one that tells nonsense, one that may not be used, and a package's own defect."""
+    install(broken("broken", error))
+    row = findings()[0]["broken driver"]
+    assert (row["state"], row["detail"]) == ("problem", str(error))
+    for word in words:
+        assert word in row["advice"]
+
+
+def test_a_list_that_cannot_be_is_the_drivers_problem(install: Install, findings: Any, two_devices: Vendor) -> None:
+    """Negative memory is no device with a number: the whole list is in doubt, and the sentence says which and why."""
+    from msgspec.structs import replace as changed
+
+    device = fake_device(vendor="zeta")
+    bad = changed(device, model=changed(device.model, capacity={"memory": -1}))
+    install(two_devices, fake_vendor("zeta", devices=[bad]))
+    answer = [row for row in findings()[0].values() if row["part"].startswith("zeta")]
+    assert [row["detail"] for row in answer] == ["it lists 'zeta-0', which cannot be used: its memory is -1"]
+    assert findings()[0]["fake device 0"]["state"] == "ok"
+
+
+def test_device_files_are_looked_for_where_the_machine_is_mounted(
+    install: Install, findings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device names its files as they are on the machine, e.g. a simulated one."""
+    from msgspec.structs import replace as changed
+
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/npu0").write_text("")
+    install(fake_vendor(devices=[changed(fake_device(), paths=("/dev/npu0",))]))
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may read everything
+    assert findings()[0]["fake device 0"]["state"] == "ok"
+    monkeypatch.setenv("HETERO_HOST_ROOT_FAKE", str(tmp_path))
+    assert findings()[0]["fake device 0"]["detail"] == f"no permission for {tmp_path}/dev/npu0"

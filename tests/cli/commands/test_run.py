@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +17,22 @@ import pytest
 from hetero.cli import group
 from hetero.enforcement import region
 from hetero.errors import EnforcementError
+from hetero.model.allocation import ContainerEdits, Slice
 from hetero.model.device import Health
-from hetero.testing.fake import fake_device, fake_devices, fake_vendor
+from hetero.testing.fake import FakeEnforcement, fake_device, fake_devices, fake_vendor
 from hetero.vendor import Vendor
 
 if TYPE_CHECKING:
-    from tests.cli.commands.conftest import Hetero, Holder, Install, PodMaker, ShareMaker, VendorMaker, Write
+    from tests.cli.commands.conftest import (
+        Hetero,
+        Holder,
+        Install,
+        PodMaker,
+        ShareMaker,
+        StuckMaker,
+        VendorMaker,
+        Write,
+    )
 
 SEEN = ("--", "sh", "-c", 'echo "$FAKE_DEVICES $FAKE_MEMORY"')
 """Prints the devices and the memory that the fake vendor tells the program."""
@@ -440,3 +452,40 @@ for _ in range(int(sys.argv[1])):
     time.sleep(0.02)
 print(account.lent)
 """
+
+
+def test_a_driver_that_hangs_is_one_sentence_and_keeps_nobody_waiting(
+    hetero: Hetero, install: Install, two_devices: Vendor, stuck: StuckMaker, impatient: Path
+) -> None:
+    """Nothing is sliced by a vendor that does not answer; the other vendor's devices serve as ever."""
+    install(stuck("broken"))
+    answer = hetero("--config", impatient, "run", "--", "true")
+    assert answer.code == 2
+    assert "broken: the driver did not come back from 'devices' within 0.05 s" in answer.err
+    install(stuck("broken"), two_devices)
+    assert hetero("--config", impatient, "run", *SEEN).out.startswith("fake-0")
+
+
+def test_a_slice_that_is_not_made_in_time_is_no_slice(
+    *,
+    hetero: Hetero,
+    install: Install,
+    two_devices: Vendor,
+    impatient: Path,
+    slices: Callable[[], list[str]],
+) -> None:
+    """The command does not start without its limits, and what was begun is undone as soon as the driver is back."""
+    gate = threading.Event()
+
+    class Hanging(FakeEnforcement):
+        def prepare(self, held: Slice) -> ContainerEdits:
+            gate.wait()
+            return super().prepare(held)
+
+    install(replace(two_devices, enforcement=Hanging("fake")))
+    answer = hetero("--config", impatient, "run", "--", "echo", "started")
+    gate.set()
+    assert (answer.code, answer.out) == (1, "")
+    assert "the driver did not come back from 'prepare' within 0.05 s" in answer.err
+    assert hetero("devices", "--output", "json").json["devices"][0]["slices"] == 0
+    assert slices() == []

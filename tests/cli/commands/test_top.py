@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -14,12 +15,13 @@ import pytest
 
 from hetero.cli import top
 from hetero.enforcement import layout, region
+from hetero.model.device import Health, Sample
 from hetero.model.quantity import MIB
-from hetero.testing.fake import fake_devices, fake_vendor
+from hetero.testing.fake import FakeDiscovery, fake_devices, fake_vendor
 from hetero.vendor import Vendor
 
 if TYPE_CHECKING:
-    from tests.cli.commands.conftest import Hetero, Holder, Install, ShareMaker
+    from tests.cli.commands.conftest import Hetero, Holder, Install, ShareMaker, StuckMaker
 
 ONCE = ("top", "--once", "--interval", "0.1")
 Between = Callable[[Callable[[], None]], None]
@@ -186,7 +188,8 @@ def test_a_damaged_region_hides_no_other_slice(
 
 def test_no_slices_is_an_empty_table(hetero: Hetero) -> None:
     """A heading alone, and an empty list for programs."""
-    assert hetero("top", "--output", "json").json == {"version": 1, "slices": []}
+    answer = hetero("top", "--output", "json").json
+    assert (answer["version"], answer["slices"]) == (1, [])
     assert len(hetero(*ONCE).out.splitlines()) == 1
 
 
@@ -250,3 +253,43 @@ def test_an_interval_is_a_time(hetero: Hetero, install: Install, interval: str) 
     answer = hetero("top", "--once", "--interval", interval)
     assert answer.code == 2
     assert "--interval" in answer.told
+
+
+DEVICE_KEYS = {
+    "device", "vendor", "uuid", "healthy", "health", "memory_used_mib", "utilization_percent", "temperature_celsius",
+    "power_watts",
+}  # fmt: skip
+
+
+class _Measured(FakeDiscovery):
+    """Knows how warm its first device is, and of the second nothing but what is in use."""
+
+    def sample(self) -> Sequence[Sample]:
+        first, second = self.devices()
+        warm = Sample(uuid=first.uuid, memory_used=512, utilization=30, temperature=61, power=150.5)
+        return [warm, Sample(uuid=second.uuid, memory_used=7, health=Health(ok=False, reason="too hot"))]
+
+
+def test_programs_read_what_whole_devices_do(hetero: Hetero, install: Install) -> None:
+    """Use, temperature and power where the driver tells them, a null where it does not; health is that of now."""
+    install(replace(fake_vendor(), discovery=_Measured(fake_devices(2))))
+    first, second = hetero("top", "--output", "json").json["devices"]
+    assert set(first) == DEVICE_KEYS
+    assert (first["device"], first["temperature_celsius"], first["power_watts"]) == (0, 61, 150.5)
+    assert (first["memory_used_mib"], first["utilization_percent"], first["health"]) == (512, 30, "ok")
+    assert (second["temperature_celsius"], second["power_watts"], second["utilization_percent"]) == (None, None, None)
+    assert (second["memory_used_mib"], second["healthy"], second["health"]) == (7, False, "too hot")
+
+
+def test_slices_are_shown_although_their_driver_hangs(
+    *, hetero: Hetero, install: Install, hold: Holder, share: ShareMaker, stuck: StuckMaker, impatient: Path
+) -> None:
+    """What they use is in their regions, which need no driver; their device is known from them, and unhealthy."""
+    vendor = fake_vendor(devices=fake_devices(2), region=True)
+    _use(hold(vendor, share(device=1, memory=2048)).held.region, 64)
+    install(replace(vendor, discovery=stuck("fake").discovery))
+    answer = hetero("--config", impatient, "top", "--output", "json")
+    [row], [device] = answer.json["slices"], answer.json["devices"]
+    assert (answer.code, row["memory_used_mib"], row["device"]) == (0, 64, 0)
+    assert (device["uuid"], device["healthy"]) == ("fake-1", False)
+    assert device["health"] == "the driver did not come back from 'devices' within 0.05 s"
