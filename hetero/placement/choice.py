@@ -80,7 +80,7 @@ class Chooser:
     def _plainly(self, single: Single, pod: PodAsk, node: int, policy: DevicePolicy) -> Placement | None:
         """The quick way for the pods that ask least; None when it finds nothing."""
         found = single.place(self.ledger, node, self.scales(pod.weights).T.tolist(), policy.base)
-        device = self.ledger.devices[found[0]] if found is not None else None
+        device = self.ledger.devices[found.row] if found is not None else None
         if found is None or device is None:
             return None
-        return placement(pod, self.ledger.names[node], single.need, device.uuid, found[1])
+        return placement(pod, self.ledger.names[node], device.uuid, single.need, found)

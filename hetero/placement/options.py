@@ -30,7 +30,7 @@ _SAYS = {
     Reason.UNSUPPORTED: "devices cannot give such a share",
     Reason.NO_DEVICES: "no devices of the kind asked",
     Reason.QUOTA: "the namespace's quota would be exceeded",
-    Reason.TOPOLOGY: "no set of devices that are linked as asked",
+    Reason.TOPOLOGY: "no set of devices that may be given together",
 }
 
 SHORT: tuple[str, ...] = (

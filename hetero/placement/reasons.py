@@ -24,7 +24,6 @@ _WORDS = {
     Reason.SLOTS_EXHAUSTED: "shared by as many programs as may be: {}",
     Reason.CORES_EXHAUSTED: "all compute promised to programs with a limit: {}",
     Reason.EXCLUSIVE_CONFLICT: "a whole device was asked, already in use: {}",
-    Reason.UNSUPPORTED: "the share cannot be made on: {}",
 }
 
 Finding = Reason | Refusal
@@ -79,11 +78,9 @@ class NoRoom:
         where = " on one NUMA node" if ask.selection.same_numa else ""
         if self.need.rule is None or (where and max(numa.values(), default=0) < ask.count):
             return Reason.NUMA_MISMATCH, f"no NUMA node has {ask.count} devices with room, only {self.fitting} in all"
-        named = _listed(self._device(self.rows.start + place).uuid for place in room.tolist())
-        what = (
-            "none of them may be given by itself" if ask.count == 1 else f"no {ask.count} of them may be given together"
-        )
-        return Reason.TOPOLOGY, f"room on {_counted(self.fitting)} ({named}), but {what}{where}, as the chip is wired"
+        indices = _listed(str(self._device(self.rows.start + place).index) for place in room.tolist())
+        what = "none of them may be given alone" if ask.count == 1 else f"no {ask.count} of them may be given together"
+        return Reason.TOPOLOGY, f"room on {_counted(self.fitting)} (index {indices}), but {what}{where}"
 
     def _found(self, family: Iterable[int]) -> list[tuple[Finding, list[int]]]:
         """Each finding with its rows, those of the most common reason first, ties in the order of :class:`Reason`."""
@@ -127,7 +124,29 @@ class NoRoom:
             return self._amounts("memory", MEMORY, rows, family)
         if finding is Reason.INSUFFICIENT_CORES:
             return self._amounts("compute", CORES, rows, family)
+        if finding is Reason.UNSUPPORTED:
+            return self._lacking(rows, family)
         return _WORDS[finding].format(_counted(len(rows))) + self._details(finding, rows)
+
+    def _lacking(self, rows: Sequence[int], family: int) -> str:
+        """What devices lack of the vendor's own dimensions, or that no place is left of those that would serve."""
+        found: dict[str, list[int]] = {}
+        for row in rows:
+            found.setdefault(self._lack(row), []).append(row)
+        return "; ".join(
+            self._amounts(name, name, some, family) if name else f"no place left for the share: {_counted(len(some))}"
+            for name, some in sorted(found.items())
+        )
+
+    def _lack(self, row: int) -> str:
+        """The first dimension of which a device has too little; empty when it is a place."""
+        model, names = self._model(row), self.ledger.catalogue.dimensions
+        lacking = [
+            names[line]
+            for line in self.need.first_lines.tolist()
+            if self.free[line, row - self.rows.start] < self.need.floor[line, model]
+        ]
+        return lacking[0] if lacking and self.ledger.catalogue.models[model].capacity[lacking[0]] > 1 else ""
 
     def _details(self, reason: Reason, rows: Iterable[int]) -> str:
         if reason is Reason.UNHEALTHY:
@@ -138,7 +157,7 @@ class NoRoom:
 
     def _amounts(self, word: str, name: str, rows: Sequence[int], family: int) -> str:
         free, asked = (max(of(row, name) for row in rows) for of in (self._free, self._asked))
-        unit = _UNITS[name]
+        unit = _UNITS.get(name, "")
         where = "any device" if len(rows) == family else _counted(len(rows))
         return f"not enough {word} on {where} (largest free {max(free, 0)}{unit}, asked {asked}{unit})"
 

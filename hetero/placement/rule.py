@@ -103,7 +103,7 @@ class Rule:
         for found in sets:
             places = [place[device.uuid] for device in found]
             if len(places) != self.ask.count or len(set(places)) != self.ask.count:
-                raise ValueError(f"a set of {len(places)} devices instead of {self.ask.count} of those offered")
+                raise ValueError(f"a set of {len(set(places))} different devices, asked {self.ask.count}")
             yield places
 
 

@@ -7,6 +7,7 @@ saves, so that this, which says the very same, is several times as quick. What i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from hetero.model.ask import PodAsk, Selection
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
@@ -21,8 +22,22 @@ LARGEST = 32
 _UNIT = 10.0**DIGITS
 
 
+class Found(NamedTuple):
+    """A device for an ask.
+
+    Attributes:
+        row: The device.
+        model: Number of its model.
+        way: Number of the share that it gives.
+    """
+
+    row: int
+    model: int
+    way: int
+
+
 class Single:
-    """An ask for which no plugin, NUMA node, identity of a device or place on it matters.
+    """An ask for which no plugin, NUMA node, identity or set of devices matters.
 
     Args:
         need: The ask.
@@ -35,13 +50,15 @@ class Single:
             for code, floor in zip(need.codes.tolist(), need.floor.T.tolist(), strict=True)
         ]
         self._amounts: list[list[int]] = need.amounts.T.tolist()
+        # Only of models on which a share has a position: the lines of the places that each way takes.
+        self._ways = [need.ways.places(model) if need.ways else () for model in range(len(self._floors))]
 
     @classmethod
     def of(cls, need: Need) -> Single | None:
         """None when the ask is not so plain."""
         selection = need.ask.selection
         plain = Selection(use_models=selection.use_models, avoid_models=selection.avoid_models)
-        return cls(need) if selection == plain and need.ways is None and need.rule is None else None
+        return cls(need) if selection == plain and need.rule is None else None
 
     def score(self, ledger: Ledger, number: int, scale: Scores, policy: Policy) -> float | None:
         """How good a node is with the ask on it; None when it does not fit, for whatever reason.
@@ -66,8 +83,8 @@ class Single:
         ]
         return _preferred(sum(after), policy)
 
-    def place(self, ledger: Ledger, number: int, scales: list[list[float]], policy: Policy) -> tuple[int, int] | None:
-        """The best device of a node, as its row and its model; of equally good ones the first. None when none has room.
+    def place(self, ledger: Ledger, number: int, scales: list[list[float]], policy: Policy) -> Found | None:
+        """The best device of a node; of equally good ones the first. None when none has room.
 
         Args:
             ledger: The nodes.
@@ -84,8 +101,12 @@ class Single:
             ]
             score = _preferred(sum(after), policy)
             if found is None or score > best:
-                best, found = score, (rows.start + place, model)
-        return found
+                best, found = score, (place, model)
+        if found is None:
+            return None
+        place, model = found
+        left = (ledger.capacity[:, rows.start + place] - ledger.used[:, rows.start + place]).tolist()
+        return Found(rows.start + place, model, self._way(model, left))
 
     def _room(self, ledger: Ledger, rows: slice) -> Iterator[tuple[int, int]]:
         """The devices that have room: place within the node, and model."""
@@ -93,8 +114,15 @@ class Single:
         models, states = ledger.model_of[rows].tolist(), ledger.state[rows].tolist()
         for place, (model, state, left) in enumerate(zip(models, states, free, strict=True)):
             floors = None if state else self._floors[model]
-            if floors is not None and all(left[line] >= amount for line, amount in floors):
+            if floors is None or not all(left[line] >= amount for line, amount in floors):
+                continue
+            if not self._ways[model] or self._way(model, left) >= 0:
                 yield place, model
+
+    def _way(self, model: int, left: list[int]) -> int:
+        """The first way that fits; -1 where none does, 0 where there is but one."""
+        ways = enumerate(self._ways[model] or ((),))
+        return next((way for way, lines in ways if all(left[line] > 0 for line in lines)), -1)
 
 
 def plain(pod: PodAsk, policy: DevicePolicy) -> bool:
@@ -104,10 +132,10 @@ def plain(pod: PodAsk, policy: DevicePolicy) -> bool:
     return pod.containers[0].asks[0].count == 1 and not (policy.numa or policy.topology)
 
 
-def placement(pod: PodAsk, node: str, need: Need, device: str, model: int) -> Placement:
+def placement(pod: PodAsk, node: str, device: str, need: Need, found: Found) -> Placement:
     """The pod with its one device."""
     ask = need.ask
-    share = DeviceShare(vendor=ask.vendor, device=device, share=need.share(model), family=ask.family)
+    share = DeviceShare(vendor=ask.vendor, device=device, share=need.share(found.model, found.way), family=ask.family)
     held = ContainerPlacement(container=pod.containers[0].name, devices=(share,))
     return Placement(namespace=pod.namespace, pod=pod.name, node=node, containers=(held,), uid=pod.uid)
 

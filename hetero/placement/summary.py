@@ -19,8 +19,8 @@ from hetero.placement.verdict import TOGETHER, findings, reasons
 from hetero.placement.view import View
 
 _FIGURES = {
-    CODE[Reason.INSUFFICIENT_MEMORY]: ("memory", MEMORY, "MiB"),
-    CODE[Reason.INSUFFICIENT_CORES]: ("compute", CORES, "percent"),
+    CODE[Reason.INSUFFICIENT_MEMORY]: ("memory", MEMORY, " MiB"),
+    CODE[Reason.INSUFFICIENT_CORES]: ("compute", CORES, " percent"),
 }
 _LISTED = 3  # sentences of a vendor about its models
 
@@ -92,7 +92,9 @@ def _sentence(code: int, need: Need, view: View) -> str:
     refused = _refusals(need, view, (found == code) & (standing == code))
     lacking = (found == code) & (standing == OPEN)
     if lacking.any() and code in _FIGURES:
-        return "; ".join([_figures(code, need, view, lacking), *refused])
+        return "; ".join([_figures(_FIGURES[code], need, view, lacking), *refused])
+    if lacking.any() and code == CODE[Reason.UNSUPPORTED]:
+        return "; ".join([*_of_the_vendors_own(need, view, lacking), *refused])
     if code == CODE[Reason.NO_DEVICES]:
         return f"no {need.ask.vendor} device"
     if code == CODE[Reason.TOO_FEW_DEVICES]:
@@ -101,12 +103,22 @@ def _sentence(code: int, need: Need, view: View) -> str:
     return "; ".join(refused) or SHORT[code].partition(": ")[2]
 
 
-def _figures(code: int, need: Need, view: View, lacking: Mask) -> str:
-    word, name, unit = _FIGURES[code]
+def _figures(what: tuple[str, str, str], need: Need, view: View, lacking: Mask) -> str:
+    word, name, unit = what
     line = view.ledger.catalogue.columns[name]
     free = max(int(view.free[line][lacking].max()), 0)
     asked = int(need.floor[line][view.models[lacking]].max())
-    return f"not enough {word} on any card (largest free {free} {unit}, asked {asked} {unit})"
+    return f"not enough {word} on any card (largest free {free}{unit}, asked {asked}{unit})"
+
+
+def _of_the_vendors_own(need: Need, view: View, lacking: Mask) -> Iterator[str]:
+    """What devices lack that only their chip has; places on a device are not told one by one."""
+    short = (view.free < need.floor[:, view.models]) & lacking & (view.capacity > 1)
+    for line in np.flatnonzero(short.any(axis=1)).tolist():
+        name = view.ledger.catalogue.dimensions[line]
+        yield _figures((name, name, ""), need, view, short[line])
+    if (lacking & ~short.any(axis=0)).any():
+        yield "no place left for the share on any card"
 
 
 def _refusals(need: Need, view: View, rows: Mask) -> list[str]:

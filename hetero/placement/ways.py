@@ -81,6 +81,13 @@ class Ways:
             amounts[line] = np.where(several, bits >> np.uint64(bit) & np.uint64(1), amounts[line])
         return amounts
 
+    def places(self, model: int) -> list[list[int]]:
+        """The lines of the places that each way takes of a device of a model; nothing for a model with but one."""
+        if not self._several[model]:
+            return []
+        bits = self._takes[: len(self.shares[model]), model].tolist()
+        return [[line for bit, line in enumerate(self._lines) if takes >> bit & 1] for takes in bits]
+
     def columns(self, model: int) -> list[tuple[int, ...]]:
         """What each way takes of a device of a model, line by line."""
         ways = np.arange(len(self.shares[model]))
@@ -102,12 +109,7 @@ def alternatives(model: DeviceModel, share: Share, others: Iterable[Share]) -> t
     """
     found = [share]
     for other in islice(others, MOST_WAYS + 1):
-        names = {*share.quantities, *other.quantities}
-        moved = [name for name in names if share.quantities.get(name, 0) != other.quantities.get(name, 0)]
-        if any(model.capacity.get(name) != 1 for name in moved):
-            raise ValueError(f"an alternative differs in {', '.join(sorted(moved))}, which are no places of capacity 1")
-        if any(not 0 <= other.quantities.get(name, 0) <= 1 for name in moved) or _total(other) != _total(share):
-            raise ValueError(f"an alternative takes {_total(other)} in all instead of {_total(share)}")
+        moved = _moved(model, share, other)
         if moved and all(one.quantities != other.quantities for one in found):
             found.append(other)
     if len(found) > MOST_WAYS:
@@ -115,8 +117,17 @@ def alternatives(model: DeviceModel, share: Share, others: Iterable[Share]) -> t
     return tuple(found)
 
 
-def _total(share: Share) -> int:
-    return sum(share.quantities.values())
+def _moved(model: DeviceModel, share: Share, other: Share) -> list[str]:
+    """The dimensions in which two shares differ, if they are places, and as many of them."""
+    names = sorted({*share.quantities, *other.quantities})
+    moved = [name for name in names if share.quantities.get(name, 0) != other.quantities.get(name, 0)]
+    wrong = [name for name in moved if model.capacity.get(name) != 1 or other.quantities.get(name, 0) not in (0, 1)]
+    if wrong:
+        raise ValueError(f"an alternative differs in {', '.join(wrong)}; it may in places of capacity 1 alone")
+    total, usual = sum(other.quantities.values()), sum(share.quantities.values())
+    if total != usual:
+        raise ValueError(f"an alternative takes {total} in all instead of {usual}")
+    return moved
 
 
 def _differing(columns: Sequence[Amounts]) -> Iterable[int]:

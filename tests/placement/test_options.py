@@ -13,6 +13,7 @@ from hetero.model.share import Reason
 from hetero.placement import Planner
 from hetero.placement.options import SHORT
 from hetero.testing.fake import fake_device, fake_node
+from tests.placement.chips import chips
 
 MIXED = (
     fake_node("full", memory=1500),
@@ -181,6 +182,47 @@ def test_the_summary_of_several_containers_says_which(planner: Any, pod: Any, as
         "1/3 nodes: each container fits, but not all at the same time [NodeInsufficientDevice]; "
         "1/3 nodes: not known to the scheduler [NodeUnfitPod]"
     )
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (
+            "ringed",
+            [{"count": 3, "memory": 1}] * 3,
+            {"count": 3, "memory": 1},
+            "not enough rings on any card (largest free 0, asked 1) [ModeNotFit]",
+        ),
+        (
+            "placed",
+            [{"count": 3, "memory": 200}] * 2,
+            {"count": 1, "memory": 400},
+            "no place left for the share on any card [ModeNotFit]",
+        ),
+        (
+            "paired",
+            [{"cores": 100, "memory": 800}],
+            {"count": 2, "memory": 1},
+            "no set of devices that may be given together [CardNotFoundCustomFilterRule]",
+        ),
+    ],
+    ids=["rings", "places", "sets"],
+)
+def test_what_only_one_chip_has_is_told_by_name(planner: Any, pod: Any, ask: Any, case: Any) -> None:
+    """With its figures where they are some; that no place is left where it is one, and that no set may be given."""
+    vendor, before, late, told = case
+    kinds = chips()
+    model = kinds[vendor].splitting.model("M", 800)
+    node = Node(name="n", devices=tuple(Device(uuid=f"d{index}", index=index, model=model) for index in range(3)))
+    one = planner(node, vendors=kinds)
+    for number, earlier in enumerate(before):
+        assert isinstance(one.place(pod(ask(vendor=vendor, **earlier), name=f"{number}")), Placement)
+    options = one.options(pod(ask(vendor=vendor, **late)))
+    assert options.summary() == f"1/1 nodes: {told}"
+    assert options.split(["n"])[1], "it would fit if the others were gone"
+    refusal = options.refusal("n")
+    assert refusal is not None
+    assert f"[{refusal.reason}]" in told
 
 
 def test_a_single_node_is_explained_in_detail(mixed: Planner, pod: Any, ask: Any) -> None:

@@ -12,6 +12,7 @@ from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
 from hetero.model.share import Reason, Refusal, Share
 from hetero.placement import Planner
 from hetero.testing.fake import FakeSplitting, fake_device, fake_node, fake_vendor
+from tests.placement.chips import Paired, Placed
 
 LOST = Health(ok=False, reason="fell off the bus")
 
@@ -206,7 +207,40 @@ def test_a_dimension_of_the_vendors_own(why: Any, ask: Any) -> None:
     node = Node(name="n", devices=(Device(uuid="r", index=0, model=model),))
     refusal = why(node, ask(), ask(), vendors={"fake": fake_vendor(splitting=Rings("fake"))})
     assert refusal.reason is Reason.UNSUPPORTED
-    assert _sentence(refusal) == "the share cannot be made on: 1 device"
+    assert _sentence(refusal) == "not enough rings on any device (largest free 1, asked 2)"
+
+
+def test_no_place_is_left_on_a_device(why: Any, ask: Any) -> None:
+    """There is memory enough, and not where the share may be."""
+    placed = Placed("fake")
+    node = Node(name="n", devices=(Device(uuid="d", index=0, model=placed.model("P", 800)),))
+    smalls = [ask(memory=100), ask(memory=100)]  # one at the first place, one at the last but one
+    refusal = why(node, ask(memory=400), *smalls, vendors={"fake": fake_vendor(splitting=placed)})
+    assert refusal.reason is Reason.UNSUPPORTED
+    assert _sentence(refusal) == "no place left for the share: 1 device"
+
+
+def test_devices_of_which_no_set_may_be_given(why: Any, ask: Any) -> None:
+    """Which of them have room is said, for whoever looks how they are wired."""
+    vendors = {"fake": fake_vendor(splitting=Paired("fake"))}
+    busy = ask(cores=100, memory=None, selection=Selection(use_devices=("fake-0",)))
+    refusal = why(fake_node(count=3), ask(count=2, cores=1), busy, vendors=vendors)
+    assert refusal.reason is Reason.TOPOLOGY
+    assert _sentence(refusal) == "room on 2 devices (index 1, 2), but no 2 of them may be given together"
+    second = ask(selection=Selection(use_devices=("fake-1",)))
+    assert "(index 1), but none of them may be given alone" in why(fake_node(count=3), second, vendors=vendors).message
+
+
+def test_a_set_that_is_not_on_one_numa_node(why: Any, ask: Any) -> None:
+    """Too few devices on each is one thing, and no set on any another."""
+    vendors = {"fake": fake_vendor(splitting=Paired("fake"))}
+    devices = tuple(fake_device(index, numa=numa) for index, numa in enumerate((0, 1, 1, 0)))
+    bound = ask(count=2, selection=Selection(same_numa=True))
+    refusal = why(Node(name="n", devices=devices), bound, vendors=vendors)
+    assert refusal.reason is Reason.TOPOLOGY
+    assert _sentence(refusal).endswith("but no 2 of them may be given together on one NUMA node")
+    refusal = why(Node(name="n", devices=devices[:2]), bound, vendors=vendors)
+    assert refusal.reason is Reason.NUMA_MISMATCH
 
 
 def test_a_whole_device_that_only_lacks_memory(why: Any, ask: Any) -> None:

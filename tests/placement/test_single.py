@@ -8,32 +8,39 @@ from typing import Any
 import pytest
 
 from hetero.model.ask import Ask, ContainerAsk, PodAsk, Weights
-from hetero.model.device import Health, Inventory, Node
+from hetero.model.device import Device, Health, Inventory, Node
 from hetero.model.placement import Placement
 from hetero.placement import Planner, choice, judge
-from hetero.testing.fake import fake_device, fake_vendor
+from hetero.testing.fake import fake_vendor
+from tests.placement.chips import Placed
 
-VENDORS = {"fake": fake_vendor(), "other": fake_vendor("other")}
+VENDORS = {
+    "fake": fake_vendor(),
+    "other": fake_vendor("other"),
+    "placed": fake_vendor("placed", splitting=Placed("placed")),
+}
+
+
+def _device(index: int, chance: random.Random) -> Device:
+    vendor = chance.choice(("fake", "fake", "other", "placed", "placed"))
+    splitting = VENDORS[vendor].splitting
+    return Device(
+        uuid=f"{vendor}-{index}",
+        index=index,
+        model=splitting.model(chance.choice(("F1", "F2")), chance.choice((7000, 16384))),
+        health=Health(ok=chance.random() > 0.1, reason=""),
+    )
 
 
 def _node(name: str, chance: random.Random) -> Node:
-    devices = tuple(
-        fake_device(
-            index,
-            vendor=chance.choice(("fake", "fake", "other")),
-            model=chance.choice(("F1", "F2")),
-            memory=chance.choice((7000, 16384)),
-            health=Health(ok=chance.random() > 0.1, reason=""),
-        )
-        for index in range(chance.randint(0, 6))
-    )
+    devices = tuple(_device(index, chance) for index in range(chance.randint(0, 6)))
     return Node(name=name, devices=devices, cordoned=("fake-0",) if chance.random() < 0.2 else ())
 
 
 def _pod(name: str, chance: random.Random) -> PodAsk:
     in_percent = chance.random() < 0.4
     ask = Ask(
-        vendor="fake",
+        vendor=chance.choice(("fake", "placed")),
         count=chance.choice((1, 1, 1, 2)),
         memory=None if in_percent else chance.choice((777, 2000, 9000)),
         memory_percentage=chance.choice((10, 33)) if in_percent else None,
