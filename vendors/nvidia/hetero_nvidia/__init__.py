@@ -8,7 +8,8 @@ from hetero.hookspecs import hookimpl
 from hetero.vendor import Feature, Vendor
 from hetero_nvidia.discovery import NvmlDiscovery
 from hetero_nvidia.enforcement import PreloadEnforcement
-from hetero_nvidia.names import RESOURCES, VENDOR, WORDS
+from hetero_nvidia.names import VENDOR, WORDS
+from hetero_nvidia.resources import RESOURCES
 from hetero_nvidia.simulation import SimulatedGpus
 from hetero_nvidia.splitting import GpuSplitting
 
@@ -22,7 +23,7 @@ nvidia = Vendor(
     enforcement=PreloadEnforcement(),
     simulation=SimulatedGpus(),
     missing={
-        Feature.PARTITION: "MIG mode is read; its instances cannot be given yet",
+        Feature.PARTITION: "MIG instances can be placed, but not made yet",
     },
     words=WORDS,
 )

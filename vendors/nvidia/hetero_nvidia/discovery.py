@@ -11,13 +11,14 @@ import pynvml
 
 from hetero import log
 from hetero.errors import DriverError
-from hetero.model.device import Device, Health, Process, Sample
+from hetero.model.device import Device, DeviceModel, Health, Process, Sample
 from hetero.model.quantity import MIB
 from hetero.vendor import Discovery, Driver
+from hetero_nvidia import mig
 from hetero_nvidia.health import HealthMonitor
 from hetero_nvidia.links import bus_address, links
 from hetero_nvidia.nvml import LIBRARY, Nvml, text
-from hetero_nvidia.splitting import PARTITIONED, gpu_model
+from hetero_nvidia.splitting import gpu_model
 
 _log = log.logger("nvidia")
 
@@ -71,32 +72,38 @@ class NvmlDiscovery(Discovery):
 
     def _device(self, index: int, handle: Any) -> Device:
         uuid = text(self._nvml.call("nvmlDeviceGetUUID", handle))
-        name = text(self._nvml.call("nvmlDeviceGetName", handle))
         bus = bus_address(self._nvml.call("nvmlDeviceGetPciInfo", handle))
         minor = self._nvml.optional("nvmlDeviceGetMinorNumber", handle)  # WSL has none
         return Device(
             uuid=uuid,
             index=index,
-            model=gpu_model(name, self._memory(handle), self._mode(handle)),
+            model=self._model(handle),
             numa=self._numa(bus, handle),
             health=self._monitor.health(uuid, handle),
             paths=_SHARED_PATHS if minor is None else (f"/dev/nvidia{minor}", *_SHARED_PATHS),
             bus=bus,
         )
 
-    def _memory(self, handle: Any) -> int:
-        """MiB that programs can have: without what the driver keeps for itself, which old drivers do not tell."""
+    def _model(self, handle: Any) -> DeviceModel:
+        """With the MiB that programs can have: without what the driver keeps for itself, which old drivers do not tell.
+
+        In MIG mode the profiles say what programs can have, and the board is known by its whole memory.
+        """
+        name = text(self._nvml.call("nvmlDeviceGetName", handle))
         memory = self._memory_info(handle)
-        return int(memory.total - getattr(memory, "reserved", 0)) // MIB
+        if self._partitioned(handle):
+            return gpu_model(name, int(memory.total) // MIB, mig.MODE)
+        return gpu_model(name, int(memory.total - getattr(memory, "reserved", 0)) // MIB)
 
     def _memory_info(self, handle: Any) -> Any:
         """Version 2 where there is one: version 1 counts what the driver keeps for itself as used."""
         memory = self._nvml.optional("nvmlDeviceGetMemoryInfo", handle, pynvml.nvmlMemory_v2)
         return self._nvml.call("nvmlDeviceGetMemoryInfo", handle) if memory is None else memory
 
-    def _mode(self, handle: Any) -> str:
+    def _partitioned(self, handle: Any) -> bool:
+        """True when MIG mode is in force: a change that waits for a reset has not happened yet."""
         modes = self._nvml.optional("nvmlDeviceGetMigMode", handle)
-        return PARTITIONED if modes is not None and modes[0] == pynvml.NVML_DEVICE_MIG_ENABLE else ""
+        return modes is not None and modes[0] == pynvml.NVML_DEVICE_MIG_ENABLE
 
     def _numa(self, bus: str, handle: Any) -> int:
         """The NUMA node that the GPU is attached to.

@@ -22,6 +22,8 @@ class PreloadEnforcement(Enforcement):
 
     def prepare(self, held: Slice) -> ContainerEdits:
         """The variables are those that images and tools know today; the region, where there is one, wins over them."""
+        if any(grant.device.model.mode for grant in held.grants):
+            raise EnforcementError("this release places MIG instances, but does not make them; turn MIG mode off")
         gpus = ",".join(grant.device.uuid for grant in held.grants)
         env = {names.VISIBLE_TO_DRIVER: gpus, names.VISIBLE_TO_TOOLKIT: gpus, **_limits(held.grants)}
         if held.region:

@@ -1,4 +1,4 @@
-"""The words of this vendor: resources and annotations that pods already use, and environment names.
+"""The words of this vendor: the annotation that chooses a way of splitting, and environment names.
 
 Source: Project-HAMi/HAMi v2.10 (pkg/device/nvidia) for resources and annotations; HAMi-core for the environment of the
 preload library; NVIDIA container toolkit for ``NVIDIA_VISIBLE_DEVICES``; CUDA C++ Programming Guide, "CUDA Environment
@@ -7,44 +7,13 @@ Variables", for ``CUDA_VISIBLE_DEVICES``; NVIDIA Multi-Process Service for ``CUD
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
-from hetero.errors import InvalidValue
-from hetero.model.ask import Ask
-from hetero.model.resources import ContainerRequest
-from hetero.vendor import Resources
-
 VENDOR = "nvidia"
 
 MODE = "nvidia.com/vgpu-mode"
-"""Annotation that chooses how the GPU is split: ``hami-core`` (by software), ```mig`` or ``mps``."""
+"""Annotation that chooses how the GPU is split: ``hami-core`` (by software) or ``mig``."""
 
-
-class GpuResources(Resources):
-    """The usual rules, and one: a way of splitting that this release does not have is refused, not replaced."""
-
-    def problems(self, ask: Ask, amounts: Mapping[str, int], request: ContainerRequest) -> Iterator[InvalidValue]:
-        """What is wrong with amounts that are each well-formed."""
-        yield from super().problems(ask, amounts, request)
-        mode = request.annotations.get(MODE, "hami-core")
-        if mode != "hami-core":
-            reason = "is a way of splitting that this release does not have; write hami-core or leave it out"
-            yield InvalidValue(f"metadata.annotations[{MODE}]", mode, reason)
-
-
-RESOURCES = GpuResources(
-    vendor=VENDOR,
-    count="nvidia.com/gpu",
-    memory="nvidia.com/gpumem",
-    memory_percentage="nvidia.com/gpumem-percentage",
-    cores="nvidia.com/gpucores",
-    priority="nvidia.com/priority",
-    use_models="nvidia.com/use-gputype",
-    avoid_models="nvidia.com/nouse-gputype",
-    use_devices="nvidia.com/use-gpuuuid",
-    avoid_devices="nvidia.com/nouse-gpuuuid",
-    same_numa="nvidia.com/numa-bind",
-)
+SOFTWARE = "hami-core"
+"""The word for the way of splitting that a GPU has unless its hardware is partitioned."""
 
 WORDS = ("nvidia", "cuda", "nvml", "libvgpu", "geforce", "nvlink")
 

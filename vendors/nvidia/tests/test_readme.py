@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hetero_nvidia import enforcement, names, nvidia
+from hetero_nvidia import enforcement, mig, names, nvidia
 from hetero_nvidia.health import APPLICATION_ERRORS
+from hetero_nvidia.resources import PROFILES, RESOURCES
 from hetero_nvidia.simulation import CardSettings, DriverSettings
 from hetero_nvidia.splitting import SLOTS_PER_GPU
 
@@ -40,8 +41,16 @@ def test_every_key_of_a_machine_is_explained(head: str, settings: type[msgspec.S
 
 def test_every_resource_and_annotation_is_explained() -> None:
     """What a pod may write is found here by its full name."""
-    assert list(table("resource")) == [name.name for name in names.RESOURCES.names()]
-    assert all(f"`{name}`" in README for name in names.RESOURCES.annotations())
+    named = [name.name for name in RESOURCES.names() if name.name not in PROFILES]
+    assert list(table("resource")) == [*named, "nvidia.com/mig-<profile>"]
+    assert all(f"`{name}`" in README for name in (*RESOURCES.annotations(), names.MODE))
+
+
+def test_every_profile_is_told() -> None:
+    """The table of boards has each board with the names of its profiles, and no other."""
+    told = table("board")
+    assert len(told) == len({", ".join(profile.name for profile in board.profiles) for board in mig.BOARDS})
+    assert {name for names in told.values() for name in names.split(", ")} == {*PROFILES.values()}
 
 
 def test_every_variable_is_explained() -> None:

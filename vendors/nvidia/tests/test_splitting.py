@@ -83,12 +83,22 @@ def test_more_memory_than_there_is_is_refused_with_both_figures() -> None:
     assert found.message == "NVIDIA L4 has 23034 MiB of memory, asked 23035 MiB"
 
 
-def test_a_gpu_in_mig_mode_is_refused_with_the_way_out() -> None:
-    """A share of a partitioned GPU would not be kept apart by anything; the message names the mode and what to do."""
-    found = refusal(gpu_model("NVIDIA A100", 40000, "mig"), memory=1)
+@pytest.mark.parametrize(("mode", "word"), [("mig", ""), ("", "mig"), ("mig", "hami-core")])
+def test_a_gpu_of_another_mode_does_not_serve(mode: str, word: str) -> None:
+    """Who asks for a way of splitting gets that or a sentence with the mode, whose reason says it is the mode."""
+    model = gpu_model("NVIDIA A100-SXM4-40GB", 40960, mode)
+    found = splitting.split(model, Ask(vendor="nvidia", memory=1, mode=word))
+    if not word:
+        assert isinstance(found, Share)
+        return
+    assert isinstance(found, Refusal)
     assert found.reason is Reason.UNSUPPORTED
-    assert "MIG" in found.message
-    assert "turn the mode off" in found.message
+    assert f"{'in' if mode else 'not in'} MIG mode, asked for {word}" in found.message
+
+
+def test_the_mode_of_software_is_served_by_software() -> None:
+    """The annotation that existing manifests have says what is the case anyway."""
+    assert splitting.split(L4, Ask(vendor="nvidia", memory=1, mode="hami-core")) == share(memory=1)
 
 
 def test_a_model_from_a_file_is_the_model_from_the_driver() -> None:
@@ -100,6 +110,7 @@ def test_a_model_from_a_file_is_the_model_from_the_driver() -> None:
 def test_the_mode_of_a_model_can_be_written() -> None:
     """``mode: mig`` in a cluster file describes a partitioned GPU."""
     assert splitting.model("NVIDIA A100", 40000, "mig").mode == "mig"
+    assert splitting.model("NVIDIA A100", 40000, "mig") == splitting.model("NVIDIA A100", 40960, "mig")
 
 
 @pytest.mark.parametrize(
