@@ -26,10 +26,13 @@ class VendorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         required: Entry points that must load; the process stops with an error when one does not. Empty by default,
             because on a developer's machine a broken plugin should not take the others with it.
         disabled: Entry points that are not loaded.
+        foreign: Names of vendors whose own device plugin serves on the nodes, not hetero's agent. Pods that get their
+            devices are bound with the annotations which that plugin reads as well.
     """
 
     required: tuple[str, ...] = ()
     disabled: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
 
 
 NODE_POLICIES = ("binpack", "spread")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 
 from hetero.model.ask import PodAsk, Traits
-from hetero.model.device import Inventory, Node, Quantities
+from hetero.model.device import Device, Inventory, Node, Quantities
 from hetero.model.placement import Placement, Unplaced
 from hetero.model.policy import DevicePolicy, Policy
 from hetero.model.share import Reason, Refusal
@@ -69,6 +69,11 @@ class Planner:
     def inventory(self) -> Inventory:
         """The nodes as they are now, in the order of their names."""
         return Inventory(nodes=tuple(self._ledger.nodes[name] for name in sorted(self._ledger.nodes)))
+
+    def device(self, node: str, uuid: str) -> Device | None:
+        """A device as its node's inventory describes it; None when there is none such. O(1)."""
+        row = self._ledger.row(node, uuid)
+        return None if row is None else self._ledger.devices[row]
 
     def put_node(self, node: Node) -> None:
         """A node that is new, or has changed. What pods hold there stays charged, by the identity of the devices.

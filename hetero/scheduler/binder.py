@@ -13,11 +13,11 @@ kube-scheduler binds in goroutines of its own, so this runs in many threads. Wha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 from hetero import log, metrics
-from hetero.errors import ApiError, HeteroError
+from hetero.errors import ApiError, HeteroError, PluginError
 from hetero.kube.objects import Metadata
 from hetero.model.ask import PodAsk, Traits
 from hetero.model.placement import Placement
@@ -51,21 +51,25 @@ class Binder:
         posting: The way to the API server.
         telling: Where the outcome is told.
         in_step: True when the cluster has been read.
+        annotations: What else a pod with a placement is given.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — what it is put together from
         self,
         cluster: Cluster,
         recent: Recent,
         posting: Posting,
         telling: Telling,
         in_step: Callable[[], bool],
+        *,
+        annotations: Callable[[Placement], Mapping[str, str]] = lambda _: {},
     ) -> None:
         self._cluster = cluster
         self._recent = recent
         self._posting = posting
         self._telling = telling
         self._in_step = in_step
+        self._annotations = annotations
         self._lock = threading.Lock()
         self._flights: dict[str, tuple[str, Future[Result]]] = {}
 
@@ -149,7 +153,9 @@ class Binder:
     def _carry_out(self, placement: Placement, args: BindingArgs, traits: Traits, sent: Grant | None) -> Result:
         result = Result(Outcome.UNKNOWN)  # also when a defect of ours ends it
         try:
-            result = self._posting.bind(args, placement)
+            result = self._posting.bind(args, placement, self._annotations(placement))
+        except PluginError as error:  # nothing was sent: the plugin of the node would not know what to give the pod
+            result = Result(Outcome.REFUSED, str(error))
         finally:
             with self._cluster.lock:
                 self._note(placement, result, traits, sent)

@@ -16,7 +16,7 @@ from hetero.config import PlacementSettings
 from hetero.errors import HeteroError
 from hetero.kube import objects
 from hetero.model.ask import PodAsk
-from hetero.model.device import Inventory
+from hetero.model.device import Device, Inventory
 from hetero.model.share import Refusal
 from hetero.placement import Planner, Scorer
 from hetero.scheduler.asks import Asks
@@ -80,6 +80,11 @@ class Cluster:
     def loosen(self) -> None:
         """Note that there may be more room than before."""
         self.books.loosened += 1
+
+    def device(self, node: str, uuid: str) -> Device | None:
+        """A device of a node; None when it is not there any more."""
+        with self.lock:
+            return self.planner.device(node, uuid)
 
     def new_planner(self, inventory: Inventory) -> Planner:
         """A planner for these nodes, with the same vendors and defaults and nothing charged."""

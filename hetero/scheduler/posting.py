@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -121,16 +121,17 @@ class Posting:
             raise InvalidValue("PodUID", args.pod_uid, "is not that of the pod of this name, which was created anew")
         return asks.read(pod)
 
-    def bind(self, args: BindingArgs, placement: Placement | None) -> Result:
+    def bind(self, args: BindingArgs, placement: Placement | None, notes: Mapping[str, str] | None = None) -> Result:
         """Send one Binding; where its outcome is not told, find it out.
 
         Args:
             args: The pod and its node.
             placement: What it gets there; None when it asks for no device.
+            notes: Other annotations that the pod gets with its placement.
         """
         try:
             started = time.perf_counter()
-            self._post(paths.binding(args.pod_namespace, args.pod_name), _body(args, placement))
+            self._post(paths.binding(args.pod_namespace, args.pod_name), _body(args, placement, notes or {}))
             metrics.binding_seconds.observe(time.perf_counter() - started)
             return Result(Outcome.BOUND)
         except ApiError as error:
@@ -193,8 +194,8 @@ def _seen(pod: objects.Pod, node: str, devices: bool) -> Seen:
     return Seen(Where.HERE)
 
 
-def _body(args: BindingArgs, placement: Placement | None) -> bytes:
-    notes = {PLACEMENT: wire.encode(placement)} if placement is not None else None
+def _body(args: BindingArgs, placement: Placement | None, others: Mapping[str, str]) -> bytes:
+    notes = {**others, PLACEMENT: wire.encode(placement)} if placement is not None else None
     metadata = objects.Metadata(name=args.pod_name, namespace=args.pod_namespace, uid=args.pod_uid, annotations=notes)
     target = {"apiVersion": "v1", "kind": "Node", "name": args.node}
     return msgspec.json.encode({"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": target})

@@ -23,6 +23,7 @@ from hetero.scheduler import app, ledger
 from hetero.scheduler.binder import Binder
 from hetero.scheduler.cluster import Cluster
 from hetero.scheduler.extender import Extender
+from hetero.scheduler.foreign import Foreign
 from hetero.scheduler.posting import Posting
 from hetero.scheduler.recent import Recent
 from hetero.scheduler.telling import Telling
@@ -46,6 +47,9 @@ class Service:
         scorers: The plugins' say.
         settings: All of them.
 
+    Raises:
+        InvalidValue: ``vendors.foreign`` names a vendor that is not installed.
+
     Attributes:
         cluster: What is decided from.
         extender: The application for kube-scheduler.
@@ -55,6 +59,7 @@ class Service:
     def __init__(self, api: Api, vendors: Mapping[str, Vendor], scorers: Iterable[Scorer], settings: Settings) -> None:
         own = settings.scheduler
         self.cluster = Cluster(vendors, settings.placement, scorers, grant_seconds=own.grant_seconds)
+        foreign = Foreign(vendors, settings.vendors.foreign, self.cluster.device)
         self._stopping = threading.Event()
         self._events = Events(api, COMPONENT)
         self._informers: dict[str, Informer[Any]] = {
@@ -64,7 +69,9 @@ class Service:
         }
         self._executor = ThreadPoolExecutor(own.bind_threads, thread_name_prefix="bind")
         recent, telling = Recent(), Telling(self._events, success=own.success_events)
-        self._binder = Binder(self.cluster, recent, Posting(api), telling, self.in_step)
+        self._binder = Binder(
+            self.cluster, recent, Posting(api), telling, self.in_step, annotations=foreign.annotations
+        )
         self._waking = Waking(self.cluster, api)
         self._looking = threading.Thread(target=self._look, name="look after pods", daemon=True)
         verbs = Extender(self.cluster, recent, telling, self.in_step)

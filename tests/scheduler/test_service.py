@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,15 +15,17 @@ import serving
 from sent import args, in_full, shown
 
 from hetero import metrics
-from hetero.config import SchedulerSettings, Settings
+from hetero.config import SchedulerSettings, Settings, VendorSettings
+from hetero.errors import InvalidValue
 from hetero.kube import objects, paths
 from hetero.model import wire
+from hetero.model.allocation import Grant
 from hetero.model.annotations import PLACEMENT
 from hetero.model.device import MEMORY
 from hetero.model.placement import Placement
 from hetero.scheduler.service import Service
 from hetero.testing.apiserver import ApiServer
-from hetero.testing.fake import MEMORY_MIB, fake_node
+from hetero.testing.fake import MEMORY_MIB, FakeSplitting, fake_node
 
 SETTINGS = Settings(scheduler=SchedulerSettings(success_events=True))
 
@@ -269,3 +272,27 @@ def test_two_replicas_see_each_others_pods(server: ApiServer, vendors, create) -
         for one in (first, second):
             one.served.until(lambda one=one: len(one.held()) == 8)
         assert first.ledger()["free"] == second.ledger()["free"]
+
+
+def test_a_foreign_vendor_that_is_not_installed_stops_the_start(vendors) -> None:
+    """A slip would bind pods without what their plugin reads, and nobody would know."""
+    with ApiServer() as server, pytest.raises(InvalidValue, match=r"vendors\.foreign: 'acme'"):
+        Service(server.api(), vendors, (), Settings(vendors=VendorSettings(foreign=("acme",))))
+
+
+def test_a_foreign_vendors_annotations_reach_the_pod(vendors, pod) -> None:
+    """Over HTTP, as kube-scheduler asks."""
+
+    class Telltale(FakeSplitting):
+        def annotations(self, containers: Mapping[str, Sequence[Grant]]) -> Mapping[str, str]:
+            return {"fake.example/allocated": ",".join(one.device.uuid for one in containers["c"])}
+
+    told = {"fake": replace(vendors["fake"], splitting=Telltale("fake"))}
+    with ApiServer() as server:
+        server.put(paths.NODES, msgspec.to_builtins(shown(fake_node("a", 1))))
+        server.put(paths.pods("default"), msgspec.to_builtins(pod("x", uid="")))
+        with running(server, told, Settings(vendors=VendorSettings(foreign=("fake",)))) as service:
+            assert service.schedule("x") == "a"
+            notes = service.pod("x")["metadata"]["annotations"]
+    assert notes["fake.example/allocated"] == "fake-0"
+    assert PLACEMENT in notes
