@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 __all__ = ["VendorConformance", "fake_device", "fake_devices", "fake_node", "fake_vendor"]
 
-_SUITE = ("conformance", "subject", "splitting_rules", "enforcement_rules", "discovery_rules")
+_SUITE = (
+    "conformance",
+    "subject",
+    "elsewhere",
+    "splitting_rules",
+    "position_rules",
+    "enforcement_rules",
+    "discovery_rules",
+    "fault_rules",
+)
 
 
 def __getattr__(name: str) -> Any:

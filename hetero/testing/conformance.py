@@ -17,23 +17,31 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
 
 from hetero import plugins
 from hetero.errors import InvalidRequest
 from hetero.model.ask import Ask
 from hetero.model.resources import ContainerRequest, Resources
 from hetero.testing.discovery_rules import DiscoveryRules
+from hetero.testing.elsewhere import elsewhere
 from hetero.testing.enforcement_rules import EnforcementRules
+from hetero.testing.fault_rules import FaultRules
+from hetero.testing.position_rules import PositionRules
 from hetero.testing.splitting_rules import SplittingRules
 from hetero.testing.subject import devices_of, entry_point, raises
 from hetero.vendor import Discovery, Enforcement, Feature, Simulation, Splitting
+
+A = TypeVar("A")
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _QUALIFIED = re.compile(rf"{_LABEL}(\.{_LABEL})+/[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?")
 
 
-class VendorConformance(SplittingRules, EnforcementRules, DiscoveryRules):
+class VendorConformance(SplittingRules, PositionRules, EnforcementRules, DiscoveryRules, FaultRules):
     """What every vendor must hold. Each test names the rule in its docstring."""
 
     # --- names ----------------------------------------------------------------------------------------------
@@ -99,20 +107,20 @@ class VendorConformance(SplittingRules, EnforcementRules, DiscoveryRules):
 
     def test_import_opens_no_driver(self) -> None:
         """A fresh interpreter imports the package and asks the loader for no library that the vendor calls its own."""
-        opened, own = self.elsewhere().answer.opened, tuple(self.driver_libraries())
+        opened, own = elsewhere(self).answer.opened, tuple(self.driver_libraries())
         assert [library for library in opened if library.startswith(own)] == []
 
     def test_import_starts_nothing(self) -> None:
         """No process, thread or connection: the package is imported by every command, on machines without the chip."""
-        assert self.elsewhere().answer.started == ()
+        assert elsewhere(self).answer.started == ()
 
     def test_registering_reads_nothing(self) -> None:
         """The hook that gives vendors reads no file; modules may be imported late."""
-        assert self.elsewhere().answer.read == ()
+        assert elsewhere(self).answer.read == ()
 
     def test_the_package_registers_the_vendor(self) -> None:
         """The entry point leads to a plugin that the core takes, with this vendor."""
-        answer = self.elsewhere().answer
+        answer = elsewhere(self).answer
         assert answer.failure == ""
         assert self.vendor.name in answer.registered
 
@@ -129,10 +137,25 @@ class VendorConformance(SplittingRules, EnforcementRules, DiscoveryRules):
     # --- asking ---------------------------------------------------------------------------------------------
 
     def test_a_count_alone_takes_whole_devices(self) -> None:
-        """A pod that names neither memory nor compute gets what it would get without sharing."""
+        """A pod that names neither memory nor compute gets what it would get without sharing, and as many."""
         for family in self.vendor.resources:
-            ask = family.ask(_request({family.count: 1}))
-            assert ask == Ask(vendor=self.vendor.name, family=family.family, cores=100)
+            count, ask = _fewest(family)
+            assert ask.count >= count, family.count
+            whole = Ask(vendor=self.vendor.name, family=family.family, cores=100, count=ask.count)
+            assert ask == msgspec.structs.replace(whole, mode=ask.mode, sets=ask.sets)
+
+    def test_asks_are_what_is_asked(self) -> None:
+        """``ask`` gives one of the things that ``asks`` gives, and refuses what that refuses."""
+        for family in self.vendor.resources:
+            for limits in _manifests(family):
+                request = _request(limits)
+                one, every = _answer(family.ask, request), _answer(family.asks, request)
+                if isinstance(one, InvalidRequest) or isinstance(every, InvalidRequest):
+                    assert str(one) == str(every), limits
+                else:
+                    assert one is None or one in every, limits
+                    assert all((ask.vendor, ask.family) == (family.vendor, family.family) for ask in every), limits
+                    assert all(ask.count >= 1 for ask in every), limits
 
     def test_what_is_not_named_is_not_asked(self) -> None:
         """A container without the vendor's resources, or with a count of 0, asks nothing of it."""
@@ -144,7 +167,7 @@ class VendorConformance(SplittingRules, EnforcementRules, DiscoveryRules):
         """MiB and percent together: the sentence names both fields."""
         for family in self.vendor.resources:
             if family.memory and family.memory_percentage:
-                limits = {family.count: 1, family.memory: 1024, family.memory_percentage: 10}
+                limits = {family.count: _fewest(family)[0], family.memory: 1024, family.memory_percentage: 10}
                 problems = _problems(family, limits)
                 assert any(family.memory in one and family.memory_percentage in one for one in problems)
 
@@ -163,18 +186,20 @@ class VendorConformance(SplittingRules, EnforcementRules, DiscoveryRules):
         """More than a whole device is refused, with the field."""
         for family in self.vendor.resources:
             for name in filter(None, (family.memory_percentage, family.cores)):
-                [problem] = _problems(family, {family.count: 1, name: 101})
+                [problem] = _problems(family, {family.count: _fewest(family)[0], name: 101})
                 assert name in problem
 
     def test_annotations_narrow_the_choice(self) -> None:
-        """Each annotation of a family is read into the selection of its asks."""
+        """Each annotation of a family is read into its asks; what it may not say is refused with its name."""
         for family in self.vendor.resources:
-            plain = family.ask(_request({family.count: 1}))
+            count, plain = _fewest(family)
             for key in family.annotations():
-                narrow = family.ask(_request({family.count: 1}, {key: "true"}))
-                assert plain is not None
-                assert narrow is not None
-                assert narrow.selection != plain.selection, key
+                narrow = _answer(family.ask, _request({family.count: count}, {key: "true"}))
+                if isinstance(narrow, InvalidRequest):
+                    assert key in str(narrow)
+                else:
+                    assert narrow is not None, key
+                    assert narrow != plain, key
 
     def _annotations(self) -> list[str]:
         return [key for family in self.vendor.resources for key in family.annotations()]
@@ -196,3 +221,28 @@ def _request(limits: dict[str, Any], annotations: dict[str, str] | None = None) 
 def _problems(family: Resources, limits: dict[str, Any]) -> list[str]:
     error = raises(InvalidRequest, family.ask, _request(limits))
     return [str(problem) for problem in error.problems]
+
+
+def _answer(read: Callable[[ContainerRequest], A], request: ContainerRequest) -> A | InvalidRequest:
+    try:
+        return read(request)
+    except InvalidRequest as error:
+        return error
+
+
+def _fewest(family: Resources) -> tuple[int, Ask]:
+    """How many devices can be asked at the least, and what that comes to: some chips are given in pairs only."""
+    for count in (1, 2, 4, 8):
+        ask = _answer(family.ask, _request({family.count: count}))
+        if isinstance(ask, Ask):
+            return count, ask
+    raise AssertionError(f"no number of {family.count} alone is an ask")
+
+
+def _manifests(family: Resources) -> Iterator[dict[str, Any]]:
+    """Limits that name none, each, and all of the family's resources, and nonsense."""
+    names = [name.name for name in family.names()]
+    yield {"cpu": 1}
+    yield from ({name: amount} for name in names for amount in (0, 1, 2, 50, 101, -1, "x"))
+    yield from ({family.count: count, name: 50} for name in names for count in (0, 1, 2) if name != family.count)
+    yield dict.fromkeys(names, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import msgspec
@@ -96,6 +97,24 @@ class SplittingRules(Subject):
 
         self.for_any_ask(check)
 
+    def test_more_is_never_less(self) -> None:
+        """Who asks for more memory, and for as much of all else, gets no less; what is too much stays too much."""
+        for model, cores in itertools.product(self.all_models(), (0, 30, 100)):
+            asks = [ask for ask in self.asks_for(model) if _plain(ask) and ask.cores == cores]
+            given = [self._memory(model, ask) for ask in sorted(asks, key=lambda ask: ask.memory or 0)]
+            assert given == sorted(given), (model.name, cores)
+
+    def test_rounding_is_done_once(self) -> None:
+        """Whoever asks for just what a share gives gets it: nothing is added that is not there for rounding."""
+
+        def check(model: DeviceModel, ask: Ask) -> None:
+            answer = self.split(model, ask)
+            if isinstance(answer, Share) and 0 < answer.memory <= model.capacity[MEMORY] and not ask.exclusive:
+                again = msgspec.structs.replace(ask, memory=answer.memory, memory_percentage=None)
+                assert self._memory(model, again) == answer.memory, ask
+
+        self.for_any_ask(check)
+
     def test_every_share_takes_a_slot(self) -> None:
         """A program always counts, or a device would be shared by any number."""
         for model in self.all_models():
@@ -149,10 +168,20 @@ class SplittingRules(Subject):
         combinations = itertools.islice(self.vendor.splitting.combinations(offered, count), 100)
         return [frozenset(device.uuid for device in devices) for devices in combinations]
 
+    def _memory(self, model: DeviceModel, ask: Ask) -> float:
+        """MiB that are given; without end when no device can give them."""
+        answer = self.split(model, ask)
+        return answer.memory if isinstance(answer, Share) else math.inf
+
     def _quantities(self, model: DeviceModel, ask: Ask) -> dict[str, int]:
         """What is charged; nothing when the ask is refused."""
         answer = self.split(model, ask)
         return answer.quantities if isinstance(answer, Share) else {}
+
+
+def _plain(ask: Ask) -> bool:
+    """True for an ask by an amount of memory, in no word of the vendor's own."""
+    return ask.memory is not None and not (ask.template or ask.mode or ask.sets)
 
 
 def _collide(model: DeviceModel, one: Share, two: Share) -> bool:

@@ -23,6 +23,11 @@ OF_THE_PACKAGE = frozenset(
         "test_scorers_give_numbers",
         "test_another_process_prepares_the_same",
         "test_a_crash_is_made_good",
+        "test_a_crash_leaves_nothing_on_the_chip",
+        "test_devices_are_the_same_for_every_process",
+        "test_faulty_drivers_are_told",
+        "test_only_a_hanging_driver_is_not_heard_of",
+        "test_faults_are_noticed",
         "test_preparing_stays_in_its_directory",
     }
 )

@@ -11,6 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import broken_nodes
+import broken_positions
 import msgspec
 import numpy as np
 import pytest
@@ -426,6 +428,8 @@ BROKEN = {
     "more than busy": ("samples_are_amounts", with_part(discovery=Busy(utilization=101))),
 }
 
+BROKEN |= broken_nodes.BROKEN | broken_positions.BROKEN
+
 OTHERS = msgspec.structs.replace(MODEL, vendor="other")
 UNEVEN = msgspec.structs.replace(MODEL, capacity={**MODEL.capacity, MEMORY: 16383})
 
@@ -436,12 +440,18 @@ BROKEN_MODELS = {
 }
 
 
+def own_models(vendor: Vendor) -> tuple[DeviceModel, ...]:
+    """What the vendor splits: the usual model, or the one with places."""
+    return (vendor.splitting.model(MODEL.name, MODEL.capacity[MEMORY]),)
+
+
 @pytest.fixture
 def broken(broken_rules: Callable[..., set[str]], rules_of_vendors: frozenset[str]) -> Callable[..., set[str]]:
     """``broken(vendor)``: the rules that a vendor breaks."""
 
-    def check(vendor: Vendor, models: Sequence[DeviceModel] = (MODEL,)) -> set[str]:
-        return broken_rules(vendor, rules_of_vendors, models=models)
+    def check(vendor: Vendor, models: Sequence[DeviceModel] | None = None) -> set[str]:
+        models = own_models(vendor) if models is None else models
+        return broken_rules(vendor, rules_of_vendors, models=models, **broken_nodes.SUBJECT)
 
     return check
 
@@ -453,12 +463,22 @@ def broken(broken_rules: Callable[..., set[str]], rules_of_vendors: frozenset[st
         fake_vendor(devices=None),
         fake_vendor(region=True),
         fake_vendor(missing={Feature.HEALTH: "it never breaks"}),
+        *broken_positions.SOUND.values(),
+        *broken_nodes.SOUND.values(),
     ],
-    ids=["devices", "no driver", "region", "missing"],
+    ids=["devices", "no driver", "region", "missing", *broken_positions.SOUND, *broken_nodes.SOUND],
 )
 def test_a_sound_vendor_conforms(broken, vendor: Vendor) -> None:
-    """With devices, without a driver, with a region, and without a feature."""
+    """With devices, without a driver, with a region, without a feature; with places, sets, pairs and instances."""
     assert broken(vendor) == set()
+
+
+def test_surroundings_have_faults(broken_rules, rules_of_vendors: frozenset[str]) -> None:
+    """A stand-in that nothing ever goes wrong with is not finished; nor is one that has other devices than said."""
+    for missing, rule in broken_nodes.BROKEN_SUBJECTS.items():
+        subject = {**broken_nodes.SUBJECT, **broken_nodes.SURROUNDED, **missing.value}
+        vendor = broken_nodes.SOUND["instances"]
+        assert broken_rules(vendor, rules_of_vendors, models=(MODEL,), **subject) == {f"test_{rule}"}, missing
 
 
 @pytest.mark.parametrize("what", BROKEN)
@@ -477,7 +497,8 @@ def test_a_broken_model_is_caught_by_its_rule(broken, what: str) -> None:
 
 def test_every_rule_can_be_broken(rules_of_vendors: frozenset[str]) -> None:
     """A rule that no vendor can break checks nothing."""
-    assert {f"test_{rule}" for rule, *_ in (*BROKEN.values(), *BROKEN_MODELS.values())} == rules_of_vendors
+    broken = {rule for rule, *_ in (*BROKEN.values(), *BROKEN_MODELS.values())}
+    assert {f"test_{rule}" for rule in broken | {*broken_nodes.BROKEN_SUBJECTS.values()}} == rules_of_vendors
 
 
 @pytest.mark.parametrize("splitting", [RaisesOnMany(), Negative()], ids=["raises", "negative"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hetero.testing import fake_vendor
+from hetero.testing import fake_vendor, fault_rules
 from hetero.testing.fake import FakeSplitting
 
 PACKAGE = """
@@ -112,7 +112,131 @@ class Files(Enforcement):
         self.beside(held).unlink(missing_ok=True)
 """
 
+NAMES_THEM_ITSELF = """
+from hetero.testing import fake_devices
+from hetero.testing.fake import FakeDiscovery
+
+class Counts(FakeDiscovery):
+    own = os.urandom(4).hex()
+    def devices(self):
+        from msgspec.structs import replace as changed
+        return [changed(one, uuid=f"fake-{self.own}-{one.index}") for one in fake_devices(2)]
+
+@hookimpl
+def hetero_register_vendors():
+    return [replace(fake_vendor(), enforcement=Files(), discovery=Counts(()))]
+"""
+
+INSTANCES = """
+from hetero.driver import host
+
+class Files(Enforcement):
+    def mine(self, held):
+        place = host("fake", "/run/hetero/fake")
+        place.mkdir(parents=True, exist_ok=True)
+        return sorted(place.glob(f"{held.id}-*"))
+
+    def create(self, held, number=0):
+        (host("fake", "/run/hetero/fake") / f"{held.id}-{number}").write_text("")
+
+    def prepare(self, held):
+        if not self.mine(held):
+            self.create(held)
+        return ContainerEdits(env={"FAKE_INSTANCE": held.id})
+
+    def release(self, held):
+        for one in self.mine(held):
+            one.unlink()
+"""
+
+LOOKS_IN_ITS_NOTES = """
+class Careless(Files):
+    def prepare(self, held):
+        notes = Path(held.directory, "notes")
+        if not notes.exists():
+            self.create(held, len(self.mine(held)))
+            notes.write_text("made")
+        return ContainerEdits(env={"FAKE_INSTANCE": held.id})
+
+Files = Careless
+"""
+
+FORGETS_WITHOUT_NOTES = """
+class Careless(Files):
+    def prepare(self, held):
+        result = super().prepare(held)
+        Path(held.directory, "notes").write_text("made")
+        return result
+
+    def release(self, held):
+        if Path(held.directory, "notes").exists():
+            super().release(held)
+
+    def mine(self, held):
+        return super().mine(held)
+
+Files = Careless
+"""
+
+FAULTY = """
+import time
+from hetero.errors import DriverFailed
+from hetero.testing import fake_devices
+from hetero.testing.fake import FakeDiscovery
+from msgspec.structs import replace as changed
+
+class Faulty(FakeDiscovery):
+    def devices(self):
+        fault = os.environ.get("FAKE_FAULT", "")
+        if fault == "hangs":
+            time.sleep(10**6)
+        devices = fake_devices(2)
+        if fault == "garbage":
+            return self.garbage(devices)
+        return devices
+
+    def garbage(self, devices):
+        raise DriverFailed("fakeName", -2, "a name that is none")
+
+@hookimpl
+def hetero_register_vendors():
+    return [replace(fake_vendor(), enforcement=Files(), discovery=Faulty(()))]
+"""
+
+FAULTS = {name: {"FAKE_FAULT": name} for name in ("garbage", "hangs")}
+
+TRACEBACK = """
+def garbage(self, devices):
+    return devices[5]
+Faulty.garbage = garbage
+"""
+
+BELIEVES_IT = """
+def garbage(self, devices):
+    return [changed(devices[0], uuid="fake-\\x01\\ufffd", numa=-12345)]
+Faulty.garbage = garbage
+"""
+
+WAITS = """
+def garbage(self, devices):
+    time.sleep(10**6)
+Faulty.garbage = garbage
+"""
+
+SEES_NOTHING = """
+def garbage(self, devices):
+    return devices
+Faulty.garbage = garbage
+"""
+
 BROKEN = {
+    "names_them_itself": ("devices_are_the_same_for_every_process", NAMES_THEM_ITSELF),
+    "looks_in_its_notes": ("a_crash_is_made_good", INSTANCES + LOOKS_IN_ITS_NOTES + HOOK),
+    "forgets_without_notes": ("a_crash_leaves_nothing_on_the_chip", INSTANCES + FORGETS_WITHOUT_NOTES + HOOK),
+    "traceback": ("faulty_drivers_are_told", FAULTY + TRACEBACK),
+    "believes_it": ("faulty_drivers_are_told", FAULTY + BELIEVES_IT),
+    "waits": ("only_a_hanging_driver_is_not_heard_of", FAULTY + WAITS),
+    "sees_nothing": ("faults_are_noticed", FAULTY + SEES_NOTHING),
     "opens": ("import_opens_no_driver", OPENS + HOOK),
     "starts": ("import_starts_nothing", STARTS + HOOK),
     "reads": ("registering_reads_nothing", READS),
@@ -135,6 +259,8 @@ def broken(
 ) -> Callable[[str, str], set[str]]:
     """``broken(name, code)``: the rules that a package breaks, whose vendor is the one that it registers."""
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("HETERO_HOST_ROOT", str(tmp_path))
+    monkeypatch.setattr(fault_rules, "PATIENCE_S", 2.0)  # for one that does not come back though it should
 
     def check(name: str, code: str) -> set[str]:
         package = f"conformance_{name}"
@@ -142,14 +268,23 @@ def broken(
         given = importlib.import_module(package).hetero_register_vendors()
         vendor = next((one for one in given if one.name == "fake"), fake_vendor())
         models = (FakeSplitting("fake").model("Fake F1", 16384),)
-        return broken_rules(vendor, rules_of_packages, package=package, models=models)
+        instances = tmp_path / "run/hetero/fake"
+        return broken_rules(
+            vendor,
+            rules_of_packages,
+            package=package,
+            models=models,
+            faults=FAULTS if "Faulty" in code else {},
+            hardware=lambda _: sorted(path.name for path in instances.glob("*")),
+        )
 
     return check
 
 
-def test_a_sound_package_conforms(broken) -> None:
-    """One that writes files, and makes good what a crash left."""
-    assert broken("sound", HOOK) == set()
+@pytest.mark.parametrize("code", [HOOK, INSTANCES + HOOK, FAULTY], ids=["files", "instances", "faults"])
+def test_a_sound_package_conforms(broken, code: str, request: pytest.FixtureRequest) -> None:
+    """One that writes files or makes instances, and makes good what a crash left; one that tells of all faults."""
+    assert broken(f"sound_{request.node.callspec.id}", code) == set()
 
 
 @pytest.mark.parametrize("what", BROKEN)

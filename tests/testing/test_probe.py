@@ -1,60 +1,24 @@
-"""The probe: what it sees of a process, where it lets one die, and what it counts as left behind."""
+"""The probe: what it sees of a process while that does something."""
 
 from __future__ import annotations
 
-import importlib
 import os
 import threading
-from collections.abc import Iterator
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hetero.model.allocation import ContainerEdits, Slice
-from hetero.testing import probe
-from hetero.testing.fake import FakeEnforcement
-from hetero.testing.probe import CRASHES, Bench, Failed, Watch
+from hetero.model.allocation import ContainerEdits
+from hetero.testing import fake_device, fake_vendor, probe
+from hetero.testing.bench import Outcome
+from hetero.testing.probe import Watch
 
 
 @pytest.fixture(scope="module")
 def watch() -> Watch:
     """One for all: there is no way to take it out of a process again."""
     return Watch()
-
-
-@pytest.fixture
-def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """A bench for the enforcement that the test is parametrized with."""
-    directory = tmp_path / "slice"
-    directory.mkdir()
-    (directory / "before").write_text("was here")
-    made = Bench(request.param, Slice(id="s", grants=(), directory=str(directory)))
-    yield made
-    made.close()
-    assert [path.name for path in directory.iterdir()] == ["before"], "closing leaves the directory as it was"
-
-
-class Exits(FakeEnforcement):
-    def prepare(self, held: Slice) -> ContainerEdits:
-        os._exit(3)
-
-
-class Raises(FakeEnforcement):
-    def prepare(self, held: Slice) -> ContainerEdits:
-        raise KeyError("limits")
-
-
-class Writes(FakeEnforcement):
-    def prepare(self, held: Slice) -> ContainerEdits:
-        own = Path(held.directory, "own")
-        own.mkdir(exist_ok=True)
-        Path(own, "limits").write_bytes(b"\0\xff")
-        return ContainerEdits(env={"FAKE": str(own)})
 
 
 def test_only_what_happens_during_an_action_is_seen(watch: Watch, tmp_path: Path) -> None:
@@ -120,69 +84,6 @@ def test_other_threads_are_seen_too(watch: Watch, tmp_path: Path) -> None:
     assert str(tmp_path / "beside") in probe._changed(watch.during(act))
 
 
-@given(st.integers(0, 5000))
-def test_crashes_are_spread_over_all_lines(lines: int) -> None:
-    """From the second line on, evenly, and never more than a suite has time for."""
-    chosen = [*probe._spread(lines)]
-    assert len(chosen) <= CRASHES
-    assert all(2 <= line <= lines for line in chosen)
-    steps = {later - earlier for earlier, later in pairwise(chosen)}
-    assert len(steps) <= 1
-    if 2 <= lines < CRASHES:
-        assert chosen == [*range(2, lines + 1)]
-
-
-def test_lines_are_counted_in_the_vendors_code_only() -> None:
-    """Those of the libraries that it calls are not its."""
-    held = Slice(id="s", grants=(), directory="/nowhere")
-    hook = Adds()
-    assert probe._traced(__file__, partial(hook.prepare, held))[1] == 3
-    assert probe._traced("/elsewhere/", partial(hook.prepare, held))[1] == 0
-
-
-class Adds(FakeEnforcement):
-    def __init__(self) -> None:
-        super().__init__("fake")
-
-    def prepare(self, held: Slice) -> ContainerEdits:
-        name = msgspec.json.encode(held.id).decode()
-        env = {"FAKE_SLICE": os.fspath(Path(name))}
-        return ContainerEdits(env=env)
-
-
-@pytest.mark.parametrize("bench", [Writes("fake")], indirect=True)
-def test_an_outcome_is_the_result_and_the_files(bench: Bench, tmp_path: Path) -> None:
-    """Byte by byte, with what stood there before; directories have no content."""
-    whole, lines = bench.whole()
-    assert whole.edits == ContainerEdits(env={"FAKE": str(tmp_path / "slice" / "own")})
-    assert whole.files == {"before": b"was here", "own": b"", "own/limits": b"\0\xff"}
-    assert lines == 4
-
-
-@pytest.mark.parametrize("bench", [Writes("fake")], indirect=True)
-def test_a_process_that_died_is_made_good_by_the_next(bench: Bench) -> None:
-    """At whichever line it died."""
-    whole, lines = bench.whole()
-    assert all(bench.mended(line) == whole for line in range(2, lines + 1))
-
-
-@pytest.mark.parametrize("bench", [Writes("fake")], indirect=True)
-def test_what_preparing_writes_is_listed(bench: Bench, watch: Watch, tmp_path: Path) -> None:
-    """And nothing that the probe itself writes."""
-    assert {Path(path).name for path in bench.written(watch)} == {"own", "limits"}
-
-
-@pytest.mark.parametrize(
-    ("bench", "complaint"),
-    [(Exits("fake"), "the process ended with 3"), (Raises("fake"), "KeyError: 'limits'")],
-    indirect=["bench"],
-)
-def test_a_process_that_fails_says_how(bench: Bench, complaint: str) -> None:
-    """With the vendor's own error, or with how it ended when it said nothing."""
-    with pytest.raises(Failed, match=complaint):
-        bench.whole()
-
-
 def test_what_a_process_maps_is_known_by_name() -> None:
     """The C library is in every process, without its directory."""
     names = [*probe._mapped()]
@@ -192,29 +93,37 @@ def test_what_a_process_maps_is_known_by_name() -> None:
 
 def test_an_answer_is_read_as_it_was_written() -> None:
     """It goes through a file between two processes."""
-    outcome = probe.Outcome(edits=ContainerEdits(env={"A": "1"}), files={"a": b"\0\xff", "b": b""})
+    outcome = Outcome(edits=ContainerEdits(env={"A": "1"}), files={"a": b"\0\xff", "b": b""})
     answer = probe.Answer(
-        opened=("libc.so.6",), started=(), read=(), registered=("fake",), failure="", whole=outcome, mended=(outcome,)
+        opened=("libc.so.6",),
+        started=(),
+        read=(),
+        registered=("fake",),
+        failure="",
+        devices=(fake_device(),),
+        whole=outcome,
+        mended=(outcome,),
+        before="None",
+        left=("None",),
     )
     assert msgspec.json.decode(msgspec.json.encode(answer), type=probe.Answer) == answer
 
 
-def test_the_vendors_code_is_found_in_a_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packages of one house may share a first name that has no file: their lines are still those to die at."""
-    package = tmp_path / "probed_house" / "chip"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    (package / "hook.py").write_text(
-        "from hetero.model.allocation import ContainerEdits\n"
-        "from hetero.vendor import Enforcement\n"
-        "class Hook(Enforcement):\n"
-        "    def prepare(self, held):\n"
-        "        env = {}\n"
-        "        return ContainerEdits(env=env)\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "slice").mkdir()
-    hook = importlib.import_module("probed_house.chip.hook").Hook()
-    bench = Bench(hook, Slice(id="s", grants=(), directory=str(tmp_path / "slice")))
-    assert bench.whole()[1] == 2
-    bench.close()
+def test_a_process_finds_devices_or_none() -> None:
+    """Where there is no driver there are none, which is no failure of the process."""
+    assert probe._found(fake_vendor(devices=[fake_device()])) == (fake_device(),)
+    assert probe._found(fake_vendor(devices=None)) == ()
+
+
+def test_the_chips_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line out, one line in; without a descriptor nobody is asked."""
+    asked, asks = os.pipe()
+    answers, answer = os.pipe()
+    os.write(answer, b'"[1, 2]"\n')
+    with os.fdopen(answers) as told, os.fdopen(asked) as heard:
+        monkeypatch.setattr("sys.stdin", told)
+        assert probe._looking(str(asks))() == "[1, 2]"
+        os.close(asks)
+        assert heard.read() == "?\n"
+    os.close(answer)
+    assert probe._looking("")() == ""

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hetero.enforcement import region
 from hetero.errors import DriverFailed, InvalidValue
 from hetero.model.ask import Ask
-from hetero.model.device import MEMORY, DeviceModel, LinkKind
-from hetero.model.share import Reason, Refusal
-from hetero.testing import fake_devices, fake_vendor
+from hetero.model.device import MEMORY, DeviceModel, Health, LinkKind
+from hetero.model.share import Reason, Refusal, Share
+from hetero.testing import fake_device, fake_devices, fake_vendor
 from hetero.testing.fake import FakeDiscovery, FakeSplitting
-from hetero.testing.subject import Subject, any_ask, ask_of, devices_of, raises
+from hetero.testing.subject import Subject, any_ask, ask_of, devices_of, fits, left_after, raises
 from hetero.vendor import Driver, Vendor
 
 MODEL = FakeSplitting("fake").model("Fake F1", 1000)
@@ -114,7 +115,7 @@ def test_devices_are_looked_for_in_the_surroundings(monkeypatch: pytest.MonkeyPa
     assert "FAKE_SIMULATED" not in os.environ
 
 
-def test_slices_are_of_one_device_and_of_two() -> None:
+def test_slices_are_parts_of_one_device_and_of_two_and_a_whole_one() -> None:
     """Each in a directory of its own that is gone afterwards, without a region unless the vendor keeps one."""
     directories = []
     for held in subject().slices():
@@ -122,8 +123,53 @@ def test_slices_are_of_one_device_and_of_two() -> None:
         assert [*Path(held.directory).iterdir()] == []
         assert held.region == ""
         directories.append((held.directory, len(held.grants), len({one.device.uuid for one in held.grants})))
-    assert [(count, distinct) for _, count, distinct in directories] == [(1, 1), (2, 2)]
+    assert [(count, distinct) for _, count, distinct in directories] == [(1, 1), (2, 2), (1, 1)]
+    cores = [grants[0].share.cores for grants in subject().holdings()]
+    assert cores == [0, 0, 100]
     assert not any(Path(directory).exists() for directory, *_ in directories)
+
+
+def test_slices_are_of_the_devices_of_the_surroundings() -> None:
+    """A stand-in for the driver knows its own devices alone; without one no device of this machine is touched."""
+    machine = fake_vendor(
+        devices=[*fake_devices(1, memory=500), fake_device(1, health=Health(ok=False, reason="lost"))]
+    )
+    surrounded = subject(machine, surroundings={"FAKE_SIMULATED": "1"}).holdings()
+    assert {grant.device.uuid for grants in surrounded for grant in grants} == {"fake-0"}
+    assert [len(grants) for grants in surrounded] == [1, 1]
+    made_up = subject(machine).holdings()
+    assert {grant.device.uuid for grants in made_up for grant in grants} == {"device-0", "device-1"}
+
+
+def test_a_chip_that_gives_no_pairs_has_no_slice_of_two() -> None:
+    """What is asked of two is put to its splitting as such."""
+
+    class Single(FakeSplitting):
+        def split(self, model, ask):
+            refusal = Refusal(reason=Reason.UNSUPPORTED, message="one at a time")
+            return super().split(model, ask) if ask.count == 1 else refusal
+
+    assert [len(grants) for grants in subject(fake_vendor(splitting=Single("fake"))).holdings()] == [1, 1]
+
+
+def test_a_vendors_own_asks_join_the_others() -> None:
+    """Of each model, after those at the limits."""
+    own = Ask(vendor="fake", template="small")
+    questions = [*subject(own_asks=lambda self, model: [own], models=(MODEL, SMALL)).asks()]
+    assert [(model, ask) for model, ask in questions if ask.template] == [(MODEL, own), (SMALL, own)]
+
+
+@settings(max_examples=50)
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.integers(0, 5)),
+    st.dictionaries(st.sampled_from("abc"), st.integers(0, 5)),
+)
+def test_what_fits_leaves_no_debts(taken: dict[str, int], left: dict[str, int]) -> None:
+    """A share fits if, and only if, nothing is less than nothing afterwards and all of it was there."""
+    share = Share(quantities=taken)
+    after = left_after(share, left)
+    there = all(name in left or not amount for name, amount in taken.items())
+    assert fits(share, left) == (there and all(amount >= 0 for amount in after.values()))
 
 
 def test_a_region_is_there_before_the_vendor_prepares() -> None:
@@ -147,7 +193,7 @@ def test_a_model_of_which_nothing_is_given_has_no_slice() -> None:
         one.grants[0].device.model
         for one in subject(fake_vendor(splitting=OnlySmall("fake")), models=(MODEL, SMALL)).slices()
     ]
-    assert held == [SMALL, SMALL]
+    assert held == [SMALL, SMALL, SMALL]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8])

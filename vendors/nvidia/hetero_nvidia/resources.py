@@ -70,6 +70,8 @@ class GpuResources(Resources):
     def _instances(self, request: ContainerRequest) -> Iterator[Ask]:
         """One ask for each; what they come to has been checked."""
         limits = request.limits
+        if not PROFILES.keys() & limits.keys():
+            return  # a priority alone asks for nothing, and nobody has looked at it
         priority = parse_count(limits[self.priority], self.priority) if self.priority in limits else None
         for resource, profile in PROFILES.items():
             for _ in range(parse_count(limits.get(resource, 0), resource)):

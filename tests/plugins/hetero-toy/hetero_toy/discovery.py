@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hetero.driver import within
 from hetero.errors import DriverFailed, DriverMissing
 from hetero.model.device import Device, Health, Sample
 from hetero.vendor import Discovery, Driver
@@ -46,10 +47,12 @@ def _file() -> Path:
 
 def _device(index: int, one: dict[str, Any]) -> Device:
     complaint = str(one.get("health", "ok"))
+    if not str(one["uuid"]).replace("-", "").isalnum():
+        raise ValueError(f"widget {index} is called {one['uuid']!r}")
     return Device(
         uuid=str(one["uuid"]),
         index=index,
         model=widget_model(MODEL, MEMORY_MIB),
-        numa=int(one.get("numa", -1)),
+        numa=within("widget.numa", "NUMA node", int(one.get("numa", -1)), -1, 63),
         health=Health() if complaint == "ok" else Health(ok=False, reason=complaint),
     )

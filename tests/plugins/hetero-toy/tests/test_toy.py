@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +22,25 @@ from hetero.model.ask import Ask
 from hetero.model.share import Share
 from hetero.testing import VendorConformance, fake_device
 
+MACHINE = Path(tempfile.mkdtemp(prefix="toy-"))
+WIDGETS = MACHINE / "widgets.json"
+
+
+def machine() -> dict[str, str]:
+    """A file of widgets to write to, and what else may be found in its place, for this process's time."""
+    atexit.register(shutil.rmtree, MACHINE)
+    shutil.copy(Path(__file__).with_name("widgets.json"), WIDGETS)
+    (MACHINE / "cut").write_text(WIDGETS.read_text()[:-9])
+    (MACHINE / "old").write_text('{"widgets": []}')
+    (MACHINE / "garbage").write_text(json.dumps([{"uuid": "\x01\ufffd", "numa": -7, "health": 7}]))
+    os.mkfifo(MACHINE / "hangs")  # whoever reads it waits for a writer
+    return {"TOY_DEVICES": str(WIDGETS)}
+
+
+def in_place_of_the_file(*names: str) -> dict[str, dict[str, str]]:
+    """Something else for each name."""
+    return {name: {"TOY_DEVICES": str(MACHINE / name)} for name in names}
+
 
 class TestToy(VendorConformance):
     """All of the interface's rules."""
@@ -23,7 +48,18 @@ class TestToy(VendorConformance):
     vendor = hetero_toy.toy
     package = "hetero_toy"
     models = (hetero_toy.toy.splitting.model("Toy W1", 4096),)
-    surroundings: ClassVar = {"TOY_DEVICES": str(Path(__file__).with_name("widgets.json"))}
+    surroundings: ClassVar = machine()
+    identities = tuple(one["uuid"] for one in json.loads(WIDGETS.read_text()))
+    faults: ClassVar = in_place_of_the_file("missing", "cut", "old", "garbage", "hangs")
+
+    @contextlib.contextmanager
+    def illness(self) -> Iterator[None]:
+        """The first widget has enough."""
+        before = WIDGETS.read_text()
+        widgets = json.loads(before)
+        WIDGETS.write_text(json.dumps([{**widgets[0], "health": "worn out"}, *widgets[1:]]))
+        yield
+        WIDGETS.write_text(before)
 
 
 def test_memory_is_rounded_up_to_steps() -> None:
