@@ -21,6 +21,7 @@ import msgspec
 from demo import CLUSTER, PLUGINS, ROOT, indent, require
 
 from hetero import plugins
+from hetero.admission.registration import managed_resources
 from hetero.cli.cluster_file import inventory
 from hetero.cli.context import read_yaml
 from hetero.kube import paths
@@ -100,9 +101,10 @@ def _ready(address: str) -> bool:
 
 def _extender(url: str, vendors: Mapping[str, Vendor]) -> Extender:
     """What kube-scheduler's configuration says of the extender; no node has totals of percentages and priorities."""
-    families = [family for vendor in vendors.values() for family in vendor.resources]
-    managed = [one.name for family in families for one in family.names()]
-    return Extender(url, managed, [name for family in families for name in (family.memory_percentage, family.priority)])
+    managed = managed_resources(vendors)
+    return Extender(
+        url, [one["name"] for one in managed], [one["name"] for one in managed if one["ignoredByScheduler"]]
+    )
 
 
 def _pod(name: str, limits: Mapping[str, int]) -> bytes:

@@ -1,7 +1,8 @@
-"""What a cluster must be told so that its API server asks the webhook, and lets nobody forge a placement.
+"""What a cluster must be told so that it asks the webhook and the extender, and lets nobody forge a placement.
 
 Objects of the API as plain mappings, made from the vendors' words. Pure.
-Source: Kubernetes API reference, admissionregistration.k8s.io/v1; conditions and policies are stable since 1.30.
+Sources: Kubernetes API reference, admissionregistration.k8s.io/v1; conditions and policies are stable since 1.30.
+kube-scheduler Configuration (v1), "ExtenderManagedResource".
 """
 
 from __future__ import annotations
@@ -77,6 +78,17 @@ def condition(vendors: Mapping[str, Vendor]) -> str:
     )
     containers = "(object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : []))"
     return f"{containers}.exists(c, has(c.resources) && ({amounts}))"
+
+
+def managed_resources(vendors: Mapping[str, Vendor]) -> list[dict[str, Any]]:
+    """``managedResources`` of kube-scheduler's extender: all resources of the vendors, each once.
+
+    Those that a node's status has totals of, kube-scheduler counts as well; the others it leaves to the extender.
+    """
+    families = [family for vendor in vendors.values() for family in vendor.resources]
+    totals = {name for family in families for name in (family.count, family.memory, family.cores)}
+    names = dict.fromkeys(one.name for family in families for one in family.names())
+    return [{"name": name, "ignoredByScheduler": name not in totals} for name in names]
 
 
 def placement_policy() -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hetero import plugins
 from hetero.admission import registration
 from hetero.admission.review import IGNORE
 from hetero.model.annotations import PLACEMENT
+from hetero.model.resources import ResourceName, Resources
 from hetero.testing.fake import fake_vendor
 
 VENDORS = {name: fake_vendor(name) for name in ("other", "fake")}
@@ -93,3 +95,26 @@ def test_the_page_shows_what_is_made() -> None:
     made = registration.webhook(vendors, client, spared=("kube-system", "hetero-system"))
     for expected in (made, *registration.placement_policy()):
         assert expected in shown, json.dumps(expected)
+
+
+def test_every_resource_is_managed_once() -> None:
+    """A name that kube-scheduler is not told of is one that it waits for in the totals of nodes, for ever."""
+    managed = registration.managed_resources({name: fake_vendor(name) for name in ("fake", "other")})
+    told = {one["name"]: one["ignoredByScheduler"] for one in managed}
+    assert len(told) == len(managed) == 10
+    assert [told[f"fake.example/npu{end}"] for end in ("", "mem", "cores")] == [False] * 3
+    assert [told[f"other.example/npu{end}"] for end in ("mem-percentage", "-priority")] == [True] * 2
+
+
+def test_names_beyond_the_usual_are_left_to_the_extender() -> None:
+    """No node has totals of what only a subclass knows, e.g. of hardware instances by size."""
+
+    class Sized(Resources):
+        def names(self) -> tuple[ResourceName, ...]:
+            return (*super().names(), ResourceName(name="fake.example/npu-1g", meaning="instances"))
+
+    vendor = replace(fake_vendor(), resources=(Sized(vendor="fake", count="fake.example/npu"),))
+    assert registration.managed_resources({"fake": vendor}) == [
+        {"name": "fake.example/npu", "ignoredByScheduler": False},
+        {"name": "fake.example/npu-1g", "ignoredByScheduler": True},
+    ]

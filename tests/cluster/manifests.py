@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hetero import plugins
+from hetero.admission.registration import managed_resources
 from hetero.model.device import Device, Node
 from hetero.testing.hollow import hollow_node
 from hetero.vendor import Resources, Vendor
@@ -75,23 +76,20 @@ def pod(
 
 def managed() -> tuple[list[str], list[str]]:
     """The resources that the extender looks after: those that nodes publish as totals too, and the others."""
-    visible, ignored = [], []
-    for words in _families():
-        visible += [name for name in (words.count, words.memory, words.cores) if name]
-        ignored += [name for name in (words.memory_percentage, words.priority) if name]
+    visible: list[str] = []
+    ignored: list[str] = []
+    for one in managed_resources(VENDORS):
+        (ignored if one["ignoredByScheduler"] else visible).append(one["name"])
     return visible, ignored
 
 
 def scheduler_configuration(extender: str, *, name: str = SCHEDULER, lease: str = "", **extra: Any) -> Json:
     """As docs/reference/scheduler.md has it; ``lease`` names the lock of kube-schedulers that take turns."""
-    visible, ignored = managed()
     election: Json = {"leaderElect": bool(lease)}
     if lease:
         # Quick to notice that the leader is gone; real clusters take 15 s.
         election |= {"resourceName": lease, "resourceNamespace": "kube-system", "leaseDuration": "4s"}
         election |= {"renewDeadline": "3s", "retryPeriod": "500ms"}
-    resources = [{"name": one} for one in visible]
-    resources += [{"name": one, "ignoredByScheduler": True} for one in ignored]
     spreading = {"name": "PodTopologySpread", "args": {"defaultingType": "List", "defaultConstraints": []}}
     return {
         "apiVersion": "kubescheduler.config.k8s.io/v1",
@@ -112,12 +110,8 @@ def scheduler_configuration(extender: str, *, name: str = SCHEDULER, lease: str 
                 "httpTimeout": "30s",
                 "nodeCacheCapable": True,
                 "ignorable": False,
-                "managedResources": resources,
+                "managedResources": managed_resources(VENDORS),
             }
         ],
         **extra,
     }
-
-
-def _families() -> Iterable[Resources]:
-    return (words for vendor in VENDORS.values() for words in vendor.resources)
