@@ -12,37 +12,21 @@ from collections.abc import Mapping
 
 import pytest
 
-from hetero.errors import InvalidValue
 from hetero.model.ask import Ask, ContainerAsk, PodAsk, Selection
-from hetero.model.device import Device, DeviceModel, Health, Inventory, Node
+from hetero.model.device import MEMORY, Device, DeviceModel, Health, Inventory, Node
 from hetero.model.placement import Placement
 from hetero.placement import Planner
-from hetero.plugins import load
 from hetero.vendor import Vendor
 from tests.placement.chips import chips
+from tests.placement.installed import models, vendors
 from tests.placement.reference import Reference, greatest, usage
 
 CLUSTERS = 10_000
 BATCHES = 20
-MEMORY_MIB = 4096
-PRODUCTS = ("Toy W1", "Alpha 1", "Alpha 1 Ultra", "Beta")
-"""Names of products to try: each vendor has at least one of them."""
 
-
-def _models(vendor: Vendor) -> list[DeviceModel]:
-    found = []
-    for name in PRODUCTS:
-        for memory in (MEMORY_MIB, 2 * MEMORY_MIB):
-            try:
-                found.append(vendor.splitting.model(name, memory))
-            except InvalidValue:
-                continue
-    assert found, f"{vendor.name} has none of {PRODUCTS}; add a product of its"
-    return found
-
-
-VENDORS: dict[str, Vendor] = {**load().vendors, **chips()}
-MODELS = {name: _models(vendor) for name, vendor in VENDORS.items()}
+VENDORS: dict[str, Vendor] = {**vendors(), **chips()}
+MODELS = {name: models(vendor) for name, vendor in VENDORS.items()}
+PRODUCTS = sorted({model.name for known in MODELS.values() for model in known})
 
 
 class Chance:
@@ -50,13 +34,14 @@ class Chance:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self._first = self._random.choice(sorted(VENDORS))
+        first = self._random.choice(sorted(VENDORS))
+        self._kinds = self._random.sample(MODELS[first], min(2, len(MODELS[first])))
 
     def inventory(self) -> Inventory:
         return Inventory(nodes=tuple(self._node(name) for name in "ab"[: self._random.choice((1, 1, 2))]))
 
     def _node(self, name: str) -> Node:
-        devices = tuple(self._device(index) for index in range(self._random.randint(1, 4)))
+        devices = tuple(self._device(index) for index in range(self._random.choice((1, 2, 3, 4, 4))))
         cordoned = (devices[0].uuid,) if self._random.random() < 0.1 else ()
         return Node(name=name, devices=devices, cordoned=cordoned)
 
@@ -65,19 +50,22 @@ class Chance:
         return Device(
             uuid=f"d{index}",
             index=index,
-            model=self._random.choice(MODELS[self._vendor()]),
+            model=self._model(),
             numa=self._random.choice((-1, 0, 0, 1)),
             health=Health(ok=ok, reason="" if ok else "lost"),
         )
 
-    def _vendor(self) -> str:
-        """Mostly the same one, so that pods find devices."""
-        return self._first if self._random.random() < 0.85 else self._random.choice(sorted(VENDORS))
+    def _model(self) -> DeviceModel:
+        """Mostly one of two of the same vendor, so that pods find devices."""
+        return self._random.choice(self._kinds if self._random.random() < 0.93 else MODELS[self._any()])
+
+    def _any(self) -> str:
+        return self._random.choice(sorted(VENDORS))
 
     def placed(self, planner: Planner) -> list[Placement]:
         """Some pods on the cluster already."""
         held = []
-        for index in range(self._random.choice((0, 1, 1))):
+        for index in range(self._random.choice((0, 1, 2, 2))):
             pod = self.pod(f"pod-{index}")
             best = planner.options(pod).best()
             placement = planner.place_on(pod, best) if best is not None else None
@@ -90,7 +78,7 @@ class Chance:
         return PodAsk(
             name=name,
             containers=self._containers("c", self._random.choice((1, 1, 2, 3))),
-            init_containers=self._containers("i", self._random.choice((0, 0, 0, 1, 2))),
+            init_containers=self._containers("i", self._random.choice((0, 0, 0, 0, 1, 2))),
             node_policy=self._random.choice(("", "binpack", "spread")),
             device_policy=self._random.choice(("", "", "binpack", "spread", "mutex", "numa,binpack", "topology-aware")),
         )
@@ -104,14 +92,18 @@ class Chance:
 
     def _ask(self) -> Ask:
         some = self._random.random
-        size = self._random.choice((1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 5 / 4))
+        size = self._random.choice((1 / 8, 1 / 4, 1 / 3, 1 / 2, 1 / 2, 2 / 3, 1))
         in_percent = some() < 0.3
+        model = self._model()
+        memory = model.capacity[MEMORY]
         return Ask(
-            vendor=self._vendor(),
-            count=self._random.choice((1, 1, 1, 2, 2, 3)),
-            memory=None if in_percent or some() < 0.1 else int(MEMORY_MIB * size) + self._random.choice((-1, 0, 1)),
+            vendor=model.vendor,
+            family=model.family,
+            count=self._random.choice((1, 1, 1, 1, 2, 2, 3)),
+            memory=None if in_percent or some() < 0.1 else int(memory * size) + self._random.choice((-1, 0, 1)),
             memory_percentage=self._random.choice((10, 33, 50, 51, 100)) if in_percent else None,
             cores=self._random.choice((0, 0, 20, 30, 50, 60, 100)),
+            mode=model.mode if some() < 0.3 else "",
             selection=self._selection() if some() < 0.25 else Selection(),
         )
 

@@ -16,8 +16,10 @@ from hetero.model.share import Share
 from hetero.placement import Planner, judge
 from hetero.testing.fake import fake_device, fake_node, fake_vendor
 from hetero.vendor import Vendor
+from tests.placement.chips import chips
 
-VENDORS: dict[str, Vendor] = {name: fake_vendor(name) for name in ("fake", "other")}
+VENDORS: dict[str, Vendor] = {**{name: fake_vendor(name) for name in ("fake", "other")}, **chips()}
+KINDS = 18
 NAMES = ["a", "b", "c", "d", "e"]
 
 
@@ -54,7 +56,7 @@ class Life:
 
     def kinds(self) -> Iterator[PodAsk]:
         """Pods of a few kinds, most of which were asked about before."""
-        for number in range(12):
+        for number in range(KINDS):
             yield self.pod(number)
 
     def pod(self, kind: int) -> PodAsk:
@@ -62,7 +64,7 @@ class Life:
         self._count += 1
         asks = [
             Ask(
-                vendor="other" if kind % 5 == 4 else "fake",
+                vendor=self._vendor(kind),
                 count=1 + kind % 2,
                 memory=(3000, 7000, 9000)[kind % 3],
                 cores=(0, 30, 100)[kind % 3],
@@ -72,6 +74,11 @@ class Life:
         policy = ("", "spread", "mutex", "numa,binpack")[kind % 4]
         containers = tuple(ContainerAsk(name=f"c{index}", asks=(one,)) for index, one in enumerate(asks))
         return PodAsk(name=f"pod-{self._count}", containers=containers, device_policy=policy)
+
+    def _vendor(self, kind: int) -> str:
+        if kind >= 12:
+            return ("placed", "paired")[kind % 2]
+        return "other" if kind % 5 == 4 else "fake"
 
     def _put(self) -> None:
         node = Node(
@@ -83,10 +90,11 @@ class Life:
         self.planner.put_node(node)
 
     def _device(self, index: int) -> Device:
-        return fake_device(
-            index,
-            vendor=self._random.choice(("fake", "fake", "other")),
-            model=self._random.choice(("Fake F1", "Fake F2")),
+        vendor = self._random.choice(("fake", "fake", "other", "placed", "paired", "paired"))
+        return Device(
+            uuid=f"{vendor}-{index}",
+            index=index,
+            model=VENDORS[vendor].splitting.model(self._random.choice(("Fake F1", "Fake F2")), 16384),
             numa=self._random.choice((0, 1)),
             health=Health(ok=self._random.random() > 0.1, reason=""),
         )
@@ -97,7 +105,7 @@ class Life:
         self.planner.remove_node(name)
 
     def _place(self) -> None:
-        pod = self.pod(self._random.randrange(12))
+        pod = self.pod(self._random.randrange(KINDS))
         best = self.planner.options(pod).best()
         placement = self.planner.place_on(pod, best) if best is not None else None
         if isinstance(placement, Placement):

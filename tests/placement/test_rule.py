@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
 from hetero.model.ask import Ask, Selection
-from hetero.model.device import Device, Health, Inventory, Node
+from hetero.model.device import Device, Health, Inventory, Link, LinkKind, Node
 from hetero.model.placement import Placement
 from hetero.model.share import Reason
 from hetero.placement import Planner
@@ -217,6 +218,50 @@ def test_several_asks_with_a_bound_one_are_searched(planner: Any, pod: Any, ask:
         assert sorted(_devices(one.place(pod(*asks)))) == ["fake-0", "fake-1", "fake-2"]
     one = planner(fake_node(count=2), vendors=PAIRED)
     assert one.options(pod(whole, any_one)).best() is None
+
+
+def test_equal_devices_are_not_alike_where_one_of_a_pair_is_needed(planner: Any, pod: Any, ask: Any) -> None:
+    """The first ask may have either of two equal cards, and only one of them leaves the pair whole."""
+    either = Selection(use_devices=("fake-0", "fake-2"))
+    asks = (ask(memory_percentage=100, memory=None, cores=100, selection=either), ask(count=2, cores=100, memory=None))
+    one = planner(fake_node(count=3), vendors=PAIRED)
+    assert one.options(pod(*asks)).best() == "node"
+    assert _devices(one.place(pod(*asks))) == ["fake-2", "fake-0", "fake-1"]
+
+
+class Linked(FakeSplitting):
+    """A chip of which only two devices with a link between them may be given together."""
+
+    def sets(self, devices: Sequence[Device], ask: Ask) -> Iterable[tuple[Device, ...]] | None:
+        return [(one, other) for one in devices for other in devices if other.uuid in {link.peer for link in one.links}]
+
+
+def _linked(name: str, *pairs: tuple[int, int]) -> Node:
+    links: dict[int, tuple[Link, ...]] = {}
+    for one, other in pairs:
+        links[one] = (Link(peer=f"fake-{other}", kind=LinkKind.DIRECT),)
+        links[other] = (Link(peer=f"fake-{one}", kind=LinkKind.DIRECT),)
+    devices = (msgspec.structs.replace(fake_device(index), links=links.get(index, ())) for index in range(4))
+    return Node(name=name, devices=(*devices, fake_device(9, vendor="other")))
+
+
+def test_nodes_that_differ_in_wiring_alone_are_told_apart(planner: Any, pod: Any, ask: Any) -> None:
+    """Each is settled for itself, and again when it is wired anew."""
+    whole = ask(count=2, cores=100, memory=None)
+    free_ask = ask(count=1, cores=100, memory=None, vendor="other")
+    asked = pod([whole, whole], free_ask)
+    vendors = {"fake": fake_vendor(splitting=Linked("fake")), "other": fake_vendor("other")}
+    one = planner(_linked("a", (0, 1)), _linked("b", (0, 1), (2, 3)), _linked("c", (0, 2), (1, 3)), vendors=vendors)
+    assert one.options(asked).split(["a", "b", "c"])[0] == ["b", "c"]
+    decision = one.place_on(asked, "c")
+    assert {frozenset(_devices(decision)[:2]), frozenset(_devices(decision)[2:4])} == {
+        frozenset({"fake-0", "fake-2"}),
+        frozenset({"fake-1", "fake-3"}),
+    }
+    one.put_node(_linked("b", (0, 3)))
+    assert one.options(asked).split(["a", "b", "c"])[0] == ["c"]
+    one.put_node(_linked("a", (0, 3), (1, 2)))
+    assert one.options(asked).split(["a", "b", "c"])[0] == ["a", "c"]
 
 
 def test_an_init_container_may_be_bound(planner: Any, pod: Any, ask: Any) -> None:
