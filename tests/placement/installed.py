@@ -67,10 +67,10 @@ def templates(vendor: Vendor, model: DeviceModel) -> dict[str, Ask]:
 
 def _sizes(model: DeviceModel) -> Iterator[Ask]:
     """Asks from the whole device down, so that the smallest that gets a template is the one that stays."""
-    total = model.capacity[MEMORY]
     for part in range(64, 0, -1):
-        yield Ask(vendor=model.vendor, family=model.family, memory=max(1, total * part // 64), mode=model.mode)
-        yield Ask(vendor=model.vendor, family=model.family, memory=max(1, total * part // 64))
+        memory = max(1, model.capacity[MEMORY] * part // 64)
+        for cores in (57, 43, 28, 15, 0):
+            yield Ask(vendor=model.vendor, family=model.family, memory=memory, cores=cores, mode=model.mode)
 
 
 def vendors() -> dict[str, Vendor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
+import msgspec
 import pytest
 
 from hetero.model.ask import Ask, ContainerAsk, PodAsk, Selection
@@ -18,6 +19,22 @@ from tests.placement.installed import models, templates, vendors
 from tests.placement.reference import usage
 
 VENDORS: dict[str, Vendor] = {**vendors(), **chips()}
+MOST = {
+    ("nvidia", "NVIDIA A100-SXM4-40GB"): {
+        "1g.5gb": 7,
+        "1g.10gb": 4,
+        "2g.10gb": 3,
+        "3g.20gb": 2,
+        "4g.20gb": 1,
+        "7g.40gb": 1,
+    },
+    ("ascend", "910B2"): {"vir06_1c_16g": 4, "vir12_3c_32g": 2},
+    ("ascend", "910B3"): {"vir05_1c_16g": 4, "vir10_3c_32g": 2},
+    ("ascend", "910B4"): {"vir05_1c_8g": 4},
+    ("ascend", "310P3"): {"vir01": 7},
+}
+"""How many of a template the vendors' documents say that one device holds at most."""
+
 MODELS: list[DeviceModel] = [model for vendor in VENDORS.values() for model in models(vendor)]
 TEMPLATED = [(model, template) for model in MODELS for template in sorted(templates(VENDORS[model.vendor], model))]
 
@@ -67,8 +84,7 @@ class Chance:
         same_numa = Selection(same_numa=self._random.random() < 0.1)
         known = self._asks[id(kind)]
         if known and self._random.random() < 0.6:
-            ask = self._random.choice(known)
-            return Ask(vendor=ask.vendor, family=ask.family, memory=ask.memory, mode=ask.mode, selection=same_numa)
+            return msgspec.structs.replace(self._random.choice(known), selection=same_numa)
         size = self._random.choice((1 / 16, 1 / 8, 1 / 4, 1 / 2, 1))
         return Ask(
             vendor=kind.vendor,
@@ -171,6 +187,18 @@ def test_a_template_chip_is_filled_to_what_it_holds(model: DeviceModel, template
     assert isinstance(together.place(_pod("all", [ask] * most)), Placement)
     together.free("default/all")
     assert not isinstance(together.place(_pod("more", [ask] * (most + 1))), Placement)
+
+
+def test_what_chips_hold_is_what_their_documents_say() -> None:
+    """Of each template that is listed here and can be asked by size: neither fewer nor more."""
+    told = {
+        (model.name, template): (_most(dict(model.capacity), _shares(model, ask)), most)
+        for model in MODELS
+        for template, most in MOST.get((model.vendor, model.name), {}).items()
+        if (ask := templates(VENDORS[model.vendor], model).get(template)) is not None
+    }
+    assert told
+    assert {key: found for key, (found, _) in told.items()} == {key: most for key, (_, most) in told.items()}
 
 
 @pytest.mark.parametrize(
