@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hetero.driver import host
-from hetero.errors import DriverError, EnforcementError
+from hetero.errors import DriverError, DriverMissing, EnforcementError
 from hetero.model.allocation import ContainerEdits, Grant, Mount, Slice
 from hetero.vendor import Enforcement, Finding
-from hetero_hygon import conf, files, names
+from hetero_hygon import conf, files, names, sysfs
 from hetero_hygon.hydmi import Hydmi
 from hetero_hygon.identity import number_of
 from hetero_hygon.instances import Instances, Wanted
@@ -61,7 +61,9 @@ class DriverEnforcement(Enforcement):
         shutil.rmtree(directory / COPY, ignore_errors=True)
 
     def check(self) -> Iterator[Finding]:
-        """Whether vDCUs can be made here, and which there are."""
+        """Whether vDCUs can be made here, and which there are; nothing on a machine without the vendor's cards."""
+        if not self._needed():
+            return
         yield self._library()
         yield from (_node(path) for path in names.SHARED_NODES)
         yield _rights()
@@ -78,6 +80,15 @@ class DriverEnforcement(Enforcement):
         copy = Path(held.directory, COPY)
         _keep(copy, made.number)
         return Mount(host_path=str(copy), container_path=names.VDEV_IN_CONTAINER)
+
+    def _needed(self) -> bool:
+        """False where no driver is, or only another maker's, whose library has the same name."""
+        try:
+            return any(not sysfs.is_foreign(self._smi.bus(card)) for card in range(self._smi.count()))
+        except DriverMissing:
+            return False
+        except DriverError:
+            return True
 
     def _library(self) -> Finding:
         try:

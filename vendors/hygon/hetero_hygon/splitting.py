@@ -17,7 +17,7 @@ from hetero_hygon.sets import best_first
 VDCUS_PER_CARD = 4
 """Source: ``dmiGetMaxVDeviceCount`` of libhydmi 1.5."""
 
-UNITS = "cus"
+UNITS = "compute-units"
 """The dimension of compute units: what a percentage comes to, rounded up, so that no part of a unit is lost."""
 
 WHOLE = "whole"

@@ -1,7 +1,8 @@
 """Answers questions about the cards that this process sees, one line of JSON each: ``python elsewhere.py QUESTION...``.
 
 A library stays in a process once it is there, so a test that wants another, or none, starts another process. Questions
-are those of discovery; ``prepare`` and ``release`` are about the slice in the environment variable ``SLICE``.
+are those of discovery, and ``check``; ``prepare`` and ``release`` are about the slice in the environment variable
+``SLICE``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def main(questions: list[str]) -> None:
         try:
             if question in ("prepare", "release"):
                 found = getattr(enforcement, question)(wire.decode(os.environ["SLICE"], Slice))
+            elif question == "check":
+                found = list(enforcement.check())
             else:
                 found = getattr(discovery, question)()
         except HeteroError as error:

@@ -140,6 +140,22 @@ def test_a_library_that_takes_itself_to_be_in_a_container_is_told(machine: Make)
     assert "container" in findings(machine(container=True))["libhydmi"][1]
 
 
+def test_a_machine_without_cards_is_not_complained_about(machine: Make) -> None:
+    """No driver, or AMD's, whose library has the same name: nothing needs to be done."""
+    found = machine()
+    assert found.elsewhere("check", HETERO_DRIVER_PATH="") == [[]]
+    for vendor in found.path("/sys/bus/pci/devices").glob("*/vendor"):
+        vendor.write_text("0x1002\n")
+    assert findings(found) == {}
+
+
+def test_a_driver_that_does_not_work_is_looked_into(machine: Make) -> None:
+    """Whose cards they are cannot be told then."""
+    found = machine()
+    found.fault("rsmi_num_monitor_devices * fail 6")
+    assert len(findings(found)) == 5
+
+
 def test_users_are_told_what_takes_root(machine: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole cards do not."""
     monkeypatch.setattr("os.geteuid", lambda: 1000)

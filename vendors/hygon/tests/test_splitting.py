@@ -6,7 +6,7 @@ import re
 
 import pytest
 from hetero_hygon.models import COMPUTE_UNITS, NAMES
-from hetero_hygon.splitting import DcuSplitting, dcu_model, is_whole, whole_model
+from hetero_hygon.splitting import UNITS, DcuSplitting, dcu_model, is_whole, whole_model
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,14 +35,14 @@ def refusal(model: DeviceModel = K100, **ask: int | str) -> Refusal:
 
 def test_a_part_takes_a_slot_its_memory_its_percent_and_its_units() -> None:
     """The first example that users of shared DCUs see: 2000 MiB and 60 percent."""
-    assert share(memory=2000, cores=60).quantities == {SLOTS: 1, MEMORY: 2000, CORES: 60, "cus": 72}
+    assert share(memory=2000, cores=60).quantities == {SLOTS: 1, MEMORY: 2000, CORES: 60, UNITS: 72}
 
 
 @pytest.mark.parametrize(("name", "units"), COMPUTE_UNITS.items())
 @pytest.mark.parametrize("percent", [1, 2, 24, 25, 26, 33, 34, 49, 50, 51, 74, 75, 76, 98, 99])
 def test_percent_become_units_rounded_up_on_every_product(name: str, units: int, percent: int) -> None:
     """One unit less would be less than was asked, and no part of a unit is given that is not charged."""
-    taken = share(splitting.model(name, 32768), memory=1024, cores=percent).quantities["cus"]
+    taken = share(splitting.model(name, 32768), memory=1024, cores=percent).quantities[UNITS]
     assert taken * 100 >= percent * units > (taken - 1) * 100
 
 
@@ -65,7 +65,7 @@ def test_percent_become_units_rounded_up_on_every_product(name: str, units: int,
 )
 def test_boundaries_of_units(name: str, percent: int, units: int) -> None:
     """Worked out by hand, at whole units and beside them."""
-    assert share(splitting.model(name, 32768), memory=1, cores=percent).quantities["cus"] == units
+    assert share(splitting.model(name, 32768), memory=1, cores=percent).quantities[UNITS] == units
 
 
 def test_rounding_never_gives_a_unit_twice() -> None:
@@ -73,7 +73,7 @@ def test_rounding_never_gives_a_unit_twice() -> None:
     bw200 = splitting.model("BW200", 81920)
     third = share(bw200, memory=1024, cores=33).quantities
     assert 3 * third[CORES] <= 100
-    assert 3 * third["cus"] > bw200.capacity["cus"]
+    assert 3 * third[UNITS] > bw200.capacity[UNITS]
 
 
 @pytest.mark.parametrize(("memory", "fits"), [(65519, True), (65520, True), (65521, False), (1, True)])
@@ -89,7 +89,7 @@ def test_memory_is_given_to_the_mib(memory: int, fits: bool) -> None:
 def test_compute_alone_keeps_to_its_compute() -> None:
     """Today's plugin gives the whole card to who asks for 30 percent and names no memory; here it is a vDCU."""
     found = share(cores=30)
-    assert found.quantities == {SLOTS: 1, MEMORY: 65520, CORES: 30, "cus": 36}
+    assert found.quantities == {SLOTS: 1, MEMORY: 65520, CORES: 30, UNITS: 36}
     assert not is_whole(K100, found)
 
 
@@ -97,7 +97,7 @@ def test_compute_alone_keeps_to_its_compute() -> None:
 def test_memory_alone_has_all_units(cores: int) -> None:
     """Units cannot be shared, so no word about compute is all of it, as existing clusters have it; nobody is beside."""
     found = share(memory=2000, cores=cores)
-    assert found.quantities == {SLOTS: 4, MEMORY: 2000, CORES: 100, "cus": 120}
+    assert found.quantities == {SLOTS: 4, MEMORY: 2000, CORES: 100, UNITS: 120}
     assert not is_whole(K100, found)
 
 
@@ -198,7 +198,7 @@ def test_a_share_is_within_the_card_and_no_less_than_asked(name: str, total: int
     assert set(found.quantities) == set(model.capacity)
     assert all(0 < amount <= model.capacity[name] for name, amount in found.quantities.items())
     assert found.memory >= ask.memory_on(total)
-    assert found.quantities["cus"] * 100 >= found.cores * model.capacity["cus"]
+    assert found.quantities[UNITS] * 100 >= found.cores * model.capacity[UNITS]
 
 
 @given(name=st.sampled_from(sorted(COMPUTE_UNITS)), parts=st.lists(st.integers(1, 99), min_size=1, max_size=4))
@@ -206,5 +206,5 @@ def test_what_fits_by_units_has_units(name: str, parts: list[int]) -> None:
     """Where the charged units of several programs fit a card, their percentages do: units are the stricter account."""
     model = splitting.model(name, 65520)
     shares = [share(model, memory=1024, cores=part).quantities for part in parts]
-    if sum(one["cus"] for one in shares) <= model.capacity["cus"]:
+    if sum(one[UNITS] for one in shares) <= model.capacity[UNITS]:
         assert sum(one[CORES] for one in shares) <= 100
