@@ -13,7 +13,7 @@ from hetero.cli import output
 from hetero.cli.context import Context
 from hetero.driver import ABSENT as ABSENT_CODE
 from hetero.driver import NONSENSE, host
-from hetero.errors import DriverFailed, DriverMissing, DriverTimeout, EnforcementError
+from hetero.errors import DriverError, DriverFailed, DriverMissing, DriverTimeout, EnforcementError
 from hetero.model.device import Device
 from hetero.monitoring.inventory import Inventory, Machine
 from hetero.vendor import Finding, Vendor
@@ -91,7 +91,8 @@ def _enforcement(vendor: Vendor) -> Iterator[dict[str, Any]]:
     try:
         yield from (_found(vendor, finding) for finding in vendor.enforcement.check())
     except Exception as error:
-        yield _finding(f"{vendor.name} enforcement", PROBLEM, f"the check failed: {error}", "report it to the vendor")
+        advice = "see its driver, above" if isinstance(error, DriverError) else "report it to the vendor"
+        yield _finding(f"{vendor.name} enforcement", PROBLEM, f"the check failed: {error}", advice)
 
 
 def _found(vendor: Vendor, finding: Finding) -> dict[str, Any]:

@@ -236,6 +236,7 @@ def test_a_driver_that_hangs_is_a_problem_and_hides_nobody(
     assert rows["broken driver"]["detail"] == "the driver did not come back from 'devices' within 0.05 s"
     for word in ("it hangs", "Broken NPU driver", "drivers.deadline_s"):
         assert word in rows["broken driver"]["advice"]
+    assert rows["broken enforcement"]["advice"] == "see its driver, above"
     assert rows["fake device 1"]["state"] == "ok"
 
 
