@@ -16,7 +16,7 @@ from hetero.cli.failures import guarded, unread
 
 _log = log.logger("cli")
 
-COMMANDS = ("devices", "vendors", "run", "top", "plan", "explain", "doctor", "sim", "scheduler")
+COMMANDS = ("devices", "vendors", "run", "top", "plan", "explain", "doctor", "sim", "scheduler", "new-vendor")
 """Ours, in the order of the help: a module of this package each, with a ``command``."""
 
 
@@ -30,7 +30,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of that name."""
         if name in COMMANDS:
-            command: click.Command = import_module(f"hetero.cli.{name}").command
+            command: click.Command = import_module(f"hetero.cli.{name.replace('-', '_')}").command
             return command
         return _of_plugins(ctx).get(name)
 

@@ -16,7 +16,7 @@ TESTING = (*DOOR, "hetero.testing")
 CORE = ("hetero", "native/runtime", "native/include", "charts")
 """What must not know a vendor."""
 
-SUFFIXES = {".py", ".c", ".h", ".yaml", ".tpl", ".txt"}
+SUFFIXES = {".py", ".c", ".h", ".yaml", ".tpl", ".txt", ".template"}
 
 
 def imports(file: Path) -> Iterator[str]:

@@ -57,6 +57,7 @@ def test_the_core_names_no_vendor() -> None:
         ("hetero/cli/devices.py", 'WIDGET = "toy.example/widget"\n'),
         ("native/runtime/region.c", "/* for libvgpu */\n"),
         ("native/include/hetero/region.h", "#define CUDA 1\n"),
+        ("hetero/cli/vendor_template/README.md.template", "as libcuda has it\n"),
         ("charts/hetero/templates/agent.yaml", "image: hetero-nvidia\n"),
     ],
 )
