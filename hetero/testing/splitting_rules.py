@@ -12,7 +12,7 @@ from hetero.errors import InvalidValue
 from hetero.model import wire
 from hetero.model.ask import Ask
 from hetero.model.device import CORES, MEMORY, SLOTS, Device, DeviceModel
-from hetero.model.share import Refusal, Share
+from hetero.model.share import Reason, Refusal, Share
 from hetero.testing.subject import Subject, devices_of, raises
 
 
@@ -101,7 +101,8 @@ class SplittingRules(Subject):
         """Who asks for more memory, and for as much of all else, gets no less; what is too much stays too much."""
         for model, cores in itertools.product(self.all_models(), (0, 30, 100)):
             asks = [ask for ask in self.asks_for(model) if _plain(ask) and ask.cores == cores]
-            given = [self._memory(model, ask) for ask in sorted(asks, key=lambda ask: ask.memory or 0)]
+            told = [self._memory(model, ask) for ask in sorted(asks, key=lambda ask: ask.memory or 0)]
+            given = [memory for memory in told if memory is not None]
             assert given == sorted(given), (model.name, cores)
 
     def test_rounding_is_done_once(self) -> None:
@@ -168,10 +169,12 @@ class SplittingRules(Subject):
         combinations = itertools.islice(self.vendor.splitting.combinations(offered, count), 100)
         return [frozenset(device.uuid for device in devices) for devices in combinations]
 
-    def _memory(self, model: DeviceModel, ask: Ask) -> float:
-        """MiB that are given; without end when no device can give them."""
+    def _memory(self, model: DeviceModel, ask: Ask) -> float | None:
+        """MiB that are given; without end when that is too much, None when it is refused for another reason."""
         answer = self.split(model, ask)
-        return answer.memory if isinstance(answer, Share) else math.inf
+        if isinstance(answer, Share):
+            return answer.memory
+        return math.inf if answer.reason == Reason.INSUFFICIENT_MEMORY else None
 
     def _quantities(self, model: DeviceModel, ask: Ask) -> dict[str, int]:
         """What is charged; nothing when the ask is refused."""

@@ -12,7 +12,7 @@ from hetero.errors import InvalidValue
 from hetero.model.ask import Ask
 from hetero.model.device import CORES, MEMORY, SLOTS, DeviceModel
 from hetero.model.resources import Resources
-from hetero.model.share import Refusal, Share
+from hetero.model.share import Reason, Refusal, Share
 from hetero.testing import fake_vendor
 from hetero.testing.fake import FakeSplitting, fake_resources
 from hetero.vendor import Vendor
@@ -190,7 +190,27 @@ def reading(kind: type[Resources]) -> Vendor:
     return replace(fake_vendor(), resources=(kind(**{name: getattr(words, name) for name in vars(words)}),))
 
 
-SOUND = {"places": splitting(Places()), "sets": splitting(Sets()), "pairs": reading(Pairs)}
+class WholeOrNothing(FakeSplitting):
+    """A chip that cannot be shared; who asks for all of its memory has all of it."""
+
+    def __init__(self) -> None:
+        super().__init__("fake")
+
+    def split(self, model, ask):
+        answer = super().split(model, ask)
+        part = isinstance(answer, Share) and answer.memory < model.capacity[MEMORY]
+        refusal = Refusal(
+            reason=Reason.UNSUPPORTED, message="a device of this kind is given whole; leave out the memory"
+        )
+        return refusal if part else answer
+
+
+SOUND = {
+    "places": splitting(Places()),
+    "sets": splitting(Sets()),
+    "pairs": reading(Pairs),
+    "whole": splitting(WholeOrNothing()),
+}
 
 BROKEN = {
     "dearer elsewhere": ("alternatives_are_the_same_elsewhere", splitting(DearerElsewhere())),
