@@ -15,7 +15,7 @@ from hetero_cambricon import places, smlu, structs
 from hetero_cambricon.cndev import Cndev, dotted
 from hetero_cambricon.health import health
 from hetero_cambricon.links import links
-from hetero_cambricon.splitting import SHARED, STATIC, WHOLE, mlu_model
+from hetero_cambricon.splitting import SHARED, STATIC, UNKNOWN, WHOLE, mlu_model, undescribed
 
 _log = log.logger("cambricon")
 
@@ -42,22 +42,13 @@ class CndevDiscovery(Discovery):
     def devices(self) -> Sequence[Device]:
         """All MLUs in the order of cndev."""
         able = smlu.able(self._cndev)
-        handles: dict[str, int] = {}
-        found: list[Device] = []
         count = self._cndev.cards()
         self._compare_with_bus(count)
-        for place in range(count):
-            try:
-                handle = self._cndev.handle(place)
-                device = self._device(place, handle, able)
-            except DriverError as error:
-                found.extend(self._lost(place, error))
-                continue
-            handles[device.uuid] = handle
-            found.append(device)
+        handles: dict[str, int] = {}
+        found = [device for place in range(count) for device in self._looked_at(place, able, handles)]
         paths = links(self._cndev, handles)
         linked = [msgspec.structs.replace(one, links=paths[one.uuid]) if one.uuid in paths else one for one in found]
-        self._seen.update((one.index, one) for one in linked)
+        self._seen.update((one.index, one) for one in linked if one.model.mode != UNKNOWN)
         return linked
 
     def sample(self) -> Sequence[Sample]:
@@ -66,11 +57,23 @@ class CndevDiscovery(Discovery):
 
     # --- one card -------------------------------------------------------------------------------------------
 
-    def _device(self, place: int, handle: int, able: bool) -> Device:
+    def _looked_at(self, place: int, able: bool, handles: dict[str, int]) -> list[Device]:
+        """The card of this place, of which the handle is noted; one that cannot be described as far as it is known."""
+        uuid = ""
+        try:
+            handle = self._cndev.handle(place)
+            uuid = self._cndev.uuid(handle)
+            device = self._device(place, uuid, handle, able)
+        except DriverError as error:
+            return self._ill(place, uuid, error)
+        handles[uuid] = handle
+        return [device]
+
+    def _device(self, place: int, uuid: str, handle: int, able: bool) -> Device:
         memory = self._memory(handle)
         bus = self._bus(handle)
         return Device(
-            uuid=self._cndev.uuid(handle),
+            uuid=uuid,
             index=place,
             model=mlu_model(self._cndev.name(handle), int(memory.physicalMemoryTotal), self._mode(handle, able)),
             numa=self._numa(bus, handle),
@@ -108,10 +111,12 @@ class CndevDiscovery(Discovery):
         told = self._cndev.told("cndevGetNUMANodeIdByDevId", structs.NumaNodeId, handle)
         return told.nodeId if told is not None and 0 <= told.nodeId < 1024 else -1
 
-    def _lost(self, place: int, error: DriverError) -> list[Device]:
-        """A card that cannot be asked any more; one that never could has no identity that we could give it."""
+    def _ill(self, place: int, uuid: str, error: DriverError) -> list[Device]:
+        """As it was known before, or by its identity alone; one that never told any has none that we could give it."""
         known = self._seen.get(place)
-        _log.error("MLU cannot be described", index=place, device=known.uuid if known else "", reason=str(error))
+        if known is None or uuid not in ("", known.uuid):
+            known = Device(uuid=uuid, index=place, model=undescribed()) if uuid else None
+        _log.error("MLU cannot be described", index=place, device=known.uuid if known else uuid, reason=str(error))
         return [msgspec.structs.replace(known, health=Health(ok=False, reason=str(error)))] if known else []
 
     def _compare_with_bus(self, count: int) -> None:

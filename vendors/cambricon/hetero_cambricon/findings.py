@@ -16,6 +16,7 @@ def findings(cndev: Cndev) -> Iterator[Finding]:
         listed = cndev.cards()
         yield _versions(cndev)
         yield _bus(listed)
+        yield from _silent(cndev, listed)
         yield _modes(cndev, listed)
     except DriverError:
         return
@@ -43,6 +44,16 @@ def _bus(listed: int) -> Finding:
         detail=f"{there} on the bus, {listed} listed by the driver",
         advice="" if there <= listed else "wait until the driver has started all cards, then look at cnmon",
     )
+
+
+def _silent(cndev: Cndev, listed: int) -> Iterator[Finding]:
+    """Cards that do not even tell their identity: no device can be shown for them."""
+    for place in range(listed):
+        try:
+            cndev.uuid(cndev.handle(place))
+        except DriverError as error:
+            advice = "look at it with cnmon; once it tells its identity it is found"
+            yield Finding(subject=f"card {place}", ok=False, detail=str(error), advice=advice)
 
 
 def _modes(cndev: Cndev, listed: int) -> Finding:

@@ -13,7 +13,7 @@ import msgspec
 
 from hetero.errors import InvalidValue
 from hetero.model.ask import Ask
-from hetero.model.resources import ContainerRequest
+from hetero.model.resources import ContainerRequest, ResourceName
 from hetero.vendor import Resources
 
 VENDOR = "cambricon"
@@ -32,8 +32,10 @@ POLICIES = (BEST_EFFORT, RESTRICTED, GUARANTEED)
 RING_SIZES = (1, 2, 4, 8)
 """How many devices a container may ask for under the two stricter policies."""
 
-_OF_A_TYPE = re.compile(r"cambricon\.com/(mlu\d+)\.smlu\.(vmemory|vcore)")
-"""Names with the card's type in them, as the vendor's plugin has them with ``--enable-device-type``."""
+TYPES = ("mlu220", "mlu270", "mlu290", "mlu365", "mlu370", "mlu570", "mlu580", "mlu585", "mlu590")
+"""Types of cards that resource names may have in them, as the vendor's plugin has it with ``--enable-device-type``."""
+
+_MEMORY, _CORES = "vmemory", "vcore"
 
 
 class MluResources(Resources):
@@ -44,24 +46,19 @@ class MluResources(Resources):
     * :data:`POLICY` says which sets of devices may serve.
     """
 
-    def ask(self, request: ContainerRequest) -> Ask | None:
-        """Read what a container asks of this family."""
-        limits, types = _without_types(request.limits)
-        asked = super().ask(msgspec.structs.replace(request, limits=limits))
-        if asked is None:
-            return None
-        if types and not asked.selection.use_models:
-            asked = msgspec.structs.replace(
-                asked, selection=msgspec.structs.replace(asked.selection, use_models=tuple(types))
-            )
-        if asked.memory is not None and self.cores not in limits:
-            asked = msgspec.structs.replace(asked, cores=100)
-        policy = request.annotations.get(POLICY, BEST_EFFORT).strip()
-        return asked if policy == BEST_EFFORT else msgspec.structs.replace(asked, sets=policy)
+    def names(self) -> tuple[ResourceName, ...]:
+        """The resource names with their meaning, those with a type in them after the others."""
+        typed = [
+            ResourceName(name=_typed(type_, what), meaning=f"{meaning}, of a card whose name contains {type_.upper()}")
+            for type_ in TYPES
+            for what, meaning in ((_MEMORY, f"memory in units of {UNIT} MiB"), (_CORES, "percent of compute"))
+        ]
+        return (*super().names(), *typed)
 
     def problems(self, ask: Ask, amounts: Mapping[str, int], request: ContainerRequest) -> Iterator[InvalidValue]:
         """What is wrong with amounts that are each well-formed."""
         yield from super().problems(ask, amounts, request)
+        yield from self._clashes(amounts, request)
         policy = request.annotations.get(POLICY, BEST_EFFORT).strip()
         if policy not in POLICIES:
             reason = f"is no policy; write {', '.join(POLICIES[:-1])} or {POLICIES[-1]}"
@@ -70,19 +67,39 @@ class MluResources(Resources):
             reason = f"is no size of a ring, which the policy {policy} asks for; write 1, 2, 4 or 8"
             yield InvalidValue(self.field(request, self.count), ask.count, reason)
 
+    def _assemble(self, amounts: Mapping[str, int], request: ContainerRequest) -> Ask:
+        types = [type_ for type_ in TYPES if any(_typed(type_, what) in amounts for what in (_MEMORY, _CORES))]
+        plain = {_untyped(name): amount for name, amount in amounts.items()}
+        asked = super()._assemble(plain, request)
+        cores = asked.cores if asked.memory is None or self.cores in plain else 100
+        selection = asked.selection
+        if types and not selection.use_models:
+            selection = msgspec.structs.replace(selection, use_models=tuple(type_.upper() for type_ in types))
+        policy = request.annotations.get(POLICY, BEST_EFFORT).strip()
+        return msgspec.structs.replace(
+            asked, cores=cores, selection=selection, sets="" if policy == BEST_EFFORT else policy
+        )
 
-def _without_types(limits: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
-    """The limits by their usual names, and the types that their names told; the usual name goes before."""
-    plain: dict[str, object] = {}
-    types: dict[str, None] = {}
-    for name, value in limits.items():
-        told = _OF_A_TYPE.fullmatch(name)
-        if told is None:
-            plain[name] = value
-            continue
-        types[told[1].upper()] = None
-        plain.setdefault(f"cambricon.com/mlu.smlu.{told[2]}", value)
-    return {**plain, **{name: limits[name] for name in plain if name in limits}}, list(types)
+    def _clashes(self, amounts: Mapping[str, int], request: ContainerRequest) -> Iterator[InvalidValue]:
+        """One amount by several names, or an amount of a type that is none."""
+        firsts: dict[str, str] = {}
+        for name, amount in amounts.items():
+            first = firsts.setdefault(_untyped(name), name)
+            if first != name:
+                reason = f"is the same as {first}; keep one of the two"
+                yield InvalidValue(self.field(request, name), request.limits[name], reason)
+            elif name != self.cores and _untyped(name) == self.cores and amount > 100:
+                reason = "is more than all of a card's compute; write at most 100"
+                yield InvalidValue(self.field(request, name), request.limits[name], reason)
+
+
+def _typed(type_: str, what: str) -> str:
+    return f"cambricon.com/{type_}.smlu.{what}"
+
+
+def _untyped(name: str) -> str:
+    """The usual name of an amount."""
+    return re.sub(r"^cambricon\.com/mlu\d+\.smlu\.", "cambricon.com/mlu.smlu.", name)
 
 
 RESOURCES = MluResources(

@@ -113,7 +113,7 @@ class SimulatedMlus(Simulation):
 
     def card(self, settings: Mapping[str, Any], field: str) -> Card:
         """Check the keys of one card; see :class:`CardSettings`."""
-        return Card(vendor=VENDOR, settings=msgspec.to_builtins(checked(settings, CardSettings, field)))
+        return Card(vendor=VENDOR, settings=msgspec.to_builtins(checked(settings, CardSettings, field), str_keys=True))
 
     def prepare(self, machine: Machine, directory: Path) -> ContainerEdits:
         """Write ``cards.conf``, from which the simulated library takes the machine, and the machine's files."""

@@ -25,10 +25,17 @@ WHOLE = "whole"
 STATIC = "mim"
 """The mode of a card that is partitioned statically."""
 
+UNKNOWN = "unknown"
+"""The mode of a card that has told its identity and nothing else."""
+
 WITHOUT_SLICES = ("MLU100", "MLU220", "MLU270")
 """Beginnings of products that cannot be split. Source: models in cambricon-k8s-device-plugin's documentation."""
 
 _MODES = (SHARED, WHOLE, STATIC)
+_CLOSED = {
+    STATIC: "is partitioned by MIM, whose instances this release cannot give",
+    UNKNOWN: "is not described by the driver; look at hetero doctor",
+}
 
 
 def mlu_model(name: str, memory: int, mode: str = SHARED) -> DeviceModel:
@@ -36,6 +43,11 @@ def mlu_model(name: str, memory: int, mode: str = SHARED) -> DeviceModel:
     return DeviceModel(
         vendor=VENDOR, name=name, capacity={SLOTS: SLOTS_PER_CARD, MEMORY: memory, CORES: 100}, mode=mode
     )
+
+
+def undescribed() -> DeviceModel:
+    """The model of a card that the driver could not describe; nothing of it can be given."""
+    return DeviceModel(vendor=VENDOR, name="MLU", capacity={SLOTS: SLOTS_PER_CARD}, mode=UNKNOWN)
 
 
 class MluSplitting(Splitting):
@@ -55,8 +67,8 @@ class MluSplitting(Splitting):
         """The memory asked, in whole units, in one slot; all slots when the card is taken whole."""
         if ask.mode not in ("", model.mode) or ask.template:
             return _unsupported(model, f"has no {ask.template or ask.mode}; leave that out")
-        if model.mode == STATIC:
-            return _unsupported(model, "is partitioned by MIM, whose instances this release cannot give")
+        if model.mode in _CLOSED:
+            return _unsupported(model, _CLOSED[model.mode])
         total = model.capacity[MEMORY]
         memory = ask.memory_on(total)
         if memory > total:

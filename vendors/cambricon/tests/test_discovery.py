@@ -14,7 +14,9 @@ from hetero_cambricon.splitting import SHARED, STATIC, WHOLE
 
 from hetero.driver import Library
 from hetero.errors import DriverFailed, DriverMissing
+from hetero.model.ask import Ask
 from hetero.model.device import Device, Health, Process
+from hetero.model.share import Refusal
 
 MLU590 = {"model": "MLU590-M9", "memory": 80675}
 Make = Callable[..., Any]
@@ -268,6 +270,30 @@ def test_garbage_makes_no_device(machine: Make, call: str) -> None:
     assert ill.uuid == known.uuid
     assert not ill.health.ok
     assert re.search(r"answered -2", ill.health.reason)
+
+
+def test_a_card_that_tells_its_identity_alone_is_shown(machine: Make) -> None:
+    """Unhealthy, with the reason; nothing is made up about it, and nothing of it is given."""
+    made = machine()
+    made.fail("cndevGetMemoryUsageV2 1 garbage")
+    ill, other = made.devices()
+    assert ill.uuid.startswith("MLU-")
+    assert (ill.index, ill.model.capacity, ill.health.ok, other.health.ok) == (0, {"slots": 100}, False, True)
+    answer = cambricon.splitting.split(ill.model, Ask(vendor="cambricon", cores=100))
+    assert isinstance(answer, Refusal)
+    assert "is not described by the driver" in answer.message
+    assert [device.health.ok for device in made.devices()] == [True, True]
+
+
+def test_another_card_in_the_same_place_is_another(machine: Make) -> None:
+    """What was known of the card before is not told of it."""
+    made = machine(MLU590)
+    [before] = made.devices()
+    made.change("uuid", "ffffffff-1916-0000-0000-000000000000")
+    made.fail("cndevGetMemoryUsageV2 * fail 7")
+    [other] = made.devices()
+    assert other.uuid != before.uuid
+    assert other.model.capacity == {"slots": 100}
 
 
 @pytest.mark.parametrize("call", ["cndevGetDeviceCount", "cndevGetDriverVersion", "cndevGetLibVersion"])

@@ -339,3 +339,12 @@ def test_doctor_is_told_of_versions_modes_and_missing_cards(machine: Make) -> No
     assert modes.detail == "on for 1 of 1 cards; the others are given whole"
     made.fail("cndevGetDeviceCount * fail 1")
     assert list(made.enforcement.check()) == []
+
+
+def test_doctor_is_told_of_a_card_without_identity(machine: Make) -> None:
+    """Of one that never told it no device can be shown; the others are as they are."""
+    made = machine()
+    made.fail("cndevGetUUID 2 garbage")
+    [bad] = [one for one in made.enforcement.check() if not one.ok]
+    assert bad.subject == "card 1"
+    assert "which is no identity" in bad.detail

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hetero_cambricon.names import POLICY, RESOURCES
+from hetero_cambricon.names import POLICY, RESOURCES, TYPES
 
 from hetero.errors import InvalidRequest
 from hetero.model.ask import Ask
@@ -50,12 +50,36 @@ def test_names_with_a_type_ask_for_cards_of_that_type(type_: str) -> None:
 
 
 def test_a_types_name_does_not_go_before_what_the_pod_says() -> None:
-    """The annotation about models holds, and so does the usual name of an amount."""
-    limits = {COUNT: 1, MEMORY: 8, "cambricon.com/mlu370.smlu.vmemory": 20, CORES: 10}
+    """The annotation about models holds; names with and without a type may stand together for different amounts."""
+    limits = {COUNT: 1, "cambricon.com/mlu370.smlu.vmemory": 20, CORES: 10}
     asked = ask(limits, use_mlutype="MLU370-X8")
     assert asked is not None
-    assert asked.memory == 2048
+    assert (asked.memory, asked.cores) == (5120, 10)
     assert asked.selection.use_models == ("MLU370-X8",)
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (
+            {MEMORY: 8, "cambricon.com/mlu370.smlu.vmemory": 20},
+            r"mlu370.smlu.vmemory\]: 20 is the same as cambricon.com/mlu",
+        ),
+        ({"cambricon.com/mlu370.smlu.vcore": 1, "cambricon.com/mlu590.smlu.vcore": 1}, "mlu590.smlu.vcore.*keep one"),
+        ({"cambricon.com/mlu370.smlu.vcore": 101}, "mlu370.smlu.vcore.*write at most 100"),
+    ],
+)
+def test_one_amount_has_one_name(limits: dict[str, Any], sentence: str) -> None:
+    """Two names for it, or too much by any name, are refused with the field as it was written."""
+    with pytest.raises(InvalidRequest, match=sentence):
+        ask({COUNT: 1, **limits})
+
+
+def test_every_type_has_its_names() -> None:
+    """They are listed, so that webhook and scheduler know them."""
+    names = [name.name for name in RESOURCES.names()]
+    assert names[:3] == [COUNT, MEMORY, CORES]
+    assert set(names[3:]) == {f"cambricon.com/{one}.smlu.{what}" for one in TYPES for what in ("vmemory", "vcore")}
 
 
 def test_annotations_choose_devices() -> None:
