@@ -158,6 +158,7 @@ typedef enum {
 	NVML_TOPOLOGY_SYSTEM = 50
 } nvmlGpuTopologyLevel_t;
 
+#include "nvml_mig_abi.h"
 #include "nvml_prototypes.h"
 
 #endif

@@ -24,7 +24,7 @@ struct CUarray_st {
 	CUarray next, *link; /* all live ones */
 };
 
-static struct blocks shared[SIM_CARDS];
+static struct blocks shared[SIM_PLACES];
 static CUarray arrays;
 static struct object *ended; /* kept for the next, so that a stale handle is told */
 

@@ -78,12 +78,24 @@ static int card_by_uuid(const char *prefix)
 	return found;
 }
 
+/* An instance, at its place behind the cards. */
+static int card_by_mig(const char *prefix)
+{
+	uint32_t place = sim_mig_place(&driver.machine, prefix);
+	return place ? (int)place : -1;
+}
+
 static int card_named(const char *text)
 {
+	if (strncasecmp(text, "MIG-", 4) == 0)
+		return card_by_mig(text);
 	return strncasecmp(text, "GPU-", 4) == 0 ? card_by_uuid(text) : card_by_index(text);
 }
 
-/* "If one of the indices is invalid, only the devices whose index precedes the invalid index are visible." */
+/*
+ * "If one of the indices is invalid, only the devices whose index precedes the invalid index are visible."
+ * A program has one instance, and then nothing else: NVIDIA MIG User Guide, "CUDA Device Enumeration".
+ */
 static void find_listed(char *list)
 {
 	for (char *item; (item = strsep(&list, ",")) != NULL;) {
@@ -93,7 +105,11 @@ static void find_listed(char *list)
 		int card = card_named(item);
 		if (card < 0 || already_visible((uint32_t)card))
 			return;
+		if (card >= SIM_CARDS && driver.device_count)
+			return;
 		driver.card_of[driver.device_count++] = (uint32_t)card;
+		if (card >= SIM_CARDS)
+			return;
 	}
 }
 

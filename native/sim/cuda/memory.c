@@ -17,7 +17,7 @@
 
 static void *tree;
 static CUdeviceptr next_address = FIRST_ADDRESS;
-static struct blocks plain[SIM_CARDS], managed[SIM_CARDS];
+static struct blocks plain[SIM_PLACES], managed[SIM_PLACES];
 
 /* Ranges that overlap count as equal: so a look-up with one byte finds the range around it. */
 static int compare_ranges(const void *left, const void *right)

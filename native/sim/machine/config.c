@@ -59,6 +59,11 @@ static const struct number_key {
 	{"compute_major", offsetof(struct sim_card_config, compute_major), 1, 99},
 	{"compute_minor", offsetof(struct sim_card_config, compute_minor), 0, 9},
 	{"mig_mode", offsetof(struct sim_card_config, mig_mode), 0, 1},
+	{"mig_slices", offsetof(struct sim_card_config, mig_slices), 4, 7},
+	{"mig_same_uuids", offsetof(struct sim_card_config, mig_same_uuids), 0, 1},
+	{"resets", offsetof(struct sim_card_config, resets), 0, 1000000},
+	{"temperature", offsetof(struct sim_card_config, temperature), 0, 200},
+	{"power", offsetof(struct sim_card_config, power), 0, 10000},
 };
 
 static const struct number_key *number_key(const char *name)
@@ -167,6 +172,19 @@ static bool set_nvlink(struct parser *parser, char *value)
 	return true;
 }
 
+static bool set_mig_memory(struct parser *parser, char *value)
+{
+	char *rest = NULL;
+	int count = 0;
+	for (char *item = strtok_r(value, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
+		int64_t mebibytes;
+		if (count == 4 || !whole_number(trim(item), 1, 16ll << 20, &mebibytes))
+			return fault(parser, "mig_memory", "expected MiB separated by commas, 4 at most");
+		parser->card->mig_memory[count++] = (uint64_t)mebibytes;
+	}
+	return true;
+}
+
 static bool set_iteration_time(struct parser *parser, const char *value)
 {
 	char *end;
@@ -236,6 +254,8 @@ static bool set_card_key(struct parser *parser, const char *key, char *value)
 		return set_nvlink(parser, value);
 	if (strcmp(key, "ns_per_iteration") == 0)
 		return set_iteration_time(parser, value);
+	if (strcmp(key, "mig_memory") == 0)
+		return set_mig_memory(parser, value);
 	return fault(parser, key, "unknown key");
 }
 
@@ -283,7 +303,8 @@ static bool begin_card(struct parser *parser)
 	parser->card = &config->cards[index];
 	*parser->card = (struct sim_card_config){
 		.sm_count = 28, .clock_mhz = 1777, .numa = -1, .pci_bus = index + 1, .minor = index,
-		.compute_major = 8, .compute_minor = 6, .ns_per_iteration = 1000,
+		.compute_major = 8, .compute_minor = 6, .ns_per_iteration = 1000, .mig_slices = 7,
+		.temperature = 40, .power = 60,
 	};
 	return true;
 }

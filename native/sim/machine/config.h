@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define SIM_CARDS 16
+#define SIM_PLACES 32 /* the cards, and then compute instances of them */
 #define SIM_LINKS 18 /* of one card, as the management library numbers them */
 #define SIM_MIB (1024ull * 1024ull)
 
@@ -25,7 +26,12 @@ struct sim_card_config {
 	int64_t compute_major, compute_minor;
 	uint32_t nvlink_peers[SIM_LINKS]; /* one entry per link, in the order of the links */
 	uint32_t nvlink_count;
-	int64_t mig_mode;
+	int64_t mig_mode;         /* at first */
+	int64_t mig_slices;       /* that it can be cut into: 7 or 4 */
+	uint64_t mig_memory[4];   /* MiB of an instance with 1, 2, 4 and 8 memory slices; 0: reckoned */
+	int64_t mig_same_uuids;   /* 1: an instance that is made again has its old identity; not known of real cards */
+	int64_t resets;           /* how often it was reset since the machine was made */
+	int64_t temperature, power; /* degrees Celsius, watts */
 	enum sim_health health;
 	uint32_t xid;
 	double ns_per_iteration;  /* time of one iteration of a kernel named "work" */
@@ -41,7 +47,7 @@ struct sim_config {
 	uint64_t lag_ns;          /* how old what the management library tells of processes and their use is */
 	uint64_t looks;           /* of NVML in a second; 0: it knows exactly */
 	uint64_t launch_ns;       /* what a launch takes on the host, on the virtual clock only */
-	struct sim_card_config cards[SIM_CARDS];
+	struct sim_card_config cards[SIM_PLACES];
 };
 
 /*

@@ -1,4 +1,4 @@
-/* Opening the machine, and following its health. */
+/* Opening the machine, and following its health and resets. */
 #include "machine.h"
 
 #include <stdio.h>
@@ -17,7 +17,8 @@ enum sim_opened sim_machine_open(struct sim_machine *machine)
 	if (!machine->state)
 		return SIM_BAD_MACHINE;
 	sim_lock(machine->state);
-	machine->state->cards_used = machine->config.count;
+	if (machine->state->cards_used < machine->config.count)
+		machine->state->cards_used = machine->config.count; /* more once there are instances */
 	machine->state->timeslice_ns = machine->config.timeslice_ns;
 	machine->state->lag_ns = machine->config.lag_ns;
 	sim_unlock(machine->state);
@@ -38,5 +39,6 @@ void sim_machine_refresh(struct sim_machine *machine)
 	for (uint32_t i = 0; i < now.count; i++) {
 		machine->config.cards[i].health = now.cards[i].health;
 		machine->config.cards[i].xid = now.cards[i].xid;
+		machine->config.cards[i].resets = now.cards[i].resets;
 	}
 }

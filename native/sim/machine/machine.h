@@ -24,7 +24,7 @@ struct sim_machine {
 enum sim_opened sim_machine_open(struct sim_machine *machine);
 
 /*
- * Follows a change of `health` in cards.conf, so that a fault can be injected
+ * Follows a change of `health` and `resets` in cards.conf, so that a fault can be injected
  * into a running machine.  A file that no longer parses changes nothing.
  */
 void sim_machine_refresh(struct sim_machine *machine);

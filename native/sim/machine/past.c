@@ -26,7 +26,7 @@ void sim_past_note(struct sim_state *state, struct sim_process *process, uint32_
 
 void sim_past_end(struct sim_state *state, const struct sim_process *process)
 {
-	for (uint32_t card = 0; state->lag_ns && card < SIM_CARDS; card++) {
+	for (uint32_t card = 0; state->lag_ns && card < SIM_PLACES; card++) {
 		if (!on_card(process, card))
 			continue;
 		state->gone[state->gone_next] = (struct sim_gone){

@@ -54,7 +54,7 @@ static void bury(struct sim_state *state, struct sim_process *slot)
 	if (sim_work_drop(state, slot))
 		sim_clock_look_again(&state->clock);
 	sim_past_end(state, slot);
-	for (int card = 0; card < SIM_CARDS; card++)
+	for (int card = 0; card < SIM_PLACES; card++)
 		state->cards[card].memory_used -= slot->memory[card];
 	memset((char *)slot + sizeof slot->life, 0, sizeof *slot - sizeof slot->life);
 }

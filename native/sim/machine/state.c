@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define MAGIC 0x5441545349534854ull
-#define VERSION 3u
+#define VERSION 4u
 
 static void make_mutex(pthread_mutex_t *mutex)
 {
@@ -98,7 +98,7 @@ struct sim_state *sim_state_open(const char *directory)
 /* Memory of a card is the sum of the ledgers; a holder may have died between writing the two. */
 static void recount(struct sim_state *state)
 {
-	for (int card = 0; card < SIM_CARDS; card++) {
+	for (int card = 0; card < SIM_PLACES; card++) {
 		uint64_t used = 0;
 		for (uint32_t i = 0; i < state->slots_used; i++)
 			used += state->processes[i].taken ? state->processes[i].memory[card] : 0;

@@ -16,6 +16,7 @@
 
 #include "clock.h"
 #include "config.h"
+#include "mig.h"
 
 #define SIM_PROCESSES 256
 #define SIM_QUEUE 1024            /* launches of one process that wait or run */
@@ -57,6 +58,7 @@ struct sim_card_state {
 	struct sim_turn turn;
 	struct sim_slots waiting; /* processes that have work here */
 	struct sim_window window;
+	struct sim_mig mig;
 };
 
 struct sim_work {
@@ -72,14 +74,14 @@ struct sim_process {
 	uint32_t pid;             /* as the machine sees it, where /proc tells; else as it sees itself */
 	uint64_t joined_ns;
 	char name[32];
-	uint64_t memory[SIM_CARDS];
-	uint32_t contexts[SIM_CARDS];
-	uint64_t pending_ns[SIM_CARDS]; /* what the works that have not ended have left */
-	uint64_t next[SIM_CARDS]; /* number of the first work that has not ended, or past that of the last */
+	uint64_t memory[SIM_PLACES];
+	uint32_t contexts[SIM_PLACES];
+	uint64_t pending_ns[SIM_PLACES]; /* what the works that have not ended have left */
+	uint64_t next[SIM_PLACES]; /* number of the first work that has not ended, or past that of the last */
 	uint64_t queue_head, queue_tail; /* counts; the queue is the ring of the works between */
 	struct sim_work queue[SIM_QUEUE];
-	struct sim_window window[SIM_CARDS];
-	struct sim_past past[SIM_CARDS];
+	struct sim_window window[SIM_PLACES];
+	struct sim_past past[SIM_PLACES];
 };
 
 /* A process that has ended, as a list that lags still shows it. */
@@ -108,7 +110,7 @@ struct sim_state {
 	uint32_t crossings;       /* works that have not ended and wait for one of another card */
 	uint32_t arrived;         /* processes that wait at the common start */
 	uint64_t groups;          /* that have started */
-	struct sim_card_state cards[SIM_CARDS];
+	struct sim_card_state cards[SIM_PLACES];
 	struct sim_process processes[SIM_PROCESSES];
 };
 

@@ -149,7 +149,7 @@ static uint64_t next_stop(struct sim_state *state, uint32_t card, const struct s
 /* What ends on one card may let works of another begin, but not before the next stop. */
 static void play_side_by_side(struct sim_state *state, uint64_t now)
 {
-	struct sim_slots ready[SIM_CARDS];
+	struct sim_slots ready[SIM_PLACES];
 	uint64_t until;
 	bool done;
 	do {
@@ -287,14 +287,14 @@ bool sim_work_drop(struct sim_state *state, struct sim_process *process)
 		const struct sim_work *work = work_at(process, number);
 		state->crossings -= work->after && !work->end_ns;
 	}
-	for (uint32_t card = 0; card < SIM_CARDS; card++)
+	for (uint32_t card = 0; card < SIM_PLACES; card++)
 		mark_waiting(state, process, card, false);
 	return some;
 }
 
 static void recount_process(struct sim_state *state, struct sim_process *process)
 {
-	for (uint32_t card = 0; card < SIM_CARDS; card++) {
+	for (uint32_t card = 0; card < SIM_PLACES; card++) {
 		process->pending_ns[card] = 0;
 		process->next[card] = process->queue_tail;
 		find_next(state, process, card);

@@ -5,6 +5,17 @@
 #include <string.h>
 #include <strings.h>
 
+static bool mig_uuid(nvmlDevice_t device, char text[SIM_UUID_TEXT])
+{
+	struct sim_gpu_instance *instance;
+	sim_lock(library.machine.state);
+	const struct sim_compute_instance *compute = find_mig(device, &instance);
+	if (compute)
+		sim_uuid_text(compute->uuid, text);
+	sim_unlock(library.machine.state);
+	return compute != NULL;
+}
+
 SIM_EXPORT nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count)
 {
 	NEED_LIBRARY();
@@ -31,10 +42,23 @@ SIM_EXPORT nvmlReturn_t nvmlDeviceGetHandleByIndex(unsigned int index, nvmlDevic
 	return nvmlDeviceGetHandleByIndex_v2(index, device);
 }
 
+static nvmlReturn_t find_mig_by_uuid(const char *uuid, nvmlDevice_t *device)
+{
+	for (uint32_t i = 0; i < library.machine.config.count * SIM_INSTANCES; i++) {
+		char text[SIM_UUID_TEXT];
+		*device = &library.migs[i / SIM_INSTANCES][i % SIM_INSTANCES];
+		if (mig_uuid(*device, text) && strcasecmp(text, uuid) == 0)
+			return NVML_SUCCESS;
+	}
+	return NVML_ERROR_NOT_FOUND;
+}
+
 SIM_EXPORT nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device)
 {
 	NEED_LIBRARY();
 	NEED_ARGUMENT(uuid && device);
+	if (strncasecmp(uuid, "MIG-", 4) == 0)
+		return find_mig_by_uuid(uuid, device);
 	for (uint32_t i = 0; i < library.machine.config.count; i++)
 		if (strcasecmp(library.machine.config.cards[i].uuid, uuid) == 0)
 			return nvmlDeviceGetHandleByIndex_v2(i, device);
@@ -83,15 +107,36 @@ SIM_EXPORT nvmlReturn_t nvmlDeviceGetHandleByPciBusId(const char *text, nvmlDevi
 	return nvmlDeviceGetHandleByPciBusId_v2(text, device);
 }
 
+/* A MIG device is named after its card and its profile. */
+static nvmlReturn_t mig_name(nvmlDevice_t device, const struct sim_card_config *card, char name[96])
+{
+	struct sim_gpu_instance *instance;
+	char profile[64];
+	sim_lock(library.machine.state);
+	const struct sim_compute_instance *compute = find_mig(device, &instance);
+	if (compute)
+		sim_profile_name(card, &sim_layout_of(card)->profiles[instance->profile], compute->slices, profile);
+	sim_unlock(library.machine.state);
+	if (compute)
+		snprintf(name, 96, "%.40s MIG %.40s", card->name, profile);
+	return compute ? NVML_SUCCESS : NVML_ERROR_NOT_FOUND;
+}
+
 SIM_EXPORT nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned int length)
 {
+	char of_mig[96];
 	NEED_CARD(card, device);
+	if (device->mig)
+		return mig_name(device, card, of_mig) == NVML_SUCCESS ? copy_text(name, length, of_mig) : NVML_ERROR_NOT_FOUND;
 	return copy_text(name, length, card->name);
 }
 
 SIM_EXPORT nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *uuid, unsigned int length)
 {
+	char of_mig[SIM_UUID_TEXT];
 	NEED_CARD(card, device);
+	if (device->mig)
+		return mig_uuid(device, of_mig) ? copy_text(uuid, length, of_mig) : NVML_ERROR_NOT_FOUND;
 	return copy_text(uuid, length, card->uuid);
 }
 

@@ -6,6 +6,18 @@
 
 struct library library = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static void number_handles(uint32_t card)
+{
+	library.cards[card].index = card;
+	for (uint32_t i = 0; i < SIM_INSTANCES; i++) {
+		library.migs[card][i] = (struct nvmlDevice_st){.index = card, .mig = i + 1};
+		library.instances[card][i] = (struct nvmlGpuInstance_st){.card = card, .number = i};
+		for (uint32_t compute = 0; compute < SIM_INSTANCES; compute++)
+			library.computes[card][i][compute] =
+				(struct nvmlComputeInstance_st){.card = card, .number = i, .compute = compute};
+	}
+}
+
 static nvmlReturn_t open_machine(void)
 {
 	switch (sim_machine_open(&library.machine)) {
@@ -16,8 +28,8 @@ static nvmlReturn_t open_machine(void)
 	case SIM_OPENED:
 		break;
 	}
-	for (uint32_t i = 0; i < SIM_CARDS; i++)
-		library.cards[i].index = i;
+	for (uint32_t card = 0; card < SIM_CARDS; card++)
+		number_handles(card);
 	library.opened = true;
 	return NVML_SUCCESS;
 }
@@ -67,11 +79,36 @@ nvmlReturn_t library_ready(void)
 	return ready ? NVML_SUCCESS : NVML_ERROR_UNINITIALIZED;
 }
 
+struct sim_compute_instance *find_mig(const struct nvmlDevice_st *device, struct sim_gpu_instance **instance)
+{
+	struct sim_mig *mig = sim_mig_of(&library.machine, device->index);
+	for (int i = 0; device->mig && i < SIM_INSTANCES * SIM_INSTANCES; i++) {
+		struct sim_compute_instance *compute = &mig->instances[i / SIM_INSTANCES].compute[i % SIM_INSTANCES];
+		*instance = &mig->instances[i / SIM_INSTANCES];
+		if ((*instance)->taken && compute->taken && compute->device == device->mig - 1)
+			return compute;
+	}
+	return NULL;
+}
+
+/* A handle of one that is gone is no handle. */
+static bool is_mig_device(nvmlDevice_t device)
+{
+	struct sim_gpu_instance *instance;
+	if (device < library.migs[0] || device >= library.migs[library.machine.config.count])
+		return false;
+	sim_lock(library.machine.state);
+	bool found = find_mig(device, &instance) != NULL;
+	sim_unlock(library.machine.state);
+	return found;
+}
+
 nvmlReturn_t find_card(nvmlDevice_t device, const struct sim_card_config **card)
 {
 	NEED_LIBRARY();
 	uint32_t count = library.machine.config.count;
-	NEED_ARGUMENT(device >= library.cards && device < library.cards + count);
+	bool is_card = device >= library.cards && device < library.cards + count;
+	NEED_ARGUMENT(is_card || is_mig_device(device));
 	*card = &library.machine.config.cards[device->index];
 	return NVML_SUCCESS;
 }

@@ -1,6 +1,6 @@
 /*
- * The simulated management library inside one process.  A device handle is the
- * address of a slot of `library.cards`, so a stray pointer is told from a handle.
+ * The simulated management library inside one process.  A handle is the address
+ * of a slot in one of its tables, so a stray pointer is told from a handle.
  */
 #ifndef HETERO_SIM_NVML_LIBRARY_H
 #define HETERO_SIM_NVML_LIBRARY_H
@@ -16,6 +16,15 @@
 
 struct nvmlDevice_st {
 	uint32_t index;
+	uint32_t mig;              /* 0: the card; else a MIG device of it, counted from 1 */
+};
+
+struct nvmlGpuInstance_st {
+	uint32_t card, number;
+};
+
+struct nvmlComputeInstance_st {
+	uint32_t card, number, compute;
 };
 
 struct library {
@@ -24,6 +33,9 @@ struct library {
 	bool opened;               /* the machine stays open between uses */
 	struct sim_machine machine;
 	struct nvmlDevice_st cards[SIM_CARDS];
+	struct nvmlDevice_st migs[SIM_CARDS][SIM_INSTANCES];
+	struct nvmlGpuInstance_st instances[SIM_CARDS][SIM_INSTANCES];
+	struct nvmlComputeInstance_st computes[SIM_CARDS][SIM_INSTANCES][SIM_INSTANCES];
 };
 
 extern struct library library;
@@ -37,6 +49,13 @@ nvmlReturn_t library_ready(void);
  */
 nvmlReturn_t find_card(nvmlDevice_t device, const struct sim_card_config **card);
 nvmlReturn_t find_living_card(nvmlDevice_t device, const struct sim_card_config **card);
+
+/* The compute instance that is this MIG device, and the instance that it is in; NULL when there is none. Lock held. */
+struct sim_compute_instance *find_mig(const struct nvmlDevice_st *device, struct sim_gpu_instance **instance);
+
+/* Cards that can be partitioned, and whether one is. */
+bool can_partition(const struct sim_card_config *card);
+bool is_partitioned(nvmlDevice_t device);
 
 /* Copies with the terminating zero: NVML_ERROR_INSUFFICIENT_SIZE when it does not fit. */
 nvmlReturn_t copy_text(char *out, unsigned length, const char *text);

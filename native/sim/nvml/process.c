@@ -13,20 +13,35 @@
 
 #define NO_INSTANCE 0xFFFFFFFFu
 
-/* Collects them under the lock, so that a list is of one moment. */
+/* Those of one place, with the lock held. */
+static unsigned collect_at(uint32_t place, unsigned gpu, unsigned compute, nvmlProcessInfo_v2_t found[SIM_LISTED],
+			   unsigned count)
+{
+	struct sim_listed listed[SIM_LISTED];
+	unsigned more = sim_past_list(library.machine.state, place, sim_now(), listed);
+	for (unsigned i = 0; i < more && count < SIM_LISTED; i++)
+		found[count++] = (nvmlProcessInfo_v2_t){.pid = listed[i].pid,
+							.usedGpuMemory = listed[i].bytes,
+							.gpuInstanceId = gpu,
+							.computeInstanceId = compute};
+	return count;
+}
+
+/* Collects them under the lock, so that a list is of one moment. Those of instances are on the card as well. */
 static unsigned collect(uint32_t card, nvmlProcessInfo_v2_t found[SIM_LISTED])
 {
 	struct sim_state *state = library.machine.state;
-	struct sim_listed listed[SIM_LISTED];
+	const struct sim_mig *mig = &state->cards[card].mig;
 	sim_lock(state);
 	sim_sweep(state);
-	unsigned count = sim_past_list(state, card, sim_now(), listed);
+	unsigned count = collect_at(card, NO_INSTANCE, NO_INSTANCE, found, 0);
+	for (unsigned i = 0; i < SIM_INSTANCES * SIM_INSTANCES; i++) {
+		const struct sim_gpu_instance *instance = &mig->instances[i / SIM_INSTANCES];
+		const struct sim_compute_instance *compute = &instance->compute[i % SIM_INSTANCES];
+		if (instance->taken && compute->taken && compute->place)
+			count = collect_at(compute->place, instance->id, i % SIM_INSTANCES, found, count);
+	}
 	sim_unlock(state);
-	for (unsigned i = 0; i < count; i++)
-		found[i] = (nvmlProcessInfo_v2_t){.pid = listed[i].pid,
-						  .usedGpuMemory = listed[i].bytes,
-						  .gpuInstanceId = NO_INSTANCE,
-						  .computeInstanceId = NO_INSTANCE};
 	return count;
 }
 
@@ -109,8 +124,9 @@ static unsigned memory_percent(const struct sim_card_config *card, uint64_t used
 SIM_EXPORT nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *utilization)
 {
 	NEED_CARD(card, device);
+	(void)card;
 	NEED_ARGUMENT(utilization);
-	if (card->mig_mode)
+	if (is_partitioned(device))
 		return NVML_ERROR_NOT_SUPPORTED;
 	struct sim_state *state = library.machine.state;
 	sim_lock(state);
@@ -168,7 +184,7 @@ SIM_EXPORT nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device, nvm
 	nvmlProcessUtilizationSample_t found[SIM_PROCESSES];
 	NEED_CARD(card, device);
 	NEED_ARGUMENT(room);
-	if (card->mig_mode)
+	if (is_partitioned(device))
 		return NVML_ERROR_NOT_SUPPORTED;
 	unsigned count = since > sim_wall_clock_us() ? 0 : sample(card, device->index, found);
 	if (!count)

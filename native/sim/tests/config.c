@@ -21,6 +21,11 @@ static const struct fault {
 	{CARD_A "health = ill\n", 9, "health"},
 	{CARD_A "health = xid:0\n", 9, "health"},
 	{CARD_A "mig_mode = 2\n", 9, "mig_mode"},
+	{CARD_A "mig_slices = 3\n", 9, "mig_slices"},
+	{CARD_A "mig_memory = 4864,much\n", 9, "mig_memory"},
+	{CARD_A "mig_memory = 1,2,3,4,5\n", 9, "mig_memory"},
+	{CARD_A "resets = -1\n", 9, "resets"},
+	{CARD_A "temperature = hot\n", 9, "temperature"},
 	{CARD_A "ns_per_iteration = 0\n", 9, "ns_per_iteration"},
 	{CARD_A "ns_per_iteration = nan\n", 9, "ns_per_iteration"},
 	{CARD_A "cuda_version = 13\n", 9, "cuda_version"},
@@ -71,7 +76,7 @@ static void every_key_is_read(void)
 	static struct sim_config config;
 	write_cards("# a comment\ndriver_version = 570.1\ncuda_version = 12.8\n\n" CARD_A
 		    "sm_count = 132\nclock_mhz = 1980\ncontext_mib = 500\ncompute_major = 9\ncompute_minor = 0\n"
-		    "nvlink = 1, 1\nmig_mode = 1\nhealth = xid:48\nns_per_iteration = 2.5\n" CARD_B);
+		    "nvlink = 1, 1\nmig_mode = 1\nmig_memory = 4864, 9856\nresets = 3\nhealth = xid:48\nns_per_iteration = 2.5\n" CARD_B);
 	EXPECT(true, sim_config_read(machine_directory, &config));
 	const struct sim_card_config *card = &config.cards[0];
 	EXPECT(2, config.count);
@@ -92,6 +97,10 @@ static void every_key_is_read(void)
 	EXPECT(48, card->xid);
 	EXPECT(true, card->ns_per_iteration == 2.5);
 	EXPECT(1, card->mig_mode);
+	EXPECT(7, card->mig_slices);
+	EXPECT(9856, card->mig_memory[1]);
+	EXPECT(0, card->mig_memory[2]);
+	EXPECT(3, card->resets);
 }
 
 static void the_drivers_do_not_start_on_a_bad_file(void)

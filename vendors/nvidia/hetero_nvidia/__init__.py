@@ -1,13 +1,13 @@
-"""NVIDIA GPUs for hetero: discovery by NVML, software sharing, limits by the CUDA preload library."""
+"""NVIDIA GPUs for hetero: discovery by NVML, shares kept by the CUDA preload library or by MIG."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 
 from hetero.hookspecs import hookimpl
-from hetero.vendor import Feature, Vendor
+from hetero.vendor import Vendor
 from hetero_nvidia.discovery import NvmlDiscovery
-from hetero_nvidia.enforcement import PreloadEnforcement
+from hetero_nvidia.enforcement import GpuEnforcement
 from hetero_nvidia.names import VENDOR, WORDS
 from hetero_nvidia.resources import RESOURCES
 from hetero_nvidia.simulation import SimulatedGpus
@@ -20,11 +20,8 @@ nvidia = Vendor(
     resources=(RESOURCES,),
     discovery=NvmlDiscovery(),
     splitting=GpuSplitting(),
-    enforcement=PreloadEnforcement(),
+    enforcement=GpuEnforcement(),
     simulation=SimulatedGpus(),
-    missing={
-        Feature.PARTITION: "MIG instances can be placed, but not made yet",
-    },
     words=WORDS,
 )
 

@@ -10,6 +10,7 @@ import msgspec
 import pynvml
 
 from hetero import log
+from hetero.driver import host, within
 from hetero.errors import DriverError
 from hetero.model.device import Device, DeviceModel, Health, Process, Sample
 from hetero.model.quantity import MIB
@@ -17,13 +18,18 @@ from hetero.vendor import Discovery, Driver
 from hetero_nvidia import mig
 from hetero_nvidia.health import HealthMonitor
 from hetero_nvidia.links import bus_address, links
-from hetero_nvidia.nvml import LIBRARY, Nvml, text
+from hetero_nvidia.names import VENDOR
+from hetero_nvidia.nvml import LIBRARY, Nvml, told
 from hetero_nvidia.splitting import gpu_model
 
 _log = log.logger("nvidia")
 
-SYSFS = Path("/sys/bus/pci/devices")
+SYSFS = "/sys/bus/pci/devices"
 _PCI_VENDOR = "0x10de"
+# Beyond what any machine has: more than that is no answer.
+_MOST_GPUS = 1024
+_UNKNOWN = "unknown"  # model of a GPU that has an identity and says nothing else
+_MOST_MIB = 2**24
 _SHARED_PATHS = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
 
 
@@ -32,10 +38,10 @@ class NvmlDiscovery(Discovery):
 
     Args:
         nvml: The library.
-        sysfs: Where the kernel shows PCI devices.
+        sysfs: Where the kernel shows PCI devices; by default where the machine's files are.
     """
 
-    def __init__(self, nvml: Nvml | None = None, sysfs: Path = SYSFS) -> None:
+    def __init__(self, nvml: Nvml | None = None, sysfs: Path | None = None) -> None:
         self._nvml = nvml or Nvml()
         self._sysfs = sysfs
         self._monitor = HealthMonitor(self._nvml)
@@ -43,7 +49,7 @@ class NvmlDiscovery(Discovery):
 
     def driver(self) -> Driver:
         """The driver's version and the newest CUDA that it serves."""
-        version = text(self._nvml.call("nvmlSystemGetDriverVersion"))
+        version = told("nvmlSystemGetDriverVersion", self._nvml.call("nvmlSystemGetDriverVersion"))
         api = int(self._nvml.call("nvmlSystemGetCudaDriverVersion_v2"))
         return Driver(version=version, library=LIBRARY, api=f"{api // 1000}.{api % 1000 // 10}")
 
@@ -51,27 +57,32 @@ class NvmlDiscovery(Discovery):
         """All GPUs in the order of NVML."""
         handles: dict[str, Any] = {}
         found: list[Device] = []
-        for index in range(self._nvml.call("nvmlDeviceGetCount")):
+        for index in range(self._count()):
             try:
                 handle = self._nvml.call("nvmlDeviceGetHandleByIndex", index)
-                device = self._device(index, handle)
-                handles[device.uuid] = handle
+                uuid = told("nvmlDeviceGetUUID", self._nvml.call("nvmlDeviceGetUUID", handle))
             except DriverError as error:
-                lost = self._lost(index, error)
-                found.extend([lost] if lost else [])
+                found.extend(self._lost(index, error))
                 continue
-            found.append(device)
+            try:
+                found.append(self._device(index, uuid, handle))
+                handles[uuid] = handle
+            except DriverError as error:
+                found.extend(self._lost(index, error, uuid))
         paths = links(self._nvml, handles, {device.uuid: device.bus for device in found})
         linked = [msgspec.structs.replace(device, links=paths.get(device.uuid, ())) for device in found]
         self._seen.update((device.index, device) for device in linked)
         return linked
 
+    def _count(self) -> int:
+        count = int(self._nvml.call("nvmlDeviceGetCount"))
+        return within("nvmlDeviceGetCount", "number of GPUs", count, 0, _MOST_GPUS)
+
     def sample(self) -> Sequence[Sample]:
         """Memory, utilisation and processes of each GPU."""
         return [self._sample(device) for device in self.devices()]
 
-    def _device(self, index: int, handle: Any) -> Device:
-        uuid = text(self._nvml.call("nvmlDeviceGetUUID", handle))
+    def _device(self, index: int, uuid: str, handle: Any) -> Device:
         bus = bus_address(self._nvml.call("nvmlDeviceGetPciInfo", handle))
         minor = self._nvml.optional("nvmlDeviceGetMinorNumber", handle)  # WSL has none
         return Device(
@@ -89,11 +100,12 @@ class NvmlDiscovery(Discovery):
 
         In MIG mode the profiles say what programs can have, and the board is known by its whole memory.
         """
-        name = text(self._nvml.call("nvmlDeviceGetName", handle))
+        name = told("nvmlDeviceGetName", self._nvml.call("nvmlDeviceGetName", handle))
         memory = self._memory_info(handle)
-        if self._partitioned(handle):
-            return gpu_model(name, int(memory.total) // MIB, mig.MODE)
-        return gpu_model(name, int(memory.total - getattr(memory, "reserved", 0)) // MIB)
+        partitioned = self._partitioned(handle)
+        kept = 0 if partitioned else getattr(memory, "reserved", 0)
+        total = within("nvmlDeviceGetMemoryInfo", "MiB", int(memory.total - kept) // MIB, 1, _MOST_MIB)
+        return gpu_model(name, total, mig.MODE if partitioned else "")
 
     def _memory_info(self, handle: Any) -> Any:
         """Version 2 where there is one: version 1 counts what the driver keeps for itself as used."""
@@ -111,7 +123,7 @@ class NvmlDiscovery(Discovery):
         The kernel knows it. NVML's own call tells it only on platforms where GPUs are NUMA nodes themselves; it is
         asked where the kernel does not show the GPU, e.g. in some containers.
         """
-        directory = self._sysfs / bus
+        directory = (self._sysfs or host(VENDOR, SYSFS)) / bus
         try:
             if (directory / "vendor").read_text().strip() == _PCI_VENDOR:
                 return int((directory / "numa_node").read_text())
@@ -120,23 +132,28 @@ class NvmlDiscovery(Discovery):
         node = self._nvml.optional("nvmlDeviceGetNumaNodeId", handle)
         return -1 if node is None else int(node)
 
-    def _lost(self, index: int, error: DriverError) -> Device | None:
-        """A GPU that cannot be asked any more; one that never could has no identity that we could give it."""
+    def _lost(self, index: int, error: DriverError, uuid: str = "") -> list[Device]:
+        """A GPU that cannot be described, with what is known of it; one without an identity is left to the doctor."""
         known = self._seen.get(index)
+        if uuid and (known is None or known.uuid != uuid):
+            known = Device(uuid=uuid, index=index, model=gpu_model(_UNKNOWN, 0))
         _log.error("GPU cannot be described", index=index, device=known.uuid if known else "", reason=str(error))
-        return msgspec.structs.replace(known, health=Health(ok=False, reason=str(error))) if known else None
+        return [msgspec.structs.replace(known, health=Health(ok=False, reason=str(error)), links=())] if known else []
 
     def _sample(self, device: Device) -> Sample:
         try:
             handle = self._nvml.call("nvmlDeviceGetHandleByUUID", device.uuid)
             memory = self._memory_info(handle)
             rates = self._nvml.optional("nvmlDeviceGetUtilizationRates", handle)
+            power = self._nvml.optional("nvmlDeviceGetPowerUsage", handle)  # milliwatts
             return Sample(
                 uuid=device.uuid,
                 memory_used=int(memory.used) // MIB,
                 utilization=-1 if rates is None else int(rates.gpu),
                 health=device.health,
                 processes=self._processes(handle),
+                temperature=self._nvml.optional("nvmlDeviceGetTemperature", handle, pynvml.NVML_TEMPERATURE_GPU),
+                power=None if power is None else power / 1000,
             )
         except DriverError as error:
             return Sample(uuid=device.uuid, memory_used=0, health=Health(ok=False, reason=str(error)))

@@ -1,10 +1,13 @@
-"""A share of a GPU as the surroundings of its program: which GPUs it sees, its limits, the preload library."""
+"""A share of a GPU as the surroundings of its program: which GPUs it sees, its limits, the preload library.
+
+A share by software is kept by a library between the program and the driver; an instance by the hardware, and its
+program needs nothing but to be shown it.
+"""
 
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import hetero_native
@@ -12,59 +15,87 @@ import hetero_native
 from hetero.errors import EnforcementError
 from hetero.model.allocation import ContainerEdits, Grant, Slice
 from hetero.vendor import Enforcement, Finding
-from hetero_nvidia import mps, names
+from hetero_nvidia import checks, mps, names
+from hetero_nvidia.instances import Instances, Made
+from hetero_nvidia.nvml import Nvml
+from hetero_nvidia.partition import Partition, device_files, is_partitioned
+
+Position = int
+"""Of a grant in the slice, as the program counts its GPUs."""
 
 
-class PreloadEnforcement(Enforcement):
-    """Limits kept by a library between the program and the driver."""
+class GpuEnforcement(Enforcement):
+    """Limits kept by a library between the program and the driver, or by the hardware.
+
+    Args:
+        nvml: The library; one of its own by default.
+    """
 
     region = True
 
+    def __init__(self, nvml: Nvml | None = None) -> None:
+        self._nvml = nvml or Nvml()
+        self._instances = Instances(self._nvml)
+        self._partition = Partition(self._instances)
+
     def prepare(self, held: Slice) -> ContainerEdits:
         """The variables are those that images and tools know today; the region, where there is one, wins over them."""
-        if any(grant.device.model.mode for grant in held.grants):
-            raise EnforcementError("this release places MIG instances, but does not make them; turn MIG mode off")
-        gpus = ",".join(grant.device.uuid for grant in held.grants)
-        env = {names.VISIBLE_TO_DRIVER: gpus, names.VISIBLE_TO_TOOLKIT: gpus, **_limits(held.grants)}
-        if held.region:
-            env[names.REGION] = held.region
-        if held.priority is not None:
-            env[names.PRIORITY] = str(held.priority)
-        env |= mps.variables(os.environ, [grant.share.memory for grant in held.grants], _threads(held))
-        nodes = dict.fromkeys(path for grant in held.grants for path in grant.device.paths)
-        return ContainerEdits(env=env, device_nodes=tuple(nodes), preload=(str(_library()),))
-
-    def check(self) -> Iterator[Finding]:
-        """Whether the preload library is there and the loader of this machine takes it."""
-        try:
-            library = _library()
-        except EnforcementError as error:
-            yield Finding(
-                subject=names.PRELOAD, ok=False, detail=str(error), advice="reinstall hetero-native (make build)"
-            )
-            return
-        complaint = _loaders_complaint(library)
-        yield Finding(
-            subject=names.PRELOAD,
-            ok=not complaint,
-            detail=complaint or str(library),
-            advice="build hetero-native on this machine (make build)" if complaint else "",
+        made = iter(self._partition.make(held))
+        instances = {position: next(made) for position, grant in enumerate(held.grants) if is_partitioned(grant)}
+        shared = {position: grant for position, grant in enumerate(held.grants) if position not in instances}
+        gpus = ",".join(
+            instances[position].uuid if position in instances else grant.device.uuid
+            for position, grant in enumerate(held.grants)
+        )
+        env = {names.VISIBLE_TO_DRIVER: gpus, names.VISIBLE_TO_TOOLKIT: gpus}
+        preload = (str(_library()),) if shared else ()
+        return ContainerEdits(
+            env=env | (_software(held, shared) if shared else {}),
+            device_nodes=_nodes(held.grants, list(instances.values())),
+            preload=preload,
         )
 
+    def release(self, held: Slice) -> None:
+        """Destroy the instances that were made for a slice."""
+        self._partition.destroy(held)
 
-def _limits(grants: tuple[Grant, ...]) -> dict[str, str]:
-    limits = {f"{names.MEMORY_LIMIT}_{index}": f"{grant.share.memory}m" for index, grant in enumerate(grants)}
-    cores = _cores(grants)
+    def check(self) -> Iterator[Finding]:
+        """The preload library, cards that cannot be described, and the profiles of MIG."""
+        yield checks.preloaded(_library)
+        yield from checks.cards(self._nvml)
+        yield from checks.profiles(self._instances)
+
+
+def _software(held: Slice, shared: dict[Position, Grant]) -> dict[str, str]:
+    """What the preload library and MPS read."""
+    env = _limits(shared)
+    if held.region:
+        env[names.REGION] = held.region
+    if held.priority is not None:
+        env[names.PRIORITY] = str(held.priority)
+    memory = [grant.share.memory for grant in held.grants]
+    return env | mps.variables(os.environ, memory, _threads(held, shared))
+
+
+def _nodes(grants: Sequence[Grant], instances: Sequence[Made]) -> tuple[str, ...]:
+    """The device files, each once."""
+    whole = [path for grant in grants for path in grant.device.paths]
+    return tuple(dict.fromkeys([*whole, *(path for made in instances for path in device_files(made))]))
+
+
+def _limits(shared: dict[Position, Grant]) -> dict[str, str]:
+    limits = {f"{names.MEMORY_LIMIT}_{position}": f"{grant.share.memory}m" for position, grant in shared.items()}
+    cores = _cores(shared)
     return {**limits, names.CORE_LIMIT: str(cores)} if 0 < cores < 100 else limits
 
 
-def _cores(grants: tuple[Grant, ...]) -> int:
-    return max(grant.share.cores for grant in grants)  # one ask, one percentage: they are all the same
+def _cores(shared: dict[Position, Grant]) -> int:
+    return max(grant.share.cores for grant in shared.values())  # one ask, one percentage: they are all the same
 
 
-def _threads(held: Slice) -> int:
+def _threads(held: Slice, shared: dict[Position, Grant]) -> int:
     """Percent of active threads under MPS; what a program started with it keeps, so loans leave it out."""
-    return _cores(held.grants) if held.policy == "cap" else 0
+    return _cores(shared) if held.policy == "cap" else 0
 
 
 def _library() -> Path:
@@ -72,11 +103,3 @@ def _library() -> Path:
         return hetero_native.library(names.PRELOAD)
     except FileNotFoundError as error:
         raise EnforcementError(str(error)) from error
-
-
-def _loaders_complaint(library: Path) -> str:
-    """What the dynamic loader says to the library on standard error; it starts the program regardless."""
-    answer = subprocess.run(
-        ["true"], env={**os.environ, "LD_PRELOAD": str(library)}, capture_output=True, text=True, check=False
-    )
-    return answer.stderr.strip()

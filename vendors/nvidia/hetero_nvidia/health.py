@@ -22,6 +22,9 @@ APPLICATION_ERRORS = frozenset({13, 31, 43, 45, 68, 109})
 """Errors of the program rather than of the GPU. Source: NVIDIA GPU Deployment and Management, "Xid Errors"."""
 
 
+_RECOVERY_ACTION = 230  # NVML_FI_DEV_GET_GPU_RECOVERY_ACTION, which older releases of the binding do not name
+
+
 class HealthMonitor:
     """Listens for critical errors of the GPUs that it was told of."""
 
@@ -40,12 +43,25 @@ class HealthMonitor:
         with self._lock:
             self._listen(uuid, handle)
             self._drain(uuid)
-        if uuid in self._errors:
+        if uuid in self._errors and not self._recovered(uuid, handle):
             return Health(ok=False, reason=f"Xid {self._errors[uuid]}")
         rows = self._nvml.optional("nvmlDeviceGetRemappedRows", handle)
         if rows is not None and rows[3]:  # corrected, uncorrected, pending, failed
             return Health(ok=False, reason="row remapping failed")
         return Health()
+
+    def _recovered(self, uuid: str, handle: Any) -> bool:
+        """Ask a GPU that had a critical error whether anything is still to be done; older drivers do not tell.
+
+        Source: nvml.h, NVML_FI_DEV_GET_GPU_RECOVERY_ACTION; 0 is none, others are a reset, a reboot and the like.
+        """
+        answer = self._nvml.optional("nvmlDeviceGetFieldValues", handle, [_RECOVERY_ACTION])
+        if answer is None or answer[0].nvmlReturn != pynvml.NVML_SUCCESS:
+            return False
+        if int(answer[0].value.uiVal) != pynvml.NVML_GPU_RECOVERY_ACTION_NONE:
+            return False
+        _log.info("recovered", device=uuid, xid=self._errors.pop(uuid))
+        return True
 
     def _listen(self, uuid: str, handle: Any) -> None:
         if uuid in self._sets:

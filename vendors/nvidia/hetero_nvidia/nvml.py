@@ -5,11 +5,15 @@ Source: nvml.h, API version 13, by its official binding ``nvidia-ml-py`` (module
 
 from __future__ import annotations
 
+import ctypes
+import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import pynvml
 
+from hetero import driver
 from hetero.errors import DriverFailed, DriverMissing
 
 LIBRARY = "libnvidia-ml.so.1"
@@ -50,8 +54,21 @@ class Nvml:
     def _initialise(self) -> None:
         with self._lock:
             if not self._open:
+                _load_from_path()
                 _translated("nvmlInit")
                 self._open = True
+
+
+def _load_from_path() -> None:
+    """Load the library from where :data:`hetero.driver.PATH` says; the binding asks the loader, which then has it."""
+    for directory in os.environ.get(driver.PATH, "").split(":"):
+        library = Path(directory, LIBRARY)
+        if directory and library.exists():
+            try:
+                ctypes.CDLL(str(library))
+            except OSError as error:
+                raise DriverFailed(f"opening {library}", driver.ABSENT, str(error)) from error
+            return
 
 
 def _translated(name: str, *arguments: Any) -> Any:
@@ -67,3 +84,14 @@ def _translated(name: str, *arguments: Any) -> Any:
 def text(value: str | bytes) -> str:
     """Strings of the binding, which are bytes in some of its releases."""
     return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def told(call: str, value: str | bytes) -> str:
+    """A string that a call told, which must be something.
+
+    Raises:
+        DriverFailed: It is empty: the driver answers, but writes nothing.
+    """
+    if not text(value).strip():
+        raise DriverFailed(call, driver.NONSENSE, "it told nothing, and no error")
+    return text(value)

@@ -40,7 +40,7 @@ def test_one_card_is_described_in_full(simulated: Simulated) -> None:
         paths=("/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools"),
         bus="0000:01:00.0",
     )
-    assert sample == Sample(uuid=UUID, memory_used=0, utilization=0)
+    assert sample == Sample(uuid=UUID, memory_used=0, utilization=0, temperature=40, power=60)
 
 
 def test_two_linked_cards(simulated: Simulated) -> None:
@@ -238,12 +238,46 @@ def test_a_card_without_a_number_has_the_shared_files(nvml: Any, tmp_path: Path)
     assert NvmlDiscovery(nvml, tmp_path).devices()[0].paths[0] == "/dev/nvidiactl"
 
 
-@pytest.mark.parametrize("function", ["nvmlDeviceGetHandleByIndex", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo"])
-def test_a_card_that_cannot_be_asked_hides_no_other(nvml: Any, tmp_path: Path, function: str) -> None:
-    """Whichever question fails, the other card is found; the broken one has no identity that we could make up."""
+def test_a_card_without_an_identity_hides_no_other(nvml: Any, tmp_path: Path) -> None:
+    """It cannot be listed: a name is not made up. The other card is found."""
+    for function in ("nvmlDeviceGetHandleByIndex", "nvmlDeviceGetUUID"):
+        nvml.fail(function, pynvml.NVML_ERROR_UNKNOWN, on=0)
+        discovery = NvmlDiscovery(nvml, tmp_path)
+        assert [device.uuid for device in discovery.devices()] == ["GPU-1"]
+
+
+@pytest.mark.parametrize("function", ["nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo", "nvmlDeviceGetPciInfo"])
+def test_a_card_that_says_only_who_it_is_is_listed_as_broken(nvml: Any, tmp_path: Path, function: str) -> None:
+    """Whichever question fails: with its identity, nothing that could be given, and the reason."""
     nvml.fail(function, pynvml.NVML_ERROR_UNKNOWN, on=0)
-    discovery = NvmlDiscovery(nvml, tmp_path)
-    assert [device.uuid for device in discovery.devices()] == ["GPU-1"]
+    broken, whole = NvmlDiscovery(nvml, tmp_path).devices()
+    assert (broken.uuid, broken.index, broken.model.name) == ("GPU-0", 0, "unknown")
+    assert broken.model.capacity["memory"] == 0
+    assert f"{function} answered" in broken.health.reason
+    assert whole.health.ok
+
+
+@pytest.mark.parametrize(
+    ("function", "answer"),
+    [
+        ("nvmlDeviceGetName", ""),
+        ("nvmlDeviceGetMemoryInfo", lambda handle, version=0: SimpleNamespace(total=0, reserved=0, used=0)),
+        ("nvmlDeviceGetMemoryInfo", lambda handle, version=0: SimpleNamespace(total=2**63, reserved=0, used=0)),
+    ],
+)
+def test_an_answer_that_cannot_be_is_none(nvml: Any, tmp_path: Path, function: str, answer: Any) -> None:
+    """A driver that answers without writing, or writes nonsense, is not believed."""
+    nvml.answers[function] = answer
+    for device in NvmlDiscovery(nvml, tmp_path).devices():
+        assert not device.health.ok
+        assert function in device.health.reason
+
+
+def test_more_cards_than_a_machine_has_are_no_answer(nvml: Any, tmp_path: Path) -> None:
+    """A count from nowhere must not keep us asking for hours."""
+    nvml.answers["nvmlDeviceGetCount"] = 2**32 - 1
+    with pytest.raises(DriverFailed, match="number of GPUs"):
+        NvmlDiscovery(nvml, tmp_path).devices()
 
 
 def test_a_card_that_broke_after_it_was_seen_stays_in_the_list(nvml: Any, tmp_path: Path) -> None:

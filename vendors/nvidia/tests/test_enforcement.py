@@ -8,7 +8,7 @@ from typing import Any
 
 import hetero_native
 import pytest
-from hetero_nvidia.enforcement import PreloadEnforcement
+from hetero_nvidia.enforcement import GpuEnforcement
 
 from hetero.errors import EnforcementError
 from hetero.model.allocation import Grant, Slice
@@ -16,7 +16,7 @@ from hetero.model.allocation import Grant, Slice
 Grants = Callable[..., Grant]
 Slices = Callable[..., Slice]
 
-enforcement = PreloadEnforcement()
+enforcement = GpuEnforcement()
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def test_the_preload_library_is_the_installed_one(grant: Grants, slice_of: Slice
 def test_preparing_twice_gives_the_same(grant: Grants, slice_of: Slices, tmp_path: Path) -> None:
     """A container that starts again gets what it had, and nothing is left on the disk by it."""
     held = slice_of(grant(cores=20), grant(1, cores=20), region=str(tmp_path / "region"), priority=1)
-    assert enforcement.prepare(held) == PreloadEnforcement().prepare(held)
+    assert enforcement.prepare(held) == GpuEnforcement().prepare(held)
     assert list(tmp_path.iterdir()) == []
 
 

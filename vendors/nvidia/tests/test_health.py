@@ -76,6 +76,33 @@ def test_a_critical_error_is_remembered(monitor: HealthMonitor, events: Events) 
     assert [monitor.health("GPU-0", 0).reason for _ in range(3)] == ["Xid 48"] * 3
 
 
+def field(action: int, result: int = 0) -> list[SimpleNamespace]:
+    """The answer to what is to be done about a GPU."""
+    return [SimpleNamespace(nvmlReturn=result, value=SimpleNamespace(uiVal=action))]
+
+
+def test_a_gpu_is_healthy_again_when_nothing_is_to_be_done(monitor: HealthMonitor, events: Events, nvml: Any) -> None:
+    """The driver knows whether it wants a reset; after one, the error is over, and the next one counts anew."""
+    nvml.answers["nvmlDeviceGetFieldValues"] = lambda handle, fields: field(1)
+    events.report(0, 79)
+    assert monitor.health("GPU-0", 0) == Health(ok=False, reason="Xid 79")
+    nvml.answers["nvmlDeviceGetFieldValues"] = lambda handle, fields: field(0)
+    assert monitor.health("GPU-0", 0) == Health()
+    nvml.answers["nvmlDeviceGetFieldValues"] = lambda handle, fields: field(2)
+    assert monitor.health("GPU-0", 0) == Health()  # asked only of a GPU that had an error
+    events.report(0, 48)
+    assert monitor.health("GPU-0", 0).reason == "Xid 48"
+
+
+def test_a_driver_that_does_not_know_what_to_do_changes_nothing(
+    monitor: HealthMonitor, events: Events, nvml: Any
+) -> None:
+    """The question is answered, the field is not known: the error stands."""
+    nvml.answers["nvmlDeviceGetFieldValues"] = lambda handle, fields: field(0, pynvml.NVML_ERROR_NOT_SUPPORTED)
+    events.report(0, 79)
+    assert monitor.health("GPU-0", 0).reason == "Xid 79"
+
+
 @pytest.mark.parametrize("xid", [13, 31, 43, 45, 68, 109])
 def test_an_error_of_a_program_is_not_the_gpus(monitor: HealthMonitor, events: Events, xid: int) -> None:
     """A segmentation fault on the card must not take the card away from everybody else."""

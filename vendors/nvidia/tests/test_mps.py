@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hetero_nvidia import mps
-from hetero_nvidia.enforcement import PreloadEnforcement
+from hetero_nvidia.enforcement import GpuEnforcement
 
 from hetero.model.allocation import Grant, Slice
 
@@ -38,7 +38,7 @@ def pipes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def told(held: Slice) -> dict[str, str]:
     """The variables of MPS that the program gets."""
-    return {name: value for name, value in PreloadEnforcement().prepare(held).env.items() if "_MPS_" in name}
+    return {name: value for name, value in GpuEnforcement().prepare(held).env.items() if "_MPS_" in name}
 
 
 def test_a_slice_under_mps_has_its_memory_and_its_threads(grant: Grants, slice_of: Slices, pipes: Path) -> None:

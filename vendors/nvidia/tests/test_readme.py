@@ -67,6 +67,7 @@ def test_every_limitation_is_told_with_its_reason() -> None:
     """The sentence is the one that ``hetero vendors`` prints."""
     told = table("feature")
     assert all(told[feature].startswith(reason) for feature, reason in nvidia.missing.items())
+    assert told["partition"].startswith("works")
 
 
 def test_the_numbers_in_the_text_are_those_in_force() -> None:

@@ -42,6 +42,8 @@ def test_two_keys_are_enough() -> None:
         "links": {},
         "health": "ok",
         "mig": False,
+        "temperature": 40,
+        "power": 60,
         "ns_per_iteration": 1000,
         "uuid": "",
     }
@@ -90,6 +92,8 @@ def test_links_may_be_keyed_by_text() -> None:
         ("health", "xid:0"),
         ("health", "xid:70000"),
         ("mig", "often"),
+        ("temperature", 201),
+        ("power", -1),
         ("ns_per_iteration", 0),
         ("ns_per_iteration", 10**9 + 1),
         ("uuid", "7c5a1f02"),
@@ -174,6 +178,8 @@ def test_every_key_reaches_the_simulated_libraries(tmp_path: Path) -> None:
         "links": {1: 2, 2: 1},
         "health": "xid:79",
         "mig": True,
+        "temperature": 70,
+        "power": 650,
         "ns_per_iteration": 50,
         "uuid": UUID,
     }
@@ -194,6 +200,10 @@ def test_every_key_reaches_the_simulated_libraries(tmp_path: Path) -> None:
         "compute_minor": "0",
         "nvlink": "1,1,2",
         "mig_mode": "1",
+        "mig_slices": "7",
+        "mig_memory": "9984,20096,40448,81152",
+        "temperature": "70",
+        "power": "650",
         "health": "xid:79",
         "ns_per_iteration": "50",
     }
@@ -215,9 +225,28 @@ def test_identities_are_the_same_in_every_run(tmp_path: Path) -> None:
 def test_a_program_needs_the_directory_and_the_libraries(tmp_path: Path) -> None:
     """The simulated libraries have the driver's file names, so the loader's path is all that changes."""
     edits = gpus.prepare(machine(LEAST), tmp_path)
-    assert edits.env == {"HETERO_SIM_DIR": str(tmp_path)}
+    assert edits.env == {"HETERO_SIM_DIR": str(tmp_path), "HETERO_HOST_ROOT_NVIDIA": str(tmp_path / "root")}
     (libraries,) = map(Path, edits.library_path)
     assert {"libcuda.so.1", "libnvidia-ml.so.1"} <= {file.name for file in libraries.iterdir()}
+
+
+def test_the_files_of_a_machine_are_there(tmp_path: Path) -> None:
+    """Device files, and the numbers of those that open instances: as an H100's driver lists them, for each GPU."""
+    gpus.prepare(machine({"model": "NVIDIA A30", "memory": 24576, "mig": True, "compute": "8.0"}, LEAST), tmp_path)
+    lines = (tmp_path / "root/proc/driver/nvidia-caps/mig-minors").read_text().splitlines()
+    assert lines[:4] == ["config 1", "monitor 2", "gpu0/gi0/access 3", "gpu0/gi0/ci0/access 4"]
+    assert {"gpu0/gi7/access 66", "gpu0/gi7/ci0/access 67", "gpu1/gi0/access 138"} <= set(lines)
+    assert (tmp_path / "root/dev/nvidia-caps/nvidia-cap66").exists()
+    assert not (tmp_path / "root/dev/nvidia-caps/nvidia-cap138").exists()  # the other GPU is not in MIG mode
+    assert (tmp_path / "root/dev/nvidia1").exists()
+
+
+def test_a_card_of_four_slices_is_cut_into_four(tmp_path: Path) -> None:
+    """The library has no table of boards: the file says how a card can be cut, if we know it."""
+    gpus.prepare(machine({"model": "NVIDIA A30", "memory": 24576}, {"model": "Other", "memory": 1024}), tmp_path)
+    _, a30, other = sections(tmp_path)
+    assert (a30["mig_slices"], a30["mig_memory"]) == ("4", "5529,11059,24084")
+    assert "mig_slices" not in other
 
 
 def test_without_the_libraries_there_is_no_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -244,6 +273,8 @@ def test_the_libraries_accept_the_ends_of_every_range(simulated: Callable[..., A
         "links": {1: 17, 15: 1},
         "health": "xid:9999",
         "mig": True,
+        "temperature": 70,
+        "power": 650,
         "ns_per_iteration": 10**9,
         "uuid": UUID,
     }

@@ -1,0 +1,133 @@
+"""The MIG instances of a slice: made when it begins, adopted after a crash, destroyed when it is over.
+
+Before the first call that makes anything, the slice's directory gets a file that says where its instances lie, and only
+if nothing lay there. From then on what lies at just those places is the slice's own; what lies anywhere else is not.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from hetero.driver import host
+from hetero.errors import DriverError, EnforcementError
+from hetero.model.allocation import Grant, Slice
+from hetero_nvidia import mig
+from hetero_nvidia.instances import Instances, Made, Spot
+from hetero_nvidia.names import VENDOR
+
+_MARKER = "instances"
+
+MINORS = "/proc/driver/nvidia-caps/mig-minors"
+"""Which device file opens an instance: lines such as ``gpu0/gi7/ci0/access 67``."""
+
+_CAPABILITIES = "/dev/nvidia-caps/nvidia-cap"
+
+
+def is_partitioned(grant: Grant) -> bool:
+    """True when a grant is of an instance."""
+    return grant.device.model.mode == mig.MODE
+
+
+class Partition:
+    """The instances of slices on this machine.
+
+    Args:
+        instances: Those that are there.
+    """
+
+    def __init__(self, instances: Instances) -> None:
+        self._instances = instances
+
+    def make(self, held: Slice) -> list[Made]:
+        """The instances of a slice, in the order of its grants that are of instances.
+
+        Raises:
+            EnforcementError: An instance cannot be made, with the reason and what to do.
+            DriverError: The driver refused.
+        """
+        spots = [_spot(grant) for grant in held.grants if is_partitioned(grant)]
+        if not spots:
+            return []
+        with _alone(held):
+            marker = Path(held.directory, _MARKER)
+            if not marker.exists():
+                for spot in spots:
+                    self._instances.check_free(spot)
+                _write(marker, spots)
+            return [self._instances.make(spot) for spot in spots]
+
+    def destroy(self, held: Slice) -> None:
+        """Destroy what was made for a slice; nothing where nothing was begun.
+
+        Raises:
+            EnforcementError: An instance is in use, or the driver refused.
+        """
+        marker = Path(held.directory, _MARKER)
+        if not marker.exists():
+            return
+        with _alone(held):
+            for spot in reversed([_spot(grant) for grant in held.grants if is_partitioned(grant)]):
+                self._destroy(spot)
+            marker.unlink(missing_ok=True)
+
+    def _destroy(self, spot: Spot) -> None:
+        try:
+            self._instances.destroy(spot)
+        except DriverError as error:
+            raise EnforcementError(f"{spot} could not be destroyed: {error}; it is tried again") from error
+
+
+def device_files(made: Made) -> tuple[str, str]:
+    """The two files that open an instance, as they are named on the machine.
+
+    Raises:
+        EnforcementError: The driver does not list them.
+    """
+    gpu = f"gpu{made.minor}/gi{made.gpu_instance}"
+    return _capability(f"{gpu}/access"), _capability(f"{gpu}/ci{made.compute_instance}/access")
+
+
+def _capability(name: str) -> str:
+    path = host(VENDOR, MINORS)
+    try:
+        minors = dict(line.rsplit(maxsplit=1) for line in path.read_text().splitlines() if line.strip())
+    except (OSError, ValueError) as error:
+        raise EnforcementError(f"{path} cannot be read ({error}), so no program can open an instance") from error
+    if name not in minors:
+        raise EnforcementError(f"{path} does not list {name}; load the driver's module nvidia-caps anew")
+    return f"{_CAPABILITIES}{minors[name]}"
+
+
+def _spot(grant: Grant) -> Spot:
+    start, size = mig.position(grant.share.quantities)
+    if not size:
+        reason = "says no place of an instance; it was given before the GPU was in MIG mode: start the program anew"
+        raise EnforcementError(f"the share of {grant.device.uuid} {reason}")
+    return Spot(gpu=grant.device.uuid, profile=grant.share.template, start=start, size=size)
+
+
+def _write(marker: Path, spots: Sequence[Spot]) -> None:
+    """The file appears whole or not at all, and is there after a power cut."""
+    partial = marker.with_suffix(".partial")
+    with partial.open("wb") as file:
+        file.write(msgspec.json.encode(spots))
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(marker)
+
+
+@contextmanager
+def _alone(held: Slice) -> Iterator[None]:
+    """One at a time for each slice: two processes would make an instance twice."""
+    descriptor = os.open(held.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

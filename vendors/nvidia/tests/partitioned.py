@@ -1,0 +1,58 @@
+"""A simulated machine with GPUs in MIG mode, for tests in this process and for the processes that they start.
+
+NVML belongs to a process and is never closed, so all tests of a process share one machine: they ask for it here.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hetero_nvidia.simulation import SimulatedGpus
+
+from hetero.model.machine import Machine
+
+A100 = {"model": "NVIDIA A100-SXM4-40GB", "memory": 40960, "sms": 108, "compute": "8.0"}
+H100 = {"model": "NVIDIA H100 80GB HBM3", "memory": 81559, "sms": 132, "compute": "9.0"}
+
+
+def make_machine(directory: Path, *cards: dict[str, Any]) -> dict[str, str]:
+    """A machine with these cards, on which an instance that is made again has its old identity.
+
+    Returns:
+        The environment of its programs.
+    """
+    gpus = SimulatedGpus()
+    checked = tuple(gpus.card(settings, f"cards[{index}]") for index, settings in enumerate(cards))
+    edits = gpus.prepare(Machine(name="test", cards=checked), directory)
+    (directory / "faults").touch()  # so that the library looks for faults later
+    cards_conf = directory / "cards.conf"
+    cards_conf.write_text(cards_conf.read_text().replace("[card]\n", "[card]\nmig_same_uuids = 1\n"))
+    return {**edits.env, "HETERO_DRIVER_PATH": edits.library_path[0], "LD_LIBRARY_PATH": edits.library_path[0]}
+
+
+@cache
+def directory() -> Path:
+    """Of the machine that the tests of this process share."""
+    path = Path(tempfile.mkdtemp(prefix="hetero-mig-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+@cache
+def environment() -> dict[str, str]:
+    """Of the shared machine: two A100 in MIG mode and an H100 that is not."""
+    mig = {**A100, "mig": True}
+    return make_machine(directory(), {**mig, "links": {1: 12}}, {**mig, "links": {0: 12}}, {**H100})
+
+
+def change(before: str, after: str, where: Path | None = None) -> None:
+    """Change ``cards.conf`` as an accident would change the machine; a reader never sees half of it."""
+    path = (where or directory()) / "cards.conf"
+    fresh = path.with_suffix(".new")
+    fresh.write_text(path.read_text().replace(before, after))
+    fresh.replace(path)
