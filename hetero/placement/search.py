@@ -17,6 +17,7 @@ from typing import NamedTuple
 from hetero.model.device import Device
 from hetero.placement.fit import OPEN, Mask, Need
 from hetero.placement.ledger import Amounts, Rows
+from hetero.placement.packing import Free, Packing, less, within
 
 LIMIT = 20_000
 """Work of one search: devices looked at, each about a microsecond."""
@@ -26,8 +27,6 @@ MOST_ASKS = 64
 
 _ASKED = 20
 """Work of asking a vendor for its sets."""
-
-Free = tuple[int, ...]
 
 
 class Taken(NamedTuple):
@@ -120,6 +119,8 @@ class Search:
         self._floors = [
             _idle_by_model(need) if need.idle else ways for need, ways in zip(needs, self._ways, strict=True)
         ]
+        self._packings = {id(need): Packing(ways, need.idle) for need, ways in zip(needs, self._ways, strict=True)}
+        self._needs = [id(need) for need in needs]  # equal asks are one need
         # In order, so that equal nodes are searched by equal steps.
         self._order = sorted(range(len(devices)), key=lambda place: (devices[place], place))
         self._seats = [devices[place] for place in self._order]
@@ -131,7 +132,7 @@ class Search:
 
     def run(self) -> list[list[Taken]] | None:
         """For each ask the devices that it gets; None when there is no way, or none was found in time."""
-        if not self._place(0):
+        if not (self._hopeful(0) and self._place(0)):
             return None
         return [[Taken(self._order[seat], way) for seat, way in self._chosen[ask]] for ask in range(len(self._asks))]
 
@@ -149,7 +150,7 @@ class Search:
         if not device.serves >> ask & 1:
             return False
         free = self._free[seat]
-        return any(_within(floor, free) for floor in self._floors[ask][device.model])
+        return any(within(floor, free) for floor in self._floors[ask][device.model])
 
     def _place(self, depth: int) -> bool:
         if depth == len(self._asks):
@@ -171,16 +172,28 @@ class Search:
         before = [self._free[seat] for seat, _ in chosen]
         for seat, way in chosen:
             amounts = self._ways[ask][self._seats[seat].model][way]
-            self._free[seat] = tuple(left - amount for left, amount in zip(self._free[seat], amounts, strict=True))
+            self._free[seat] = less(self._free[seat], amounts)
         self._chosen[ask] = chosen
-        if all(self._enough(later) for later in self._asks[depth + 1 :]) and self._place(depth + 1):
+        if self._hopeful(depth + 1) and self._place(depth + 1):
             return True
         for (seat, _), free in zip(chosen, before, strict=True):
             self._free[seat] = free
         return False
 
-    def _enough(self, ask: int) -> bool:
-        return len(self._candidates(ask)) >= self._counts[ask]
+    def _hopeful(self, depth: int) -> bool:
+        """Whether what is left of the devices may do for the asks from here on, looking at equal ones together."""
+        equal: dict[int, list[int]] = {}
+        for ask in self._asks[depth:]:
+            equal.setdefault(self._needs[ask], []).append(ask)
+        return all(map(self._enough, equal.values()))
+
+    def _enough(self, asks: Sequence[int]) -> bool:
+        """Whether equal asks find devices, were there no others; none of them takes two shares of one device."""
+        candidates, packing = self._candidates(asks[0]), self._packings[self._needs[asks[0]]]
+        if len(asks) == 1 or len(candidates) < self._counts[asks[0]]:
+            return len(candidates) >= self._counts[asks[0]]
+        most = (packing.most(self._seats[seat].model, self._free[seat], len(asks)) for seat in candidates)
+        return sum(most) >= sum(self._counts[ask] for ask in asks)
 
     def _choices(self, ask: int) -> Iterator[list[Taken]]:
         """Every set of devices for an ask, one of those that are alike, each in every way; the tightest first."""
@@ -212,7 +225,7 @@ class Search:
             return
         first, *rest = groups
         model, free = self._seats[first[0]].model, self._free[first[0]]
-        fitting = [way for way, amounts in enumerate(self._ways[ask][model]) if _within(amounts, free)]
+        fitting = [way for way, amounts in enumerate(self._ways[ask][model]) if within(amounts, free)]
         for ways in combinations_with_replacement(fitting, len(first)):
             taken = list(map(Taken, first, ways))
             for others in self._in_ways(ask, rest):
@@ -223,10 +236,6 @@ class Search:
         for seat in candidates:
             groups.setdefault(self._seats[seat].numa, []).append(seat)
         return list(groups.values())
-
-
-def _within(amounts: Free, free: Free) -> bool:
-    return all(amount <= 0 or amount <= left for amount, left in zip(amounts, free, strict=True))
 
 
 def _by_model(need: Need) -> dict[int, list[Free]]:

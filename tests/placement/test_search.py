@@ -144,6 +144,17 @@ def test_a_large_node_of_equal_devices_takes_few_steps(monkeypatch: pytest.Monke
     assert one.work < 3000
 
 
+def test_equal_asks_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten that each find a device, on devices for nine: seen at a glance, not by trying who goes where."""
+    monkeypatch.setattr(search, "LIMIT", 400)
+    free = [50, 60, 70, 90, 90, 90]
+    assert Case(free, [(1, 45)] * 9).searched() is not None
+    case = Case(free, [(1, 45)] * 10)
+    one = Search(case.needs, seats(case.needs, case.serve, case.models, case.numa, case.free))
+    assert one.run() is None
+    assert one.work < 100
+
+
 def test_a_thousand_different_devices_are_no_recursion(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many there are, sets are gone through one after another, and the work is bounded."""
     case = Case([1 + index % 97 for index in range(1000)], [(600, 2), (600, 90)])
