@@ -92,10 +92,11 @@ class CndevDiscovery(Discovery):
     def _mode(self, handle: int, able: bool) -> str:
         """How the card is split now. What an older driver says of sMLU is not built upon."""
         static = self._cndev.told("cndevGetMimMode", structs.MimMode, handle)
-        if static is not None and static.mimMode:
+        if static is not None and within("cndevGetMimMode", "the mode", static.mimMode, 0, 1):
             return STATIC
         mode = self._cndev.told("cndevGetSMLUMode", structs.SmluMode, handle) if able else None
-        return SHARED if mode is not None and mode.smluMode else WHOLE
+        on = mode is not None and within("cndevGetSMLUMode", "the mode", mode.smluMode, 0, 1)
+        return SHARED if on else WHOLE
 
     def _bus(self, handle: int) -> str:
         told = self._cndev.told("cndevGetPCIeInfoV2", structs.PcieInfoV2, handle)

@@ -62,5 +62,6 @@ def _incidents(full: structs.CardHealthStateV2) -> str:
 
 
 def _forbidden(cndev: Cndev, handle: int) -> str:
-    mode = cndev.told("cndevGetComputeMode", structs.ComputeMode, handle)
-    return "its compute mode is prohibited" if mode is not None and mode.mode == PROHIBITED else ""
+    told = cndev.told("cndevGetComputeMode", structs.ComputeMode, handle)
+    mode = 0 if told is None else within("cndevGetComputeMode", "the mode", told.mode, 0, PROHIBITED)
+    return "its compute mode is prohibited" if mode == PROHIBITED else ""

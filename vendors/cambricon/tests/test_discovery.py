@@ -258,6 +258,9 @@ def test_a_library_that_was_ended_is_started_again(machine: Make) -> None:
         "cndevGetMemoryUsageV2",
         "cndevGetCardNameStringByDevId",
         "cndevGetCardHealthStateV2",
+        "cndevGetComputeMode",
+        "cndevGetMimMode",
+        "cndevGetSMLUMode",
     ],
 )
 def test_garbage_makes_no_device(machine: Make, call: str) -> None:
