@@ -9,7 +9,7 @@ import msgspec
 from hetero import log
 from hetero.driver import NONSENSE
 from hetero.errors import DriverError, DriverFailed, DriverMissing
-from hetero.model.device import Device, DeviceModel, Health, Process, Sample
+from hetero.model.device import MEMORY, Device, DeviceModel, Health, Process, Sample
 from hetero.model.quantity import MIB
 from hetero.vendor import Discovery, Driver
 from hetero_hygon import sysfs
@@ -57,12 +57,14 @@ class DcuDiscovery(Discovery):
         """The cards, each with the library's number for it."""
         split = self._splits()
         found: list[tuple[Device, int]] = []
-        for number, identity in enumerate(identities(self._smi)):
+        told = identities(self._smi)
+        for number, identity in enumerate(told):
             device = self._device(number, identity, split)
-            if device is not None:
+            # A card is listed once, whatever stood at a mute card's number before numbers changed.
+            if device is not None and (device.uuid == identity or device.uuid not in told):
                 found.append((msgspec.structs.replace(device, index=len(found)), number))
         found = self._linked(found)
-        self._seen.update((number, device) for device, number in found)
+        self._seen.update((number, device) for device, number in found if device.model.capacity[MEMORY])
         return found
 
     def _device(self, number: int, identity: str | DriverError, split: bool | DriverError) -> Device | None:
@@ -71,7 +73,9 @@ class DcuDiscovery(Discovery):
                 raise identity
             return self._described(number, identity, split)
         except DriverError as error:
-            return self._lost(number, error)
+            _log.error("card cannot be described", index=number, device=str(identity), reason=str(error))
+            known = self._remembered(number, identity) or self._unknown(number, identity)
+            return msgspec.structs.replace(known, health=Health(ok=False, reason=str(error))) if known else None
 
     def _described(self, number: int, identity: str, split: bool | DriverError) -> Device | None:
         bus = self._smi.bus(number)
@@ -89,13 +93,17 @@ class DcuDiscovery(Discovery):
         )
 
     def _model(self, number: int, split: bool | DriverError) -> DeviceModel:
-        name = name_of(self._smi.device_id(number)) or self._smi.name(number)
-        if not name:
-            raise DriverFailed("rsmi_dev_name_get", NONSENSE, "the card has no name")
+        name = self._name(number)
         memory = self._smi.memory(number) // MIB
         if split is False:
             return whole_model(name, memory)
         return dcu_model(name, memory, self._units(number, name, split))
+
+    def _name(self, number: int) -> str:
+        name = name_of(self._smi.device_id(number)) or self._smi.name(number)
+        if not name:
+            raise DriverFailed("rsmi_dev_name_get", NONSENSE, "the card has no name")
+        return name
 
     def _units(self, number: int, name: str, split: bool | DriverError) -> int:
         """Compute units, by whoever knows them: the newer library, the one that splits, the documents."""
@@ -146,11 +154,21 @@ class DcuDiscovery(Discovery):
             linked.append((msgspec.structs.replace(device, links=links), number))
         return linked
 
-    def _lost(self, number: int, error: DriverError) -> Device | None:
-        """A card that cannot be asked any more; one that never could has no identity that we could give it."""
-        known = self._seen.get(number)
-        _log.error("card cannot be described", index=number, device=known.uuid if known else "", reason=str(error))
-        return msgspec.structs.replace(known, health=Health(ok=False, reason=str(error))) if known else None
+    def _remembered(self, number: int, identity: str | DriverError) -> Device | None:
+        """The card as it was when it could be asked: by its identity, or where that cannot be read, by its number."""
+        if isinstance(identity, DriverError):
+            return self._seen.get(number)
+        return next((device for device in self._seen.values() if device.uuid == identity), None)
+
+    def _unknown(self, number: int, identity: str | DriverError) -> Device | None:
+        """A card that never could be described, of which nothing is given; without an identity, none is made up."""
+        if isinstance(identity, DriverError):
+            return None
+        try:
+            name = self._name(number)
+        except DriverError:
+            name = "unknown"
+        return Device(uuid=identity, index=number, model=whole_model(name, 0))
 
     def _sample(self, device: Device, number: int, processes: Sequence[Process]) -> Sample:
         try:

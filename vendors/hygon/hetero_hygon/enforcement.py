@@ -17,7 +17,7 @@ from hetero.model.allocation import ContainerEdits, Grant, Mount, Slice
 from hetero.vendor import Enforcement, Finding
 from hetero_hygon import conf, files, names, sysfs
 from hetero_hygon.hydmi import Hydmi
-from hetero_hygon.identity import number_of
+from hetero_hygon.identity import identities, number_of
 from hetero_hygon.instances import Instances, Wanted
 from hetero_hygon.rocm_smi import RocmSmi
 from hetero_hygon.splitting import UNITS, is_whole
@@ -64,6 +64,7 @@ class DriverEnforcement(Enforcement):
         """Whether vDCUs can be made here, and which there are; nothing on a machine without the vendor's cards."""
         if not self._needed():
             return
+        yield from self._nameless()
         yield self._library()
         yield from (_node(path) for path in names.SHARED_NODES)
         yield _rights()
@@ -89,6 +90,17 @@ class DriverEnforcement(Enforcement):
             return False
         except DriverError:
             return True
+
+    def _nameless(self) -> Iterator[Finding]:
+        """Cards that tell no identity, and are listed nowhere for that."""
+        try:
+            known = identities(self._smi)
+        except DriverError:
+            return  # the driver's own row says so
+        for card, error in enumerate(known):
+            if isinstance(error, DriverError):
+                advice = "see what the kernel says of it (dmesg); it is in no list until it tells who it is"
+                yield Finding(subject=f"card {card}", ok=False, detail=str(error), advice=advice)
 
     def _library(self) -> Finding:
         try:

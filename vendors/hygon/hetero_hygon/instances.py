@@ -85,6 +85,7 @@ class Instances:
             if mine is None or not _serves(mine, wanted):
                 self._remove(shared, Path(wanted.directory))
                 mine = self._create(shared, wanted, card)
+            self._check(shared, mine, wanted)  # also what a process that died did not come to check
             return self._enabled(mine)
 
     def remove(self, directory: Path) -> None:
@@ -110,7 +111,6 @@ class Instances:
         made = _made(journal)
         _record(shared, made, Path(wanted.directory))
         files.drop(shared / JOURNAL)
-        self._check(shared, made, wanted)
         return made
 
     def _check(self, shared: Path, made: Vdcu, wanted: Wanted) -> None:
@@ -152,7 +152,9 @@ class Instances:
         mine = _recorded(shared, directory)
         if mine is not None:
             self._destroy(mine)
-            files.drop(_owner(shared, mine.number))
+        for owner in shared.glob("vdev*.owner"):  # also that of one which went before its process died
+            if owner.read_bytes() == str(directory).encode():
+                files.drop(owner)
         if directory.is_dir():
             files.drop(directory / RECORD)
 

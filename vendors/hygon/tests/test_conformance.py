@@ -49,6 +49,7 @@ class TestHygon(VendorConformance):
         hygon.splitting.model("Z100L", 32752),
         hygon.splitting.model("BW200", 81920),
         hygon.splitting.model("K100_LC_E_AI", 65520),
+        hygon.splitting.model("BW1000_H", 65520, "whole"),
     )
     surroundings: ClassVar[Mapping[str, str]] = MACHINE
     identities: ClassVar[tuple[str, ...]] = ("DCU-TNK7A21", "DCU-TNK7A22", "DCU-0042")

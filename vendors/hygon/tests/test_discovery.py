@@ -73,6 +73,49 @@ def test_a_card_without_any_identity_is_left_out(machine: Make) -> None:
     assert [(device.uuid, device.index) for device in found.devices()] == [("DCU-OWN", 0)]
 
 
+@pytest.mark.parametrize("call", ["rsmi_dev_memory_total_get", "rsmi_dev_pci_id_get", "rsmi_dev_cu_num_get"])
+def test_a_card_that_never_could_be_described_is_marked(machine: Make, call: str) -> None:
+    """Who it is is known, so it is listed as unhealthy, and nothing of it is given; later it is what it is."""
+    found = machine({**K100, "serial": "A"}, {**K100, "serial": "B"})
+    found.fault(f"{call} 1 fail 6")
+    ill, well = found.devices()
+    assert (ill.uuid, ill.model.name, ill.model.capacity["memory"]) == ("DCU-A", "K100_AI", 0)
+    assert call in ill.health.reason
+    assert well.health.ok
+    assert found.devices()[0].model == well.model
+
+
+def test_a_card_of_which_not_even_the_product_is_told_is_marked(machine: Make) -> None:
+    """Its identity is enough to name it."""
+    found = machine({**K100, "serial": "A"})
+    found.fault("rsmi_dev_id_get * fail 6")
+    [card] = found.devices()
+    assert (card.uuid, card.model.name, card.health.ok) == ("DCU-A", "unknown", False)
+
+
+def test_a_card_is_remembered_by_its_identity(machine: Make) -> None:
+    """When one before it has gone, its number is another, and it is not taken for that one."""
+    found = machine({**K100, "serial": "A"}, {**Z100, "serial": "B"})
+    before = found.devices()
+    conf = found.directory / "cards.conf"
+    above, _, last = conf.read_text().split("[card]")
+    conf.with_name("fresh").write_text("[card]".join([above, last]))
+    conf.with_name("fresh").rename(conf)
+    found.fault("rsmi_dev_memory_total_get * fail 6")
+    [card] = found.devices()
+    assert (card.uuid, card.model, card.index) == ("DCU-B", before[1].model, 0)
+
+
+def test_no_card_is_listed_twice(machine: Make) -> None:
+    """One that tells no identity is not taken for the card that had its number before, when that one is there."""
+    found = machine({**K100, "serial": "A"}, {**K100, "serial": "B"})
+    found.devices()
+    found.change("serial", "B", card=0)
+    found.change("serial", "C", card=1)
+    found.change("health", "lost", card=1)
+    assert [device.uuid for device in found.devices()] == ["DCU-B"]
+
+
 def test_another_makers_cards_are_not_ours(machine: Make) -> None:
     """AMD's library has the same name, and lists AMD's cards."""
     found = machine(K100, {**K100, "serial": "OWN"})

@@ -156,6 +156,16 @@ def test_a_driver_that_does_not_work_is_looked_into(machine: Make) -> None:
     assert len(findings(found)) == 5
 
 
+def test_a_card_that_tells_no_identity_is_a_finding(machine: Make) -> None:
+    """It is in no list of devices, so this is where people hear of it."""
+    found = machine()
+    found.change("health", "lost", card=1)
+    said = findings(found)
+    assert said["card 1"][0] is False
+    assert "card 0" not in said
+    assert len(found.devices()) == 1
+
+
 def test_users_are_told_what_takes_root(machine: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole cards do not."""
     monkeypatch.setattr("os.geteuid", lambda: 1000)
