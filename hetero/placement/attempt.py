@@ -177,6 +177,8 @@ class Attempt:
         extra = None if had is None else self._fullness(np.maximum(amounts - np.maximum(had, 0), 0), places)
         devices = [self._device(place) for place in places.tolist()]
         scores = self._scores(places, free[:, places] - amounts)
+        if wish.need.waste is not None:
+            scores = scores - wish.need.waste[self._models[places]]
         picked = self._picked(wish.need, devices, scores, extra)
         if picked is None:
             no_room = NoRoom(self._ledger, self._rows, wish.need, free, places.size)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hetero import log
 from hetero.model.ask import Ask
-from hetero.model.device import CORES, MEMORY, SLOTS, DeviceModel
+from hetero.model.device import CORES, MEMORY, SLOTS, DeviceModel, Quantities
 from hetero.model.share import Reason, Refusal, Share
 from hetero.placement.columns import among
 from hetero.placement.ledger import CORDONED, UNHEALTHY, Amounts, Ledger, Rows
@@ -22,6 +22,7 @@ from hetero.vendor import Vendor
 _log = log.logger("placement")
 
 _REMEMBERED = 512  # asks; each has a few tables of all models
+_DIGITS = 9
 
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int8]
@@ -67,6 +68,7 @@ class Need:
         use: The identities of the devices that may serve, as the ledger has them; empty for any.
         avoid: Those that must not.
         rule: Which sets the vendor allows; None for any.
+        waste: For each model how much more a share of it takes than is asked, as part of the device; None when nothing.
     """
 
     ask: Ask
@@ -85,6 +87,7 @@ class Need:
     use: npt.NDArray[np.int64]
     avoid: npt.NDArray[np.int64]
     rule: Rule | None
+    waste: npt.NDArray[np.float64] | None
 
     def share(self, model: int, way: int = 0) -> Share:
         """The share of a model that serves; of several the one of this number."""
@@ -201,7 +204,15 @@ class Fit:
             use=_identities(ask.selection.use_devices),
             avoid=_identities(ask.selection.avoid_devices),
             rule=Rule.of(self._vendors.get(ask.vendor), ask),
+            waste=self._waste(ask, shares),
         )
+
+    def _waste(self, ask: Ask, shares: Sequence[Share | Refusal | None]) -> npt.NDArray[np.float64] | None:
+        parts = [
+            _wasted(ask, model.capacity, share) if isinstance(share, Share) else 0.0
+            for model, share in zip(self._catalogue.models, shares, strict=True)
+        ]
+        return np.array(parts) if any(parts) else None
 
     def _amounts(self, shares: Sequence[Share | Refusal | None]) -> Amounts:
         amounts = np.zeros((len(self._catalogue.dimensions), len(shares)), dtype=np.int64)
@@ -273,6 +284,14 @@ def _code(share: Share | Refusal | None, selected: bool) -> int:
     if not selected:
         return CODE[Reason.MODEL_MISMATCH]
     return CODE[share.reason] if isinstance(share, Refusal) else OPEN
+
+
+def _wasted(ask: Ask, capacity: Quantities, share: Share) -> float:
+    """What rounding adds to the memory or the compute that is asked, whichever is the greater part of the device."""
+    memory, cores = capacity.get(MEMORY, 0), capacity.get(CORES, 0)
+    more = (share.memory - ask.memory_on(memory)) / memory if memory else 0.0
+    busier = (share.cores - ask.cores) / cores if cores and ask.cores else 0.0
+    return round(max(more, busier, 0.0), _DIGITS)
 
 
 def _uniform(amounts: Amounts) -> Amounts | None:

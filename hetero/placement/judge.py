@@ -173,7 +173,7 @@ class Judge:
         """Of each node with the pod on it; of one where it does not fit, some number."""
         after = view.node_used + _most(view, moments)
         full = (after * self._scales(view.ledger)[:, view.numbers]).sum(axis=0).round(DIGITS)
-        score = preferred(self.plan.node_policy, full)
+        score = preferred(self.plan.node_policy, full) - _wasted(view, moments)
         if self.plan.scorers:
             for alone in (one for moment in moments for one in moment):
                 score = score + self._opinions(view, alone)
@@ -240,6 +240,26 @@ def _most(view: View, moments: Sequence[Sequence[Alone]]) -> Amounts:
     return most
 
 
+def _wasted(view: View, moments: Sequence[Sequence[Alone]]) -> Scores | float:
+    """What shares take on each node that is not asked: no less than they add to its fullness."""
+    total: Scores | float = 0.0
+    for alone in (one for moment in moments for one in moment):
+        if alone.need.waste is not None:
+            models, some = _first(view, alone)
+            waste = np.zeros(view.size)
+            waste[some] = alone.need.waste[models]
+            total = total + waste
+    return total
+
+
+def _first(view: View, alone: Alone) -> tuple[Rows, Mask]:
+    """The model of the first device with room, of those nodes that have one; and which they are."""
+    places = np.flatnonzero(alone.room)
+    count, before = view.counts(alone.room)
+    some = count > 0
+    return view.models[places[before[some]]], some
+
+
 def _taken(view: View, alone: Alone) -> Amounts:
     """What one device of the ask takes on each node.
 
@@ -247,9 +267,7 @@ def _taken(view: View, alone: Alone) -> Amounts:
     """
     if alone.need.uniform is not None:
         return alone.need.uniform[:, np.newaxis]
-    places = np.flatnonzero(alone.room)
-    count, before = view.counts(alone.room)
     amounts = np.zeros((len(view.free), view.size), dtype=np.int64)
-    some = count > 0
-    amounts[:, some] = alone.need.amounts[:, view.models[places[before[some]]]]
+    models, some = _first(view, alone)
+    amounts[:, some] = alone.need.amounts[:, models]
     return amounts

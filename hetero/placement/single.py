@@ -50,6 +50,7 @@ class Single:
             for code, floor in zip(need.codes.tolist(), need.floor.T.tolist(), strict=True)
         ]
         self._amounts: list[list[int]] = need.amounts.T.tolist()
+        self._waste: list[float] = [0.0] * len(self._floors) if need.waste is None else need.waste.tolist()
         # Only of models on which a share has a position: the lines of the places that each way takes.
         self._ways = [need.ways.places(model) if need.ways else () for model in range(len(self._floors))]
 
@@ -70,18 +71,15 @@ class Single:
             policy: Over nodes.
         """
         rows, wanted = ledger.rows(number), self.need.ask.count
-        found = 0
-        amounts: list[int] = []
-        for _, model in self._room(ledger, rows):
-            amounts = amounts or self._amounts[model]  # the first that has room stands for the others
-            found += 1
-        if found < wanted:
+        models = [model for _, model in self._room(ledger, rows)]
+        if len(models) < wanted:
             return None
+        amounts = self._amounts[models[0]]  # the first that has room stands for the others
         used = ledger.node_used[:, number].tolist()
         after = [
             (taken + amount * wanted) * unit for taken, amount, unit in zip(used, amounts, scale.tolist(), strict=True)
         ]
-        return _preferred(sum(after), policy)
+        return _preferred(sum(after), policy) - self._waste[models[0]]
 
     def place(self, ledger: Ledger, number: int, scales: list[list[float]], policy: Policy) -> Found | None:
         """The best device of a node; of equally good ones the first. None when none has room.
@@ -99,7 +97,7 @@ class Single:
                 (taken + amount) * unit
                 for taken, amount, unit in zip(used[place], self._amounts[model], scales[model], strict=True)
             ]
-            score = _preferred(sum(after), policy)
+            score = _preferred(sum(after), policy) - self._waste[model]
             if found is None or score > best:
                 best, found = score, (place, model)
         if found is None:
