@@ -40,6 +40,8 @@ def ruled(devices: Sequence[Device], count: int, policy: str) -> Iterator[Set]:
     if count not in RING_SIZES or count > len(devices):
         return
     wires = wiring(devices)
+    if wires.ringed(count) < count:  # cards that nobody has joined are many sets to find nothing in
+        return
     for chosen in _in_order(wires, count):
         if _allowed(wires, chosen, policy):
             yield tuple(devices[place] for place in chosen)

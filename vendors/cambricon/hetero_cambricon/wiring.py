@@ -68,6 +68,18 @@ class Wiring:
                 left[other, one] -= 1
         return found
 
+    def ringed(self, count: int) -> int:
+        """How many devices could be in a ring of so many: those with lanes to enough others that could be in one."""
+        wanted, left, before = min(count - 1, 2), set(range(len(self.numbers))), -1
+        while len(left) != before:
+            before = len(left)
+            left = {
+                place
+                for place in left
+                if self.numbers[place] >= 0 or sum(self.lanes[place][other] > 0 for other in left) >= wanted
+            }
+        return len(left)
+
     def kind(self, chosen: Sequence[int]) -> tuple[str, ...]:
         """The kind of a set's devices, which on one node are the same."""
         return next((self.kinds[place] for place in chosen if self.kinds[place]), ())

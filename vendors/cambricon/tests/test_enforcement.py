@@ -132,6 +132,27 @@ def test_a_profile_without_room_is_not_reused(machine: Make, grant: Grants, slic
     assert len(made.profiles()) == 1
 
 
+def test_many_at_once_leave_nothing(machine: Make, grant: Grants, slice_of: SliceOf) -> None:
+    """Slices of one size come and go in several processes: nobody destroys the size that another is about to use."""
+    made = machine(MLU590)
+    [device] = made.devices()
+    children = []
+    for number in range(4):
+        child = os.fork()
+        if child == 0:
+            held = [slice_of(grant(device), name=f"s{number}-{turn}") for turn in range(5)]
+            try:
+                for one in held:
+                    made.enforcement.prepare(one)
+                    made.enforcement.release(one)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    assert (made.instances(), made.profiles()) == ([], [])
+
+
 def test_releasing_leaves_nothing_and_may_come_any_time(machine: Make, grant: Grants, slice_of: SliceOf) -> None:
     """Before, after and twice."""
     made = machine()
@@ -191,9 +212,11 @@ def test_death_at_the_driver_is_made_good(
     made.fail(f"{call} 1 {moment}")
     child = os.fork()
     if child == 0:
-        made.enforcement.prepare(held)
-        made.enforcement.release(held)
-        os._exit(0)
+        try:
+            made.enforcement.prepare(held)
+            made.enforcement.release(held)
+        finally:
+            os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status)
     made.fail()

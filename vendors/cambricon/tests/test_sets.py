@@ -122,6 +122,15 @@ def test_cards_without_mlulink_have_no_rings() -> None:
     assert len(allowed(cards(4, {}), 1, "guaranteed")) == 4
 
 
+def test_devices_that_can_be_in_a_ring_are_those_with_enough_lanes() -> None:
+    """An end of a chain is in none of three or more, and then neither is the one before it."""
+    chain, ring = {(0, 1): 1, (1, 2): 1, (2, 3): 1}, {(0, 1): 1, (1, 2): 1, (0, 2): 1}
+    assert [wiring(cards(4, chain)).ringed(count) for count in (1, 2, 4)] == [4, 4, 0]
+    assert [wiring(cards(5, {**ring, (2, 3): 1})).ringed(count) for count in (1, 2, 4)] == [5, 4, 3]
+    assert wiring(bare(4)).ringed(4) == 4
+    assert allowed(cards(16, {}), 8, "guaranteed") == []
+
+
 def test_a_link_that_is_down_at_one_end_is_none() -> None:
     """The other end has not noticed yet."""
     first, second = cards(2, {(0, 1): 2})
