@@ -1,7 +1,7 @@
 """Making a vDCU for a slice and removing it, so that a process may be killed at any instant and nothing is lost.
 
 The driver gives a vDCU a number and does not tell which: its file appears in ``/etc/vdev``. So under a lock of the
-machine, what is about to be made is written into a journal, with the numbers that are there already; then the vDCU is
+machine, what is about to be made is written into a journal, with those that are there already; then the vDCU is
 made; then its record is stored in the slice's directory; then the journal is removed. Whoever takes the lock next
 settles a journal that was left: the vDCU that has come since, and is just what was wanted, is that slice's. It is
 recorded where the slice's directory still exists, and removed where it does not.
@@ -55,11 +55,12 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         wanted: What is asked of the driver.
-        before: Numbers of the vDCUs that were there.
+        before: The vDCUs that were there, as their files described them: others may remove one meanwhile, and then its
+            number is given again.
     """
 
     wanted: Wanted
-    before: frozenset[int]
+    before: tuple[Vdcu, ...]
 
 
 class Instances:
@@ -100,7 +101,7 @@ class Instances:
             self._remove(shared, directory)
 
     def _create(self, shared: Path, wanted: Wanted, card: int) -> Vdcu:
-        journal = Journal(wanted=wanted, before=conf.numbers())
+        journal = Journal(wanted=wanted, before=conf.everything())
         files.put(shared / JOURNAL, msgspec.json.encode(journal))
         try:
             self._dmi.create(card, wanted.units, wanted.memory)
@@ -175,7 +176,13 @@ class Instances:
 
 def _new(journal: Journal) -> list[Vdcu]:
     """What has come since the journal was written, on its card."""
-    return [one for one in conf.everything() if one.number not in journal.before and one.bus == journal.wanted.bus]
+    before = [_described(one) for one in journal.before]
+    return [one for one in conf.everything() if one.bus == journal.wanted.bus and _described(one) not in before]
+
+
+def _described(vdcu: Vdcu) -> Vdcu:
+    """A vDCU but for whether programs may use it, which changes."""
+    return msgspec.structs.replace(vdcu, enabled=False)
 
 
 def _made(journal: Journal) -> Vdcu:
@@ -226,7 +233,7 @@ def _recorded(shared: Path, directory: Path) -> Vdcu | None:
     except msgspec.MsgspecError as error:
         raise EnforcementError(f"{directory / RECORD} is damaged ({error}); remove its vDCU by hand") from error
     now = conf.read(recorded.number)
-    alike = now is not None and msgspec.structs.replace(now, enabled=recorded.enabled) == recorded
+    alike = now is not None and _described(now) == _described(recorded)
     return now if alike and _owned(shared, recorded.number, directory) else None
 
 

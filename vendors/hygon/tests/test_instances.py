@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 from collections.abc import Callable
 from pathlib import Path
@@ -168,6 +169,34 @@ def test_a_number_that_became_anothers_is_not_ours(machine: Make) -> None:
     assert found.enforcement.prepare(held) == first
     found.enforcement.release(held)
     assert found.vdevs() == before
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_ours_may_get_the_number_that_another_had(
+    machine: Make, monkeypatch: pytest.MonkeyPatch, *, killed: bool
+) -> None:
+    """Somebody removes one while ours is made, and its number is given again: it is ours, also after a crash."""
+    found = machine(K100)
+    held = found.slice_of("a", 0, **PART)
+    found.devices()
+    found.dmi.create(0, 12, 512)
+    create = found.dmi.create
+
+    def meanwhile(*amounts: int) -> None:
+        found.dmi.destroy(0)
+        create(*amounts)
+        if killed:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(found.dmi, "create", meanwhile)
+    with pytest.raises(KeyboardInterrupt) if killed else contextlib.nullcontext():
+        found.enforcement.prepare(held)
+    [(name, text)] = found.vdevs().items()
+    assert "mem: 8192 MiB" in text
+    found.enforcement.prepare(held)
+    assert left(held.directory) == [RECORD, "vdev", f"vdev/{name}"]
+    found.enforcement.release(held)
+    assert found.vdevs() == {}
 
 
 def test_one_in_use_is_removed_later(machine: Make, monkeypatch: pytest.MonkeyPatch) -> None:
