@@ -113,14 +113,14 @@ class Slices:
         except DriverError:
             self._undo(card, wanted)
             raise
-        if made.memory < wanted.memory * MIB or made.cores < wanted.cores:
+        if not wanted.fits(made):
             self._undo(card, wanted)
+            less = made.memory < wanted.memory * MIB or made.cores < wanted.cores
+            which = "less than was asked" if less else "more than is charged"
             raise EnforcementError(
                 f"the driver makes {made.memory // MIB} MiB and {made.cores} % of a slice of {wanted.memory} MiB and "
-                f"{wanted.cores} % of card {card}, which is less than was asked; ask for another size"
+                f"{wanted.cores} % of card {card}, which is {which}; ask for a size that it makes"
             )
-        if not wanted.fits(made):
-            _log.warning("the driver rounds slices up", card=card, asked=wanted.memory, made=made.memory // MIB)
         return made
 
     def _profile(self, card: int, wanted: Wanted) -> int:

@@ -270,15 +270,21 @@ def test_a_driver_that_rounds_down_is_refused(machine: Make, grant: Grants, slic
     assert (made.instances(), made.profiles()) == ([], [])
 
 
-def test_a_driver_that_rounds_up_serves(machine: Make, grant: Grants, slice_of: SliceOf) -> None:
-    """Nobody has less than asked; the slice is found again and goes as it came."""
+def test_a_driver_that_rounds_up_takes_no_more_than_is_charged(machine: Make, grant: Grants, slice_of: SliceOf) -> None:
+    """Less than a unit is its own affair; by more the card would be full before the planner knows. Nothing stays."""
     made = machine(MLU590, smlu_round_mib=1024)
-    held = slice_of(grant(made.devices()[0], memory=1280))
-    first = made.enforcement.prepare(held)
-    assert made.enforcement.prepare(held) == first
-    assert [one.memory for one in made.instances()] == [2048 * MIB]
-    made.enforcement.release(held)
-    assert made.instances() == []
+    device = made.devices()[0]
+    with pytest.raises(
+        EnforcementError, match=r"makes 2048 MiB and 10 % of a slice of 1280 MiB .*more than is charged"
+    ):
+        made.enforcement.prepare(slice_of(grant(device, memory=1280)))
+    assert (made.instances(), made.profiles()) == ([], [])
+    held = slice_of(grant(device, memory=2048))
+    made.enforcement.prepare(held)
+    [one] = made.instances()
+    made.enforcement.prepare(held)
+    assert made.instances() == [one]
+    assert one.memory == 2048 * MIB
 
 
 def test_a_slice_without_a_node_is_refused(machine: Make, grant: Grants, slice_of: SliceOf) -> None:
