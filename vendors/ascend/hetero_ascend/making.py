@@ -96,17 +96,26 @@ class Maker:
         """The number under which an entry's vNPU is there.
 
         One that was only intended, and that a container has, is not ours: nobody has been told of ours yet. Drivers
-        that choose numbers themselves may have made it under one that was not there before.
+        that choose numbers themselves may have made it under one that was not there before; where several could be it,
+        people are asked.
         """
         candidates = [entry.number]
         if not entry.made and self._vnpus.old:
             taken = book.numbers(entry.uuid) | set(entry.before)
             candidates += [number for number in self._vnpus.ids(chip) if number not in taken]
-        for number in candidates:
-            info = self._vnpus.one(chip, number)
-            if info is not None and is_of(info, entry.template) and (entry.made or not _in_use(info)):
-                return number
-        return None
+        found = [number for number in candidates if self._serves(chip, number, entry)]
+        if len(found) > 1:
+            _log.error(
+                "one of these vNPUs is left over from a process that died; destroy it by hand: npu-smi set",
+                vnpus=found,
+                slice=entry.slice,
+            )
+        return found[0] if len(found) == 1 else None
+
+    def _serves(self, chip: Address, number: int, entry: Entry) -> bool:
+        """True when a vNPU of that number is there, and could be the entry's."""
+        info = self._vnpus.one(chip, number)
+        return info is not None and is_of(info, entry.template) and (entry.made or not _in_use(info))
 
     def _intended(self, book: Journal, chip: Address, held: str, position: int, grant: Grant) -> Entry:
         before = self._vnpus.ids(chip)

@@ -180,6 +180,22 @@ def test_a_number_that_the_driver_chose_is_found_after_a_death(machine: Make, sl
     assert simulated.vnpus() == [strange]
 
 
+def test_one_that_cannot_be_told_from_a_strangers_stays(machine: Make, slice_of: Make) -> None:
+    """Made by others since, by a driver that chooses numbers: neither is destroyed, and the slice has a third."""
+    simulated = machine("910A", version="21.0.2", create="old", chooses_ids=True)
+    held: Slice = slice_of(simulated.grant(template="vir04"))
+    simulated.fail("dcmi_create_vdevice 1 die-after")
+    dies(lambda: simulated.enforcement.prepare(held))
+    simulated.fail()
+    Vnpus(Dcmi()).make(CHIP, 100, "vir04")
+    before = simulated.vnpus()
+    assert len(before) == 2
+    simulated.enforcement.prepare(held)
+    assert len(simulated.vnpus()) == 3
+    simulated.enforcement.release(held)
+    assert simulated.vnpus() == before
+
+
 @pytest.mark.parametrize(
     ("version", "variable", "old"),
     [
