@@ -65,24 +65,25 @@ class DcmiDiscovery(Discovery):
         return [self._sample(device, addresses[device.uuid]) for device in devices]
 
     def _described(self, chip: Address, others: Collection[str]) -> Device | None:
-        """A chip that cannot be asked any more is told as it was; one that never could has no identity."""
+        """One that cannot be asked any more is told as it was; one that never told its identity is left out."""
+        known = self._seen.get(chip)
         try:
-            device = self._device(chip)
-            if device.uuid in others:
-                raise DriverFailed("die", NONSENSE, f"it told {device.uuid} of two chips")
-            return device
+            uuid = self._dcmi.die(chip)
+            if uuid in others:
+                raise DriverFailed("die", NONSENSE, f"it told {uuid} of two chips")
+            known = known if known and known.uuid == uuid else _nameless(uuid)
+            return self._device(chip, uuid)
         except DriverError as error:
-            known = self._seen.get(chip)
             _log.error("NPU cannot be described", chip=str(tuple(chip)), known=bool(known), reason=str(error))
             return msgspec.structs.replace(known, health=Health(ok=False, reason=str(error))) if known else None
 
-    def _device(self, chip: Address) -> Device:
+    def _device(self, chip: Address, uuid: str) -> Device:
         bus = self._dcmi.bus(chip)
         model, health = self._model(chip), health_of(self._dcmi, chip)
         if not model.family:
             health = Health(ok=False, reason=f"{model.name} is a chip that this release does not know")
         return Device(
-            uuid=self._dcmi.die(chip),
+            uuid=uuid,
             index=0,  # its place in the list is known when the list is
             model=model,
             numa=nearness.numa_node(bus, self._dcmi.cpus(chip)),
@@ -128,6 +129,11 @@ class DcmiDiscovery(Discovery):
         except DriverFailed:
             return ()  # who uses it is worth less than the rest of the sample
         return tuple(Process(pid=one.proc_id, memory=one.proc_mem_usage // MIB) for one in entries)
+
+
+def _nameless(uuid: str) -> Device:
+    """A chip of which nothing but its identity is known: it is shown, and never given."""
+    return Device(uuid=uuid, index=0, model=DeviceModel(vendor=VENDOR, name="unknown", capacity={SLOTS: 1, MEMORY: 0}))
 
 
 def _paths(phy: int, model: DeviceModel) -> tuple[str, ...]:

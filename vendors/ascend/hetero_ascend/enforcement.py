@@ -76,13 +76,14 @@ class NpuEnforcement(Enforcement):
                 self._maker.undo(book, entry)
 
     def check(self) -> Iterator[Finding]:
-        """How the chips are split here, whether what that needs is there, and vNPUs that are nobody's."""
+        """How the chips are split here, whether what that needs is there, and what is nobody's: chips and vNPUs."""
         if modes.soft_here():
             yield _soft_finding()
-            return
-        yield Finding(subject="splitting", ok=True, detail=f"by vNPUs, which {_maker_name()} makes")
+        else:
+            yield Finding(subject="splitting", ok=True, detail=f"by vNPUs, which {_maker_name()} makes")
         try:
-            strangers = sorted(set(self._maker.numbers()) - journal.numbers())
+            yield from map(_nameless_finding, self._maker.nameless())
+            strangers = [] if modes.soft_here() else sorted(set(self._maker.numbers()) - journal.numbers())
         except (DriverError, EnforcementError):
             return  # doctor says so of the driver itself
         if strangers:
@@ -169,6 +170,12 @@ def _libraries() -> tuple[str, ...]:
 
 def _maker_name() -> str:
     return "ascend-docker-runtime" if os.environ.get(MAKER_VARIABLE, "") == RUNTIME else "hetero"
+
+
+def _nameless_finding(told: tuple[int, str]) -> Finding:
+    position, reason = told
+    advice = "it is left out, as it tells no identity of its own; see npu-smi info, and restart or replace it"
+    return Finding(subject=f"card {position}", ok=False, detail=reason, advice=advice)
 
 
 def _soft_finding() -> Finding:

@@ -65,6 +65,25 @@ class Maker:
         """Numbers of all vNPUs of this machine, ours included, as the driver lists them."""
         return [number for chip in self._dcmi.chips() for number in self._vnpus.ids(chip)]
 
+    def nameless(self) -> list[tuple[int, str]]:
+        """Chips that tell no identity of their own: the place of each in the driver's list, and why.
+
+        Raises:
+            DriverError: The driver cannot be asked.
+        """
+        found: list[tuple[int, str]] = []
+        known: set[str] = set()
+        for position, chip in enumerate(self._dcmi.chips()):
+            try:
+                uuid = self._dcmi.die(chip)
+            except DriverFailed as error:
+                found.append((position, str(error)))
+                continue
+            if uuid in known:
+                found.append((position, f"its identity {uuid} is another chip's"))
+            known.add(uuid)
+        return found
+
     def chip(self, uuid: str) -> Address:
         """Where the driver has a chip.
 

@@ -243,6 +243,32 @@ def test_nonsense_about_a_chip_is_a_reason(machine: Make, fault: str) -> None:
     assert re.search(r"from 0 to|from 1 to", device.health.reason)
 
 
+@pytest.mark.parametrize("fault", ["dcmi_get_device_hbm_info * garbage", "dcmi_get_device_chip_info_v2 * fail -8005"])
+def test_a_chip_that_tells_its_identity_alone_is_shown(machine: Make, fault: str) -> None:
+    """From the first look on: unhealthy with the reason, of no family, and all there once the driver is well."""
+    simulated = machine("910B3")
+    simulated.fail(fault)
+    device = simulated.device()
+    assert device.uuid
+    assert not device.health.ok
+    assert device.model.family == ""
+    assert [sample.health.ok for sample in simulated.discovery.sample()] == [False]
+    simulated.fail()
+    assert simulated.device().health.ok
+    assert simulated.device().model.family == "Ascend910B3"
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_chip_without_an_identity_is_told_by_doctor(machine: Make, soft: bool) -> None:
+    """It is in no list, so a finding names its place; one that tells another's identity as well."""
+    simulated = machine("910B3", {"model": "910B3", "health": "lost"}, "910B3", soft=soft)
+    assert [one.subject for one in simulated.enforcement.check() if not one.ok][:1] == ["card 1"]
+    simulated.change(1, health="0", die=simulated.device(0).uuid)
+    [bad] = [one for one in simulated.enforcement.check() if not one.ok]
+    assert (bad.subject, bool(bad.advice)) == ("card 1", True)
+    assert "another chip's" in bad.detail
+
+
 @pytest.mark.parametrize("fault", ["dcmi_get_card_list * garbage", "dcmi_get_device_id_in_card * garbage"])
 def test_nonsense_about_the_list_is_an_error(machine: Make, fault: str) -> None:
     """There is nothing to show then, and a sentence says why."""
