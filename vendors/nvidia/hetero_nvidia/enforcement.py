@@ -20,9 +20,6 @@ from hetero_nvidia.instances import Instances, Made
 from hetero_nvidia.nvml import Nvml
 from hetero_nvidia.partition import Partition, device_files, is_partitioned
 
-Position = int
-"""Of a grant in the slice, as the program counts its GPUs."""
-
 
 class GpuEnforcement(Enforcement):
     """Limits kept by a library between the program and the driver, or by the hardware.
@@ -40,19 +37,16 @@ class GpuEnforcement(Enforcement):
 
     def prepare(self, held: Slice) -> ContainerEdits:
         """The variables are those that images and tools know today; the region, where there is one, wins over them."""
-        made = iter(self._partition.make(held))
-        instances = {position: next(made) for position, grant in enumerate(held.grants) if is_partitioned(grant)}
-        shared = {position: grant for position, grant in enumerate(held.grants) if position not in instances}
-        gpus = ",".join(
-            instances[position].uuid if position in instances else grant.device.uuid
-            for position, grant in enumerate(held.grants)
-        )
+        instances = self._partition.make(held)
+        # In front, so that a program which is content with what it finds first has a share with limits: CUDA lets it
+        # use one instance, or GPUs, and the preload library knows none of the instances.
+        shared = [grant for grant in held.grants if not is_partitioned(grant)]
+        gpus = ",".join([grant.device.uuid for grant in shared] + [made.uuid for made in instances])
         env = {names.VISIBLE_TO_DRIVER: gpus, names.VISIBLE_TO_TOOLKIT: gpus}
-        preload = (str(_library()),) if shared else ()
         return ContainerEdits(
             env=env | (_software(held, shared) if shared else {}),
-            device_nodes=_nodes(held.grants, list(instances.values())),
-            preload=preload,
+            device_nodes=_nodes(held.grants, instances),
+            preload=(str(_library()),) if shared else (),
         )
 
     def release(self, held: Slice) -> None:
@@ -66,15 +60,14 @@ class GpuEnforcement(Enforcement):
         yield from checks.profiles(self._instances)
 
 
-def _software(held: Slice, shared: dict[Position, Grant]) -> dict[str, str]:
+def _software(held: Slice, shared: Sequence[Grant]) -> dict[str, str]:
     """What the preload library and MPS read."""
     env = _limits(shared)
     if held.region:
         env[names.REGION] = held.region
     if held.priority is not None:
         env[names.PRIORITY] = str(held.priority)
-    memory = [grant.share.memory for grant in held.grants]
-    return env | mps.variables(os.environ, memory, _threads(held, shared))
+    return env | mps.variables(os.environ, [grant.share.memory for grant in shared], _threads(held, shared))
 
 
 def _nodes(grants: Sequence[Grant], instances: Sequence[Made]) -> tuple[str, ...]:
@@ -83,17 +76,17 @@ def _nodes(grants: Sequence[Grant], instances: Sequence[Made]) -> tuple[str, ...
     return tuple(dict.fromkeys([*whole, *(path for made in instances for path in device_files(made))]))
 
 
-def _limits(shared: dict[Position, Grant]) -> dict[str, str]:
-    limits = {f"{names.MEMORY_LIMIT}_{position}": f"{grant.share.memory}m" for position, grant in shared.items()}
+def _limits(shared: Sequence[Grant]) -> dict[str, str]:
+    limits = {f"{names.MEMORY_LIMIT}_{position}": f"{grant.share.memory}m" for position, grant in enumerate(shared)}
     cores = _cores(shared)
     return {**limits, names.CORE_LIMIT: str(cores)} if 0 < cores < 100 else limits
 
 
-def _cores(shared: dict[Position, Grant]) -> int:
-    return max(grant.share.cores for grant in shared.values())  # one ask, one percentage: they are all the same
+def _cores(shared: Sequence[Grant]) -> int:
+    return max(grant.share.cores for grant in shared)  # one ask, one percentage: they are all the same
 
 
-def _threads(held: Slice, shared: dict[Position, Grant]) -> int:
+def _threads(held: Slice, shared: Sequence[Grant]) -> int:
     """Percent of active threads under MPS; what a program started with it keeps, so loans leave it out."""
     return _cores(shared) if held.policy == "cap" else 0
 

@@ -23,6 +23,7 @@ from hetero.model.allocation import Grant, Slice
 from hetero.model.ask import Ask
 from hetero.model.device import Device
 from hetero.model.share import Share
+from hetero.testing.subject import with_region
 
 os.environ.update(partitioned.environment())
 os.environ["CUDA_MPS_PIPE_DIRECTORY"] = str(partitioned.directory() / "no-pipes")
@@ -117,17 +118,31 @@ def test_seven_slices_share_a_card(slice_of: Slices) -> None:
 
 
 def test_instances_and_shares_by_software_go_side_by_side(slice_of: Slices) -> None:
-    """The program's order of devices; limits by position, for those that no hardware keeps."""
+    """Shares come first, with limits by position in what the program sees; no hardware keeps those."""
     one, two = grants(FIRST, template="1g.5gb")[:2]
     shared = grants(SOFTWARE, memory=2048, cores=30)[0]
     edits = enforcement.prepare(slice_of(one, shared, two))
-    first, software, second = edits.env["CUDA_VISIBLE_DEVICES"].split(",")
-    assert (first[:4], software, second[:4]) == ("MIG-", SOFTWARE.uuid, "MIG-")
+    software, first, second = edits.env["CUDA_VISIBLE_DEVICES"].split(",")
+    assert (software, first[:4], second[:4]) == (SOFTWARE.uuid, "MIG-", "MIG-")
     assert first != second
     limits = {name: value for name, value in edits.env.items() if "LIMIT" in name}
-    assert limits == {"CUDA_DEVICE_MEMORY_LIMIT_1": "2048m", "CUDA_DEVICE_SM_LIMIT": "30"}
+    assert limits == {"CUDA_DEVICE_MEMORY_LIMIT_0": "2048m", "CUDA_DEVICE_SM_LIMIT": "30"}
     assert [Path(library).name for library in edits.preload] == ["libvgpu.so"]
     assert len(lying(FIRST)) == 2
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_share_beside_an_instance_has_its_limit(slice_of: Slices, mixed: bool) -> None:
+    """Whichever was asked first: the program's region is of all that it holds, and its limit is that of its share."""
+    pair = [grants(SOFTWARE, memory=2048)[0], grants(FIRST, template="2g.10gb")[0]]
+    held = with_region(slice_of(*(reversed(pair) if mixed else pair)))
+    edits = enforcement.prepare(held)
+    env = edits.env | {"LD_PRELOAD": edits.preload[0]}
+    hold = [str(hetero_native.program("hold")), "--mib"]
+    with holding([*hold, "1000"], env) as line:
+        assert line == "holding\n"
+    with holding([*hold, "3000"], env) as line:
+        assert line != "holding\n"
 
 
 def test_a_program_sees_the_memory_of_its_instance(slice_of: Slices) -> None:
