@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from hetero.admission.envelope import ReviewedPod
 from hetero.admission.patch import pointer
+from hetero.admission.review import Reviewer
+from hetero.config import AdmissionSettings
+from hetero.errors import InvalidValue
+from hetero.model.ask import Ask
+from hetero.model.resources import ContainerRequest, ResourceName, Resources
+from hetero.vendor import Vendor
 
 if TYPE_CHECKING:
     from tests.admission.conftest import ContainerMaker, PodMaker, Review
@@ -14,6 +25,7 @@ if TYPE_CHECKING:
 NPU, MEMORY, CORES = "fake.example/npu", "fake.example/npumem", "fake.example/npucores"
 PERCENTAGE = "fake.example/npumem-percentage"
 PRIORITY = "fake.example/npu-priority"
+INSTANCE = "fake.example/npu-1g"
 
 
 def _resources(pod: Any, index: int = 0, key: str = "containers") -> dict[str, Any]:
@@ -125,3 +137,49 @@ def test_keys_are_escaped_in_pointers(key: str, step: str) -> None:
     """RFC 6901: the tilde first, so that nothing is escaped twice."""
     assert pointer(key) == step
     assert step.replace("~1", "/").replace("~0", "~") == key
+
+
+class _Instances(Resources):
+    """A family with instances by size, which are no whole devices, and whose compute may not be named with them."""
+
+    def names(self) -> tuple[ResourceName, ...]:
+        return (*super().names(), ResourceName(name=INSTANCE, meaning="instances"))
+
+    def asks(self, request: ContainerRequest) -> tuple[Ask, ...]:
+        devices = self.ask(request) if {NPU, MEMORY, CORES} & set(request.limits) else None
+        instances = int(request.limits.get(INSTANCE, 0))
+        return (*([devices] if devices else ()), *(Ask(vendor="fake", template="1g") for _ in range(instances)))
+
+    def problems(self, ask: Ask, amounts: Mapping[str, int], request: ContainerRequest) -> Iterator[InvalidValue]:
+        if "soft" not in request.annotations and CORES in amounts:
+            yield InvalidValue(self.field(request, CORES), request.limits[CORES], "may not be named")
+
+
+@pytest.mark.parametrize(
+    ("limits", "notes", "given"),
+    [
+        ({INSTANCE: "2"}, {}, {}),
+        ({INSTANCE: "1", MEMORY: "5"}, {}, {NPU: "1"}),
+        ({MEMORY: "5"}, {}, {NPU: "1"}),
+        ({NPU: "1"}, {}, {}),
+        ({NPU: "1"}, {"soft": "yes"}, {CORES: "100"}),
+        ({NPU: "1", INSTANCE: "1"}, {"soft": "yes"}, {CORES: "100"}),
+    ],
+)
+def test_a_completed_pod_asks_what_it_asked(
+    *,
+    vendors: dict[str, Vendor],
+    pod: PodMaker,
+    container: ContainerMaker,
+    limits: dict[str, str],
+    notes: dict[str, str],
+    given: dict[str, str],
+) -> None:
+    """What would be read as something else, or be refused, is left unsaid: instances are no devices beside them."""
+    family = _Instances(vendor="fake", count=NPU, memory=MEMORY, cores=CORES)
+    reviewer = Reviewer({"fake": replace(vendors["fake"], resources=(family,))}, AdmissionSettings())
+    body = pod(container(limits=limits, resources={"limits": limits, "requests": dict(limits)}), annotations=notes)
+    verdict = reviewer.judge(msgspec.json.decode(json.dumps(body), type=ReviewedPod), "default")
+    assert not verdict.problems
+    added = {one["path"].rpartition("/")[2]: one["value"] for one in verdict.patch if "resources" in one["path"]}
+    assert added == {pointer(name): amount for name, amount in given.items()}
