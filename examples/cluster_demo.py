@@ -18,7 +18,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import msgspec
-from demo import CLUSTER, PLUGINS, ROOT, indent, require
+from demo import PLUGINS, ROOT, indent, require
 
 from hetero import plugins
 from hetero.admission.registration import managed_resources
@@ -30,11 +30,17 @@ from hetero.testing.hollow import hollow_node
 from hetero.testing.kubescheduler import Extender, KubeScheduler
 from hetero.vendor import Vendor
 
+CLUSTER = "examples/clusters/mixed.yaml"
 KUBECONFIG = Path("build/demo/kubeconfig")
 ASKED: dict[str, dict[str, int]] = {
     "inference-a": {"nvidia.com/gpumem": 8192, "nvidia.com/gpucores": 40},
     "inference-b": {"nvidia.com/gpumem-percentage": 50},
     "training": {"nvidia.com/gpu": 2},
+    "mig": {"nvidia.com/mig-1g.10gb": 2},
+    "mlu-slice": {"cambricon.com/mlu.smlu.vmemory": 20, "cambricon.com/mlu.smlu.vcore": 10},
+    "dcu-slice": {"hygon.com/dcumem": 2000, "hygon.com/dcucores": 60},
+    "npu-slice": {"huawei.com/Ascend910B4-memory": 8000},
+    "npu-module": {"huawei.com/Ascend910C": 1},
     "widget": {"toy.example/widget": 1, "toy.example/widget-memory": 1024},
     "too-large": {"nvidia.com/gpumem": 40960},
 }
@@ -61,9 +67,10 @@ def main() -> int:
                 api.post(paths.pods("default"), _pod(name, limits))
             require(server.wait(lambda: _settled(server), 30), "placing the pods", None)
             show("hetero explain pod inference-a")
+            show("hetero explain pod npu-slice")
             show("hetero explain pod widget")
             show("hetero explain pod too-large", code=3)
-            show("hetero plan -f examples/manifests/gpu-pod.yaml --cluster live")
+            show("hetero plan -f examples/cambricon/slice.yaml --cluster live")
             _events(server)
     return 0
 
@@ -110,7 +117,9 @@ def _extender(url: str, vendors: Mapping[str, Vendor]) -> Extender:
 def _pod(name: str, limits: Mapping[str, int]) -> bytes:
     asked = {key: str(value) for key, value in limits.items()}
     container = {"name": "main", "image": "none", "resources": {"limits": asked}}
-    return msgspec.json.encode({"metadata": {"name": name}, "spec": {"containers": [container]}})
+    # GPUs are shared by software unless an instance is asked by its name.
+    metadata = {"name": name, "annotations": {"nvidia.com/vgpu-mode": "hami-core"}}
+    return msgspec.json.encode({"metadata": metadata, "spec": {"containers": [container]}})
 
 
 def _settled(server: ApiServer) -> bool:

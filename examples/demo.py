@@ -21,7 +21,7 @@ PROGRAMS = ROOT / "build/native/bin"
 PLUGINS = ROOT / "build/plugins"
 MACHINE = "examples/machines/nvidia-12g.yaml"
 MANIFEST = "examples/manifests/gpu-pod.yaml"
-CLUSTER = "examples/clusters/mixed.yaml"
+CLUSTER = "examples/clusters/nvidia.yaml"
 SIMULATED = "HETERO_DEMO_SIMULATED"
 SECONDS = 6
 
