@@ -36,7 +36,7 @@ ASKED: dict[str, dict[str, int]] = {
     "inference-a": {"nvidia.com/gpumem": 8192, "nvidia.com/gpucores": 40},
     "inference-b": {"nvidia.com/gpumem-percentage": 50},
     "training": {"nvidia.com/gpu": 2},
-    "mig": {"nvidia.com/mig-1g.10gb": 2},
+    "mig": {"nvidia.com/mig-1g.5gb": 2},
     "mlu-slice": {"cambricon.com/mlu.smlu.vmemory": 20, "cambricon.com/mlu.smlu.vcore": 10},
     "dcu-slice": {"hygon.com/dcumem": 2000, "hygon.com/dcucores": 60},
     "npu-slice": {"huawei.com/Ascend910B4-memory": 8000},

@@ -73,6 +73,29 @@ MEANING: Mapping[str, tuple[str, ...]] = {
         "dcu-two-containers/second on dcu: hygon-0 16384 MiB 50 %",
     ),
     "hygon/whole-cards.yaml": ("dcu-whole/main on dcu: hygon-0 65520 MiB 100 %, hygon-1 65520 MiB 100 %",),
+    "nvidia/choose-device.yaml": (
+        "gpu-of-an-identity nowhere: container program: not among the devices asked: 1 device; "
+        "container program: not among the devices asked: 2 devices",
+    ),
+    "nvidia/choose-model.yaml": ("gpu-of-a-model/program on mig: nvidia-0 9856 MiB 14 % 1g.10gb",),
+    "nvidia/memory-only.yaml": ("gpu-memory/program on desk: nvidia-0 1024 MiB 0 %",),
+    "nvidia/mig-by-profile.yaml": (
+        "mig-profile/program on mig: nvidia-0 4864 MiB 14 % 1g.5gb, nvidia-0 4864 MiB 14 % 1g.5gb, "
+        "nvidia-0 20096 MiB 42 % 3g.20gb",
+    ),
+    "nvidia/mig-by-size.yaml": ("gpu-instance/program on mig: nvidia-0 9856 MiB 14 % 1g.10gb",),
+    "nvidia/mig-deployment.yaml": tuple(f"mig-{one}/program on mig: nvidia-0 4864 MiB 14 % 1g.5gb" for one in range(7)),
+    "nvidia/mig-media.yaml": ("mig-media/program on mig: nvidia-0 4864 MiB 14 % 1g.5gb+me",),
+    "nvidia/numa.yaml": ("gpu-numa/program on rack-0: nvidia-0 23034 MiB 100 %, nvidia-1 23034 MiB 100 %",),
+    "nvidia/percentage.yaml": ("gpu-percentage/program on rack-0: nvidia-0 11517 MiB 0 %, nvidia-1 11517 MiB 0 %",),
+    "nvidia/priority.yaml": ("gpu-priority/program on desk: nvidia-0 2000 MiB 20 %",),
+    "nvidia/share.yaml": ("gpu-share/program on desk: nvidia-0 3000 MiB 30 %",),
+    "nvidia/software-only.yaml": ("gpu-by-software/program on desk: nvidia-0 3000 MiB 0 %",),
+    "nvidia/two-containers.yaml": (
+        "gpu-two-containers/model on desk: nvidia-0 8000 MiB 50 %",
+        "gpu-two-containers/helper on desk: nvidia-0 1000 MiB 0 %",
+    ),
+    "nvidia/whole.yaml": ("gpu-whole/program on rack-0: nvidia-0 23034 MiB 100 %, nvidia-1 23034 MiB 100 %",),
 }
 
 
@@ -127,7 +150,7 @@ def test_a_public_example_means_what_it_means_today(planner: Planner, vendors: M
 WISHES: Mapping[str, tuple[Mapping[str, int], str]] = {
     "a slice of a GPU": ({"nvidia.com/gpu": 1, "nvidia.com/gpumem": 20000}, "rack-0: nvidia-0 20000 MiB 0 %"),
     "two GPUs": ({"nvidia.com/gpu": 2}, "rack-0: nvidia-0 23034 MiB 100 %, nvidia-1 23034 MiB 100 %"),
-    "an instance": ({"nvidia.com/mig-1g.10gb": 1}, "mig: nvidia-0 9728 MiB 14 % 1g.10gb"),
+    "an instance": ({"nvidia.com/mig-1g.5gb": 1}, "mig: nvidia-0 4864 MiB 14 % 1g.5gb"),
     "an MLU590": ({"cambricon.com/mlu590.smlu.vmemory": 8}, "two-vendors: cambricon-1 2048 MiB 100 %"),
     "a part of a DCU": ({"hygon.com/dcumem": 4000, "hygon.com/dcucores": 25}, "dcu: hygon-0 4000 MiB 25 %"),
     "a 910B4": ({"huawei.com/Ascend910B4-memory": 16000}, "npu-910b4: ascend-0 16384 MiB 50 % vir10_3c_16g"),
