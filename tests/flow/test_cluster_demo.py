@@ -20,7 +20,7 @@ def test_the_demonstration_shows_placed_pods_and_a_reason() -> None:
         "default/npu-slice is on node npu-910b4",
         "default/widget is on node widgets",
         "default/too-large waits: no node has room",
-        "too-large: FilteringFailed: 2/3 nodes: NVIDIA L4 has 23034 MiB of memory, asked 40960 MiB",
+        "too-large: FilteringFailed: 2/2 nodes: NVIDIA L4 has 23034 MiB of memory, asked 40960 MiB",
     ):
         assert line in answer.stdout
     assert "Traceback" not in answer.stderr
