@@ -11,12 +11,23 @@ from hetero.cli import output
 from hetero.cli.context import Context
 from hetero.vendor import Vendor
 
+SHOWN = 8
+"""Resources of a vendor that the table has; a chip cut into many sizes has dozens."""
+
+
+def _resources(row: Mapping[str, Any]) -> str:
+    names = [one["name"] for one in row["resources"]]
+    if len(names) <= SHOWN:
+        return "\n".join(names)
+    return "\n".join([*names[:SHOWN], f"and {len(names) - SHOWN} more: --output json"])
+
+
 COLUMNS = (
     output.column("vendor", "name"),
     output.column("version", "version"),
     output.column("package", "package"),
     output.Column("driver", lambda row: row["driver"]["version"] if row["driver"] else "-"),
-    output.Column("resources", lambda row: "\n".join(one["name"] for one in row["resources"])),
+    output.Column("resources", _resources),
     output.Column("features", lambda row: "\n".join(row["features"])),
 )
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hetero.errors import PluginError
+from hetero.model.resources import ResourceName, Resources
 from hetero.testing.fake import fake_vendor
 from hetero.vendor import Driver, Feature, Vendor
 
@@ -85,3 +86,18 @@ def test_the_interface_of_a_driver_is_given_where_it_says_one(
     driver = Driver(version="9", library="libfake.so.9", api="4.2")
     two_devices.discovery.driver = lambda: driver  # type: ignore[method-assign]
     assert hetero("vendors", "--output", "json").json["vendors"][0]["driver"]["api"] == "4.2"
+
+
+def test_a_long_list_of_resources_is_cut_in_the_table_alone(hetero: Hetero, install: Install) -> None:
+    """A chip with a resource for each size of an instance would push every other vendor off the screen."""
+
+    class Sizes(Resources):
+        def names(self) -> tuple[ResourceName, ...]:
+            return tuple(ResourceName(name=f"fake.example/size-{number}", meaning="of a size") for number in range(20))
+
+    install(replace(fake_vendor(), resources=(Sizes(vendor="fake", count="fake.example/npu"),)))
+    table = hetero("vendors").out
+    assert "fake.example/size-7" in table
+    assert "fake.example/size-8" not in table
+    assert "and 12 more: --output json" in table
+    assert len(hetero("vendors", "--output", "json").json["vendors"][0]["resources"]) == 20
