@@ -6,6 +6,7 @@ The scheduler under test is always a process of its own, started by its command 
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import sys
 import urllib.error
@@ -31,6 +32,7 @@ from tests.cluster.processes import Program, until
 from tests.cluster.proxy import Proxy
 
 PAGE = 500
+PLUGINS = Path(__file__).parents[2] / "build/plugins"
 
 
 class _Pods(msgspec.Struct):
@@ -60,6 +62,8 @@ class Scheduler:
             [sys.executable, "-c", start, "--log-level", "info", "scheduler", "--kubeconfig", str(kubeconfig),
              "--extender", f"127.0.0.1:{ports[0]}", "--public", f"127.0.0.1:{ports[1]}", *options],
             directory,
+            # The third party's vendor is not among the installed ones; the scheduler knows the vendors of its tests.
+            {**os.environ, "PYTHONPATH": os.pathsep.join([str(PLUGINS), os.environ.get("PYTHONPATH", "")])},
         )  # fmt: skip
 
     def start(self) -> Self:
