@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "machine.h"
 
@@ -139,8 +140,8 @@ static uint32_t free_place(const struct sim_machine *machine)
 static bool name_it(const struct sim_card_config *card, const struct sim_gpu_instance *instance,
 		    struct sim_compute_instance *made)
 {
-	if (!card->mig_same_uuids)
-		return getrandom(made->uuid, sizeof made->uuid, 0) == sizeof made->uuid;
+	if (!card->mig_same_uuids) /* by number: getrandom() came with glibc 2.25, and this is built for 2.17 too */
+		return syscall(SYS_getrandom, made->uuid, sizeof made->uuid, 0) == sizeof made->uuid;
 	memcpy(made->uuid, card->uuid_bytes, sizeof made->uuid);
 	made->uuid[0] ^= (uint8_t)(16 + instance->id);
 	made->uuid[1] ^= (uint8_t)(1 + made->start);
