@@ -1,7 +1,9 @@
 """The MIG instances of a slice: made when it begins, adopted after a crash, destroyed when it is over.
 
 Before the first call that makes anything, the slice's directory gets a file that says where its instances lie, and only
-if nothing lay there. From then on what lies at just those places is the slice's own; what lies anywhere else is not.
+if nothing lay there. From then on what lies at just those places is the slice's own; what lies anywhere else is not. A
+file of the machine says for each place which slice was the last to begin there: a release that died when it was nearly
+done, and is tried again, must not destroy what another slice has at that place since.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ _MARKER = "instances"
 
 MINORS = "/proc/driver/nvidia-caps/mig-minors"
 """Which device file opens an instance: lines such as ``gpu0/gi7/ci0/access 67``."""
+
+OWNERS = f"/run/hetero/{VENDOR}"
+"""Directory of the files that say whose a place is. It is empty after a restart of the machine, as the GPUs are."""
 
 _CAPABILITIES = "/dev/nvidia-caps/nvidia-cap"
 
@@ -56,10 +61,10 @@ class Partition:
             return []
         with _alone(held):
             marker = Path(held.directory, _MARKER)
-            if not marker.exists():
+            if not (marker.exists() and all(_owned(spot, held) for spot in spots)):
                 for spot in spots:
                     self._instances.check_free(spot)
-                _write(marker, spots)
+                _begin(marker, spots, held)
             return [self._instances.make(spot) for spot in spots]
 
     def destroy(self, held: Slice) -> None:
@@ -73,7 +78,9 @@ class Partition:
             return
         with _alone(held):
             for spot in reversed([_spot(grant) for grant in held.grants if is_partitioned(grant)]):
-                self._destroy(spot)
+                if _owned(spot, held):
+                    self._destroy(spot)
+                    _owner(spot).unlink(missing_ok=True)
             marker.unlink(missing_ok=True)
 
     def _destroy(self, spot: Spot) -> None:
@@ -112,14 +119,38 @@ def _spot(grant: Grant) -> Spot:
     return Spot(gpu=grant.device.uuid, profile=grant.share.template, start=start, size=size)
 
 
-def _write(marker: Path, spots: Sequence[Spot]) -> None:
+def _begin(marker: Path, spots: Sequence[Spot], held: Slice) -> None:
+    """Write down what is about to be made, and whose the places are."""
+    directory = host(VENDOR, OWNERS)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for spot in spots:
+            _write(_owner(spot), held.id.encode())
+    except OSError as error:
+        raise EnforcementError(f"{directory}: {error.strerror}; instances are made by root alone") from error
+    _write(marker, msgspec.json.encode(spots))
+
+
+def _owner(spot: Spot) -> Path:
+    return host(VENDOR, OWNERS) / f"{spot.gpu}.{spot.start}.owner"
+
+
+def _owned(spot: Spot, held: Slice) -> bool:
+    """True when no other slice has begun at this place since."""
+    try:
+        return _owner(spot).read_bytes() == held.id.encode()
+    except FileNotFoundError:
+        return False
+
+
+def _write(path: Path, content: bytes) -> None:
     """The file appears whole or not at all, and is there after a power cut."""
-    partial = marker.with_suffix(".partial")
+    partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        file.write(msgspec.json.encode(spots))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    partial.replace(marker)
+    partial.replace(path)
 
 
 @contextmanager

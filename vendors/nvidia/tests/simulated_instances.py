@@ -145,6 +145,22 @@ def test_a_share_beside_an_instance_has_its_limit(slice_of: Slices, mixed: bool)
         assert line != "holding\n"
 
 
+def test_a_release_that_is_tried_again_destroys_no_other(slice_of: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed when the instance was gone and the slice's file was not; another slice has the place since."""
+    grant = grants(FIRST, template="1g.5gb")[0]
+    over, other = slice_of(grant), slice_of(grant)
+    enforcement.prepare(over)
+    with monkeypatch.context() as dying:
+        dying.setattr(Path, "unlink", lambda *_, **__: pytest.exit("killed"))
+        with pytest.raises(pytest.exit.Exception):
+            enforcement.release(over)
+    assert lying(FIRST) == []
+    edits = enforcement.prepare(other)
+    enforcement.release(over)
+    assert lying(FIRST) == [("1g.5gb", 6, 1)]
+    assert enforcement.prepare(other) == edits
+
+
 def test_a_program_sees_the_memory_of_its_instance(slice_of: Slices) -> None:
     """4000 of 4864 MiB can be had, 5000 not; the other slices of the card are nobody's business."""
     edits = enforcement.prepare(slice_of(grants(FIRST, template="1g.5gb")[0]))
@@ -290,9 +306,12 @@ def test_a_share_from_before_the_mode_is_refused(slice_of: Slices) -> None:
 
 def test_files_that_the_driver_does_not_list_are_told(slice_of: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without them no program could open its instance."""
-    monkeypatch.setenv("HETERO_HOST_ROOT_NVIDIA", str(partitioned.directory() / "nothing"))
-    with pytest.raises(EnforcementError, match="mig-minors cannot be read"):
-        enforcement.prepare(slice_of(grants(FIRST, template="1g.5gb")[0]))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("HETERO_HOST_ROOT_NVIDIA", str(partitioned.directory() / "nothing"))
+        held = slice_of(grants(FIRST, template="1g.5gb")[0])
+        with pytest.raises(EnforcementError, match="mig-minors cannot be read"):
+            enforcement.prepare(held)
+        enforcement.release(held)
 
 
 def test_doctor_compares_the_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
