@@ -1,8 +1,8 @@
 """The door to a vendor's driver library, by ctypes: opened on first use, its codes as our errors.
 
 Drivers add and drop functions between versions, so a function is looked up when it is called, and one that this driver
-lacks is an answer like any other. What a library writes is not to be trusted blindly either: :func:`text` and
-:func:`within` hold it to something that can be.
+lacks is an answer like any other. What a library writes is not to be trusted blindly either: :func:`text`,
+:func:`printable` and :func:`within` hold it to something that can be.
 
 Two variables say where things are, for those whose machine is mounted somewhere else, and for simulated ones:
 
@@ -31,6 +31,9 @@ ABSENT = -1
 
 NONSENSE = -2
 """Code of an error about an answer that cannot be true."""
+
+_SHOWN = 40
+"""Characters that an error shows of what is no text."""
 
 Prototype = tuple[Any, ...]
 """Types of a function's arguments, as ``argtypes``."""
@@ -154,6 +157,23 @@ def text(buffer: Any) -> str:
     """A string that a library wrote into an array of characters, or returned."""
     raw = bytes(buffer) if buffer is not None else b""
     return raw.partition(b"\0")[0].decode(errors="replace").strip()
+
+
+def printable(call: str, what: str, buffer: Any) -> str:
+    """As :func:`text`, for what people are shown: nothing but printable ASCII, and maybe nothing at all.
+
+    Args:
+        call: The function that told it.
+        what: What it is, for the error (``"the version of the driver"``).
+        buffer: As for :func:`text`.
+
+    Raises:
+        DriverFailed: With :data:`NONSENSE`, when there is anything else in it.
+    """
+    told = text(buffer)
+    if not told.isascii() or not told.isprintable():
+        raise DriverFailed(call, NONSENSE, f"it told {told[:_SHOWN]!a} as {what}, which is no text")
+    return told
 
 
 def within(call: str, what: str, value: int, low: int, high: int) -> int:

@@ -271,6 +271,26 @@ def test_any_bytes_become_text(raw: bytes) -> None:
     assert found == raw.split(b"\0")[0].decode(errors="replace").strip()
 
 
+@given(st.binary(max_size=60))
+def test_what_people_are_shown_is_printable_or_nonsense(raw: bytes) -> None:
+    """Nothing that a terminal would obey or could not show comes through, not in the error either."""
+    buffer = (ctypes.c_char * (len(raw) + 1)).from_buffer_copy(raw + b"\0")
+    told = driver.text(buffer)
+    if all(" " <= character <= "~" for character in told):
+        assert driver.printable("ask", "the version", buffer) == told
+        return
+    found = failure(lambda: driver.printable("ask", "the version", buffer))
+    assert (found.call, found.code) == ("ask", NONSENSE)
+    assert found.text == f"it told {told[:40]!a} as the version, which is no text"
+    assert all(" " <= character <= "~" for character in str(found))
+
+
+def test_a_version_may_be_empty() -> None:
+    """What a library does not tell is for its caller to judge: no pointer and an empty array are no nonsense."""
+    assert driver.printable("ask", "the version", None) == ""
+    assert driver.printable("ask", "the version", ctypes.create_string_buffer(8)) == ""
+
+
 @given(value=st.integers(-(2**63), 2**63 - 1), low=st.integers(-100, 100), width=st.integers(0, 1000))
 def test_a_number_is_within_or_nonsense(value: int, low: int, width: int) -> None:
     """Both ends included; the sentence has the call, what was told and what it can be."""

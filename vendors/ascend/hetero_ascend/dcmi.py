@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from hetero.driver import NONSENSE, Library, text, within
+from hetero.driver import NONSENSE, Library, printable, text, within
 from hetero.errors import DriverFailed
 from hetero_ascend import layouts
 from hetero_ascend.layouts import ChipInfo, DieId, HbmInfo, MemoryInfo, PcieInfo, ProcessInfo
@@ -213,11 +213,15 @@ class Dcmi:
         return int(value.value) if self.optional(what, chip, *before, ctypes.byref(value)) else None
 
     def chip_name(self, chip: Address) -> str:
-        """The product, in the driver's spelling."""
+        """The product, in the driver's spelling.
+
+        Raises:
+            DriverFailed: It is no text.
+        """
         info = layouts.room(ChipInfo)
         if not self.optional("chip_info", chip, ctypes.byref(info)):
             self.call("dcmi_get_device_chip_info", *chip, ctypes.byref(info))
-        return text(info.chip_name)
+        return printable("chip_info", "the product", info.chip_name)
 
     def die(self, chip: Address) -> str:
         """The chip's identity: the five words of its die, as the vendor writes them.
@@ -283,7 +287,7 @@ class Dcmi:
         buffer = ctypes.create_string_buffer(256)
         if self.second or not self.library.optional(name, buffer, len(buffer), lacking=(UNSUPPORTED,)):
             return ""
-        return text(buffer)
+        return printable(name, "a version", buffer)
 
     def _begin(self) -> bool:
         """Make the library ready; the second family is tried where the first says that it is not for this machine."""

@@ -225,6 +225,26 @@ def test_the_machine_says_how_it_is_split(machine: Make, monkeypatch: pytest.Mon
     assert hard.device().model.mode == SOFT
 
 
+@pytest.mark.parametrize("call", ["dcmi_get_driver_version", "dcmi_get_dcmi_version"])
+def test_a_version_that_is_no_text_is_an_error(machine: Make, call: str) -> None:
+    """A library that writes nonsense as its version is not one to go by: it is told, and not shown as it is."""
+    simulated = machine("910B3")
+    simulated.discovery.driver()
+    simulated.fail(f"{call} * garbage")
+    with pytest.raises(DriverFailed, match=rf"{call} answered -2 \(it told '.*' as a version, which is no text\)"):
+        simulated.discovery.driver()
+
+
+def test_a_product_that_is_no_text_is_a_reason(machine: Make) -> None:
+    """The chip is shown by what is known of it, and the nonsense as an escaped piece of the reason."""
+    simulated = machine("910B3")
+    simulated.fail("dcmi_get_device_chip_info_v2 * garbage")
+    device = simulated.device()
+    assert (device.model.name, device.health.ok) == ("unknown", False)
+    assert "as the product, which is no text" in device.health.reason
+    assert device.health.reason.isascii()
+
+
 @pytest.mark.parametrize(
     "fault",
     [

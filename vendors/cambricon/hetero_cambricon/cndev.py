@@ -10,7 +10,7 @@ import re
 import threading
 from typing import Any, TypeVar, cast
 
-from hetero.driver import NONSENSE, Library, text, within
+from hetero.driver import NONSENSE, Library, printable, text, within
 from hetero.errors import DriverFailed
 from hetero_cambricon import structs
 
@@ -163,9 +163,9 @@ class Cndev:
     def name(self, handle: int) -> str:
         """The product, such as ``MLU590-M9``."""
         call = "cndevGetCardNameStringByDevId"
-        told = text(self.result(call, handle))
-        if not told or not told.isascii() or not told.isprintable():
-            raise DriverFailed(call, NONSENSE, f"it told {told[:40]!r}, which is no product")
+        told = printable(call, "the product", self.result(call, handle))
+        if not told:
+            raise DriverFailed(call, NONSENSE, "the card has no name")
         return told
 
     def place(self, uuid: str) -> int | None:
@@ -214,7 +214,8 @@ class Cndev:
 
     def _explain(self, code: int) -> str:
         try:
-            return text(self.library.result("cndevGetErrorString", code)) or "no explanation"
+            call = "cndevGetErrorString"
+            return printable(call, "an explanation", self.library.result(call, code)) or "no explanation"
         except DriverFailed:
             return "no explanation"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hetero.driver import text, within
+from hetero.driver import printable, within
 from hetero.model.device import Health
 from hetero_cambricon import structs
 from hetero_cambricon.cndev import Cndev
@@ -57,7 +57,9 @@ def _device(state: int) -> str:
 def _incidents(full: structs.CardHealthStateV2) -> str:
     if full.deviceState and full.overallHealth < FAILED:
         return ""
-    told = [text(one.error.msg) for one in full.incidents[: full.incident_count] if one.health >= FAILED]
+    call = "cndevGetCardHealthStateV2"
+    failed = [one for one in full.incidents[: full.incident_count] if one.health >= FAILED]
+    told = [printable(call, "the reason of a problem", one.error.msg) for one in failed]
     return "; ".join(filter(None, told)) or _device(0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes as c
 from typing import NamedTuple
 
-from hetero.driver import NONSENSE, text, within
+from hetero.driver import NONSENSE, printable, text, within
 from hetero.errors import DriverFailed
 from hetero_cambricon import structs
 from hetero_cambricon.cndev import NO_ROOM, UNSUPPORTED_VERSION, VERSIONS, Cndev
@@ -130,8 +130,8 @@ def _profile(cndev: Cndev, card: int, number: int) -> Profile:
 
 
 def _instance(call: str, told: structs.SmluInfo) -> Instance:
-    node = text(told.devNodeName)
-    if not node.startswith("/dev/") or not node.isascii():
+    node = printable(call, "a device node", told.devNodeName)
+    if not node.startswith("/dev/"):
         raise DriverFailed(call, NONSENSE, f"it told {node[:60]!r} as a device node")
     return Instance(
         id=within(call, "a slice", told.instanceId, 0, 2**23),

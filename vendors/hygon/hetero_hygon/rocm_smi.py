@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ctypes import POINTER, byref, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint16, c_uint32, c_uint64, c_void_p
 from typing import Any
 
-from hetero.driver import NONSENSE, Library, text, within
+from hetero.driver import NONSENSE, Library, printable, within
 from hetero.errors import DriverFailed
 from hetero_hygon.codes import RSMI
 from hetero_hygon.memory import SPARE, room
@@ -138,13 +138,13 @@ class RocmSmi:
         """Product in the library's spelling; empty when it has none."""
         buffer = ctypes.create_string_buffer(256 + SPARE)
         self._optional("rsmi_dev_name_get", card, buffer, 256)
-        return text(buffer)
+        return printable("rsmi_dev_name_get", "the product", buffer)
 
     def serial(self, card: int) -> str:
         """Serial number; empty when the card has none."""
         buffer = ctypes.create_string_buffer(_SERIAL + SPARE)
         self._optional("rsmi_dev_serial_number_get", card, buffer, _SERIAL)
-        return _printable("rsmi_dev_serial_number_get", text(buffer))
+        return _serial(printable("rsmi_dev_serial_number_get", "serial number", buffer))
 
     def unique_id(self, card: int) -> int:
         """The chip's own number; 0 when it has none."""
@@ -275,12 +275,12 @@ def address(number: int) -> str:
     return f"{number >> 32:04x}:{number >> 8 & 0xFF:02x}:{number >> 3 & 0x1F:02x}.{number & 7}"
 
 
-def _printable(call: str, found: str) -> str:
+def _serial(found: str) -> str:
     """A serial number that can stand in an annotation between commas.
 
     Raises:
         DriverFailed: It cannot.
     """
-    if not found.isascii() or not found.isprintable() or "," in found or " " in found:
-        raise DriverFailed(call, NONSENSE, f"it told {found!r} as serial number")
+    if "," in found or " " in found:
+        raise DriverFailed("rsmi_dev_serial_number_get", NONSENSE, f"it told {found!r} as serial number")
     return found

@@ -295,6 +295,14 @@ def test_nonsense_of_cards_is_not_believed(machine: Make, call: str) -> None:
     assert found.devices() == before
 
 
+def test_a_version_that_cannot_be_is_an_error(machine: Make) -> None:
+    """It is told, and not shown as it is."""
+    found = machine()
+    found.fault("rsmi_version_get * garbage")
+    with pytest.raises(DriverFailed, match="rsmi_version_get answered -2"):
+        found.discovery.driver()
+
+
 def test_a_list_that_cannot_be_is_an_error(machine: Make) -> None:
     """Four thousand million cards are none."""
     found = machine()
