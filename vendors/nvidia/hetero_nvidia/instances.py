@@ -38,6 +38,10 @@ _EXPLANATIONS = {
 }
 
 
+class NotMade(EnforcementError):
+    """An instance was refused for a reason by which none was made: what lies at its place is somebody else's."""
+
+
 @dataclass(frozen=True)
 class Spot:
     """Where an instance lies.
@@ -176,15 +180,16 @@ class Instances:
             if spot.crosses(other.start, other.size):
                 raise _taken(spot, other)
 
-    def make(self, spot: Spot) -> Made:
-        """Make an instance, or finish one that lies at just that place, which must be the caller's own.
+    def make(self, spot: Spot, *, adopt: bool) -> Made:
+        """Make an instance; or, where ``adopt`` says that what lies at just that place is the caller's own, finish it.
 
         Raises:
-            EnforcementError: Another instance is in the way, or the driver has no room.
+            NotMade: Another instance is in the way, or the driver has no room.
+            EnforcementError: It cannot be finished.
             DriverFailed: The driver refused otherwise.
         """
         handle = self._handle(spot.gpu)
-        found = self._own(handle, spot) or self._create(handle, spot)
+        found = (self._own(handle, spot) if adopt else None) or self._create(handle, spot)
         compute = self._compute(found, spot)
         return self._device(handle, found, compute, spot)
 
@@ -248,7 +253,9 @@ class Instances:
     def _create(self, handle: Any, spot: Spot) -> _Found:
         profile = self._profile(handle, spot)
         place = pynvml.c_nvmlGpuInstancePlacement_t(spot.start, spot.size)
-        made = self._do(spot, "nvmlDeviceCreateGpuInstanceWithPlacement", handle, profile.id, byref(place))
+        made = self._do(
+            spot, "nvmlDeviceCreateGpuInstanceWithPlacement", handle, profile.id, byref(place), error=NotMade
+        )
         info = self._nvml.call("nvmlGpuInstanceGetInfo", made)
         return _Found(made, info.id, profile, info.placement.start, info.placement.size)
 
@@ -297,18 +304,18 @@ class Instances:
                 return None
             raise
 
-    def _do(self, spot: Spot, name: str, *arguments: Any) -> Any:
+    def _do(self, spot: Spot, name: str, *arguments: Any, error: type[EnforcementError] = EnforcementError) -> Any:
         """A call that changes something, with what is to be done where it is refused."""
         try:
             return self._nvml.call(name, *arguments)
-        except DriverFailed as error:
-            if error.code in _EXPLANATIONS:
-                raise EnforcementError(f"{spot}: {name} was refused: {_EXPLANATIONS[error.code]}") from error
+        except DriverFailed as failure:
+            if failure.code in _EXPLANATIONS:
+                raise error(f"{spot}: {name} was refused: {_EXPLANATIONS[failure.code]}") from failure
             raise
 
 
-def _taken(spot: Spot, other: _Found) -> EnforcementError:
-    return EnforcementError(
+def _taken(spot: Spot, other: _Found) -> NotMade:
+    return NotMade(
         f"{spot} cannot be made: {other.profile.name} (GPU instance {other.id}) lies at {other.start}, and hetero did "
         "not make it for this slice; wait for its end, or destroy it "
         f"(nvidia-smi mig -i {spot.gpu} -dgi -gi {other.id})"

@@ -1,26 +1,27 @@
 """The MIG instances of a slice: made when it begins, adopted after a crash, destroyed when it is over.
 
-Before the first call that makes anything, the slice's directory gets a file that says where its instances lie, and only
-if nothing lay there. From then on what lies at just those places is the slice's own; what lies anywhere else is not. A
-file of the machine says for each place which slice was the last to begin there: a release that died when it was nearly
-done, and is tried again, must not destroy what another slice has at that place since.
+Before the first call that makes anything, the slice's directory gets a file that says where its instances lie. A file
+of the machine says for each place which slice was the last to begin there, which it did only if nothing lay there.
+While it says so, what lies at just that place is the slice's own, and nothing else is. It says so no longer when the
+slice has been released, so that a release which is tried again destroys nothing that another slice has there since;
+nor when the driver refused and nothing was made, so that what a stranger makes there later is not taken for its own.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from hetero.driver import host
-from hetero.errors import DriverError, EnforcementError
+from hetero.errors import DriverError, EnforcementError, HeteroError
 from hetero.model.allocation import Grant, Slice
 from hetero_nvidia import mig
-from hetero_nvidia.instances import Instances, Made, Spot
+from hetero_nvidia.instances import Instances, Made, NotMade, Spot
 from hetero_nvidia.names import VENDOR
 
 _MARKER = "instances"
@@ -61,11 +62,30 @@ class Partition:
             return []
         with _alone(held):
             marker = Path(held.directory, _MARKER)
-            if not (marker.exists() and all(_owned(spot, held) for spot in spots)):
-                for spot in spots:
+            begun = [marker.exists() and _owned(spot, held) for spot in spots]
+            for spot, known in zip(spots, begun, strict=True):
+                if not known:
                     self._instances.check_free(spot)
-                _begin(marker, spots, held)
-            return [self._instances.make(spot) for spot in spots]
+            _write(marker, msgspec.json.encode(spots))
+            return [self._make(spot, held, known) for spot, known in zip(spots, begun, strict=True)]
+
+    def _make(self, spot: Spot, held: Slice, known: bool) -> Made:
+        """One instance. What was there before the slice began is not adopted, even if it came at the last moment."""
+        if not known:
+            _own(spot, held)
+        try:
+            return self._instances.make(spot, adopt=known)
+        except HeteroError as error:
+            if isinstance(error, NotMade) or self._nothing_lies_at(spot):
+                _disown(spot, held)
+            raise
+
+    def _nothing_lies_at(self, spot: Spot) -> bool:
+        """False when something does, or nobody knows: then it stays the slice's, which must not leave it behind."""
+        try:
+            return (spot.profile, spot.start, spot.size) not in self._instances.listed(spot.gpu)
+        except HeteroError:
+            return False
 
     def destroy(self, held: Slice) -> None:
         """Destroy what was made for a slice; nothing where nothing was begun.
@@ -80,7 +100,7 @@ class Partition:
             for spot in reversed([_spot(grant) for grant in held.grants if is_partitioned(grant)]):
                 if _owned(spot, held):
                     self._destroy(spot)
-                    _owner(spot).unlink(missing_ok=True)
+                    _disown(spot, held)
             marker.unlink(missing_ok=True)
 
     def _destroy(self, spot: Spot) -> None:
@@ -119,16 +139,20 @@ def _spot(grant: Grant) -> Spot:
     return Spot(gpu=grant.device.uuid, profile=grant.share.template, start=start, size=size)
 
 
-def _begin(marker: Path, spots: Sequence[Spot], held: Slice) -> None:
-    """Write down what is about to be made, and whose the places are."""
+def _own(spot: Spot, held: Slice) -> None:
+    """Write down whose a place is."""
     directory = host(VENDOR, OWNERS)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for spot in spots:
-            _write(_owner(spot), held.id.encode())
+        _write(_owner(spot), held.id.encode())
     except OSError as error:
         raise EnforcementError(f"{directory}: {error.strerror}; instances are made by root alone") from error
-    _write(marker, msgspec.json.encode(spots))
+
+
+def _disown(spot: Spot, held: Slice) -> None:
+    """The place is the slice's no longer, if it still was."""
+    if _owned(spot, held):
+        _owner(spot).unlink(missing_ok=True)
 
 
 def _owner(spot: Spot) -> Path:

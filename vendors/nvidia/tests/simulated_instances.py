@@ -18,7 +18,7 @@ from hetero_nvidia.enforcement import GpuEnforcement
 from hetero_nvidia.instances import Instances
 from hetero_nvidia.nvml import Nvml
 
-from hetero.errors import EnforcementError
+from hetero.errors import EnforcementError, HeteroError
 from hetero.model.allocation import Grant, Slice
 from hetero.model.ask import Ask
 from hetero.model.device import Device
@@ -159,6 +159,74 @@ def test_a_release_that_is_tried_again_destroys_no_other(slice_of: Slices, monke
     enforcement.release(over)
     assert lying(FIRST) == [("1g.5gb", 6, 1)]
     assert enforcement.prepare(other) == edits
+
+
+CREATE = "nvmlDeviceCreateGpuInstanceWithPlacement"
+
+
+@pytest.mark.parametrize("code", [19, 23, 999], ids=["in use", "no room", "unknown"])
+def test_what_a_stranger_makes_after_a_refusal_is_not_ours(
+    slice_of: Slices, faults: Callable[..., None], code: int
+) -> None:
+    """Nothing was made when the driver refused, so what lies there afterwards is neither adopted nor destroyed."""
+    held = slice_of(grants(FIRST, template="1g.5gb")[0])
+    faults(f"{CREATE} * fail {code}")
+    with pytest.raises(HeteroError):
+        enforcement.prepare(held)
+    faults()
+    stranger = by_hand(FIRST, 19, 6, 1)
+    with pytest.raises(EnforcementError, match="did not make it"):
+        enforcement.prepare(held)
+    enforcement.release(held)
+    assert lying(FIRST) == [("1g.5gb", 6, 1)]
+    NVML.call("nvmlGpuInstanceDestroy", stranger)
+
+
+def test_what_a_stranger_makes_meanwhile_is_not_ours(slice_of: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made at the very moment between our look and our call, at just our place and of our profile."""
+    held, strangers = slice_of(grants(FIRST, template="1g.5gb")[0]), []
+    call = NVML.call
+
+    def overtaken(name: str, *arguments: Any) -> Any:
+        if name == CREATE and not strangers:
+            strangers.append(None)
+            strangers[0] = by_hand(FIRST, 19, 6, 1)
+        return call(name, *arguments)
+
+    monkeypatch.setattr(NVML, "call", overtaken)
+    with pytest.raises(EnforcementError, match="taken meanwhile"):
+        enforcement.prepare(held)
+    enforcement.release(held)
+    assert lying(FIRST) == [("1g.5gb", 6, 1)]
+    NVML.call("nvmlGpuInstanceDestroy", strangers[0])
+
+
+def test_what_may_have_been_made_stays_ours(slice_of: Slices, faults: Callable[..., None]) -> None:
+    """A GPU instance whose compute instance is refused is finished by the next try, or destroyed with the slice."""
+    one, two = grants(FIRST, template="1g.5gb")[:2]
+    held = slice_of(one, two)
+    faults("nvmlGpuInstanceCreateComputeInstance 2 fail 999")
+    with pytest.raises(HeteroError):
+        enforcement.prepare(held)
+    assert len(lying(FIRST)) == 2
+    faults()
+    edits = enforcement.prepare(held)
+    assert len(lying(FIRST)) == 2
+    assert enforcement.prepare(held) == edits
+
+
+def test_of_two_instances_the_refused_one_alone_is_given_up(slice_of: Slices, faults: Callable[..., None]) -> None:
+    """The first is the slice's own still, and is kept when it is tried again."""
+    held = slice_of(*grants(FIRST, template="1g.5gb")[:2])
+    faults(f"{CREATE} 2 fail 999")
+    with pytest.raises(HeteroError):
+        enforcement.prepare(held)
+    before = lying(FIRST)
+    assert len(before) == 1
+    faults()
+    enforcement.prepare(held)
+    assert len(lying(FIRST)) == 2
+    assert before[0] in lying(FIRST)
 
 
 def test_a_program_sees_the_memory_of_its_instance(slice_of: Slices) -> None:
