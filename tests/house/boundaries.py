@@ -7,7 +7,15 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-DOOR = ("hetero.vendor", "hetero.driver", "hetero.hookspecs", "hetero.model", "hetero.errors", "hetero.log")
+DOOR = (
+    "hetero.vendor",
+    "hetero.driver",
+    "hetero.turn",
+    "hetero.hookspecs",
+    "hetero.model",
+    "hetero.errors",
+    "hetero.log",
+)
 """What a vendor may import of hetero."""
 
 TESTING = (*DOOR, "hetero.testing")

@@ -10,13 +10,13 @@ The book and its lock are files of the machine, below ``/run``, as vNPUs made by
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from hetero import turn
 from hetero.driver import host
 from hetero.errors import EnforcementError
 from hetero_ascend.names import VENDOR
@@ -92,14 +92,11 @@ def opened() -> Iterator[Journal]:
     Raises:
         EnforcementError: The book cannot be had.
     """
-    directory = host(VENDOR, PLACE)
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (directory / "lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with turn.taken(VENDOR, "vNPUs") as directory:
+        try:
             yield Journal(directory / "vnpus.json")
-    except OSError as error:
-        raise EnforcementError(f"{directory}: {error.strerror or error}; vNPUs are made by root alone") from error
+        except OSError as error:
+            raise EnforcementError(f"{directory}: {error.strerror or error}; vNPUs are made by root alone") from error
 
 
 def numbers() -> set[int]:

@@ -11,6 +11,7 @@ import pytest
 from hetero_ascend.dcmi import Address, Dcmi
 from hetero_ascend.vnpu import Vnpus
 
+from hetero import turn
 from hetero.errors import EnforcementError
 from hetero.model.allocation import Slice
 
@@ -224,5 +225,21 @@ def test_the_wrong_form_is_an_error_and_no_crash(
     held = slice_of(simulated.grant(memory=1))
     with pytest.raises(EnforcementError, match=r"-8001 \(bad parameter\)"):
         simulated.enforcement.prepare(held)
+    simulated.enforcement.release(held)
+    assert simulated.vnpus() == []
+
+
+def test_one_that_hangs_does_not_make_others_hang(
+    machine: Make, slice_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for the book gives up with a reason, and what was held is released when it is free again."""
+    simulated = machine("910B3")
+    held = slice_of(simulated.grant(memory=16384))
+    simulated.enforcement.prepare(held)
+    monkeypatch.setattr(turn, "PATIENCE", 0.05)
+    with turn.taken("ascend", "vNPUs"):
+        for ask in (simulated.enforcement.prepare, simulated.enforcement.release):
+            with pytest.raises(EnforcementError, match="makes or removes vNPUs does not come back"):
+                ask(held)
     simulated.enforcement.release(held)
     assert simulated.vnpus() == []

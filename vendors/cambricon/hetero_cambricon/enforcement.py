@@ -6,12 +6,12 @@ adopted when it is just what is wanted, else destroyed and made anew. Slices wit
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import NamedTuple
 
+from hetero import turn
 from hetero.driver import host
 from hetero.errors import DriverError, EnforcementError
 from hetero.model.allocation import ContainerEdits, Grant, Mount, Slice
@@ -86,21 +86,9 @@ def _wanted(held: Slice) -> Iterator[tuple[Wanted, Grant]]:
         yield Wanted(name, grant.share.cores, grant.share.memory), grant
 
 
-@contextmanager
-def _turn() -> Iterator[None]:
+def _turn() -> AbstractContextManager[Path]:
     """One at a time on this machine: between finding a size and making a slice of it nobody may destroy it."""
-    directory = host(names.VENDOR, places.OWN)
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        reason = f"{directory} cannot be used ({error.strerror}); slices of cards are made by root"
-        raise EnforcementError(reason) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
+    return turn.taken(names.VENDOR, "slices of cards")
 
 
 def _nodes(part: Part) -> tuple[str, ...]:

@@ -10,9 +10,6 @@ from hetero_cambricon.names import VENDOR
 TOOL = "/usr/bin/cnmon"
 """The vendor's program for looking at cards, which containers are given where the machine has it."""
 
-OWN = "/run/hetero/cambricon"
-"""Directory of the lock under which slices are made."""
-
 _PCI = "/sys/bus/pci/devices"
 _PCI_VENDOR = "0xcabc"
 _PCI_CLASS = "0x12"  # processing accelerators

@@ -13,6 +13,7 @@ from hetero_cambricon import smlu
 from hetero_cambricon.cndev import Cndev
 from hetero_cambricon.enforcement import SmluEnforcement
 
+from hetero import turn
 from hetero.errors import DriverFailed, EnforcementError
 from hetero.model.allocation import Grant, Mount, Slice
 from hetero.model.device import CORES, MEMORY, SLOTS
@@ -377,3 +378,19 @@ def test_doctor_is_told_of_a_card_without_identity(machine: Make) -> None:
     [bad] = [one for one in made.enforcement.check() if not one.ok]
     assert bad.subject == "card 1"
     assert "which is no identity" in bad.detail
+
+
+def test_one_that_hangs_does_not_make_others_hang(
+    machine: Make, grant: Grants, slice_of: SliceOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for the lock gives up with a reason, and what was held is released when it is free again."""
+    made = machine(MLU590)
+    held = slice_of(grant(made.devices()[0]))
+    made.enforcement.prepare(held)
+    monkeypatch.setattr(turn, "PATIENCE", 0.05)
+    with turn.taken("cambricon", "slices of cards"):
+        for ask in (made.enforcement.prepare, made.enforcement.release):
+            with pytest.raises(EnforcementError, match="makes or removes slices of cards does not come back"):
+                ask(held)
+    made.enforcement.release(held)
+    assert made.instances() == []

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import msgspec
 
-from hetero import log
+from hetero import log, turn
 from hetero.errors import DriverFailed, EnforcementError
 from hetero_hygon import conf, cumask, files
 from hetero_hygon.conf import Vdcu
 from hetero_hygon.hydmi import BUSY, Hydmi
+from hetero_hygon.names import VENDOR
 
 _log = log.logger("hygon")
 
@@ -80,7 +81,7 @@ class Instances:
             DriverFailed: The driver refused.
             EnforcementError: What it made is not what was asked, or cannot be told from what others made.
         """
-        with files.locked() as shared:
+        with turn.taken(VENDOR, "vDCUs") as shared:
             self._settle(shared)
             mine = _recorded(shared, Path(wanted.directory))
             if mine is None or not _serves(mine, wanted):
@@ -96,7 +97,7 @@ class Instances:
             EnforcementError: A program still uses it.
             DriverFailed: The driver refused otherwise.
         """
-        with files.locked() as shared:
+        with turn.taken(VENDOR, "vDCUs") as shared:
             self._settle(shared)
             self._remove(shared, directory)
 

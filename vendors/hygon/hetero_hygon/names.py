@@ -64,6 +64,3 @@ VDEVS = "/etc/vdev"
 
 VDEV_IN_CONTAINER = "/etc/vdev/docker"
 """Where a container's programs find the description of theirs, by which the driver knows their limits."""
-
-RUN = "/run/hetero/hygon"
-"""What all slices share: the lock over vDCUs, and the journal of the one that is being made."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from hetero_hygon import files
 from hetero_hygon.instances import JOURNAL, RECORD
 
+from hetero import turn
 from hetero.errors import DriverFailed, EnforcementError
 from hetero.model.allocation import ContainerEdits
 
@@ -296,12 +295,16 @@ def test_units_of_two_are_refused(machine: Make) -> None:
 
 def test_a_lock_that_somebody_keeps_is_told(machine: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that hangs in the driver does not make another one hang."""
-    monkeypatch.setattr(files, "PATIENCE", 0.05)
+    monkeypatch.setattr(turn, "PATIENCE", 0.05)
     found = machine(K100)
-    with (files.shared() / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(EnforcementError, match="does not come back"):
-            found.enforcement.prepare(found.slice_of("a", 0, **PART))
+    held = found.slice_of("a", 0, **PART)
+    found.enforcement.prepare(held)
+    with turn.taken("hygon", "vDCUs"):
+        for ask in (found.enforcement.prepare, found.enforcement.release):
+            with pytest.raises(EnforcementError, match="makes or removes vDCUs does not come back"):
+                ask(held)
+    found.enforcement.release(held)
+    assert list(found.vdevs()) == []
 
 
 def test_a_damaged_record_is_not_guessed(machine: Make) -> None:
@@ -317,7 +320,8 @@ def test_a_damaged_record_is_not_guessed(machine: Make) -> None:
 def test_a_damaged_journal_does_not_stop_the_machine(machine: Make) -> None:
     """It is logged and removed."""
     found = machine(K100)
-    (files.shared() / JOURNAL).write_text("{")
+    with turn.taken("hygon", "vDCUs") as shared:
+        (shared / JOURNAL).write_text("{")
     found.enforcement.prepare(found.slice_of("a", 0, **PART))
     assert journal(found) is None
 

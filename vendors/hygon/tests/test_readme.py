@@ -53,7 +53,13 @@ def test_every_resource_and_annotation_is_explained() -> None:
 def test_what_a_container_finds_is_explained() -> None:
     """Each variable, device file and place."""
     section = README.split("## What a container finds")[1].split("## ")[0]
-    for word in (names.VISIBLE_TO_TOOLKIT, *names.SHARED_NODES, names.DRIVER_FILES, names.VDEV_IN_CONTAINER, names.RUN):
+    for word in (
+        names.VISIBLE_TO_TOOLKIT,
+        *names.SHARED_NODES,
+        names.DRIVER_FILES,
+        names.VDEV_IN_CONTAINER,
+        f"/run/hetero/{names.VENDOR}",
+    ):
         assert f"`{word}" in section
 
 

@@ -9,7 +9,6 @@ nor when the driver refused and nothing was made, so that what a stranger makes 
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from hetero import turn
 from hetero.driver import host
 from hetero.errors import DriverError, EnforcementError, HeteroError
 from hetero.model.allocation import Grant, Slice
@@ -182,7 +182,7 @@ def _alone(held: Slice) -> Iterator[None]:
     """One at a time for each slice: two processes would make an instance twice."""
     descriptor = os.open(held.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        turn.wait(descriptor, Path(held.directory), "MIG instances")
         yield
     finally:
         os.close(descriptor)

@@ -18,6 +18,7 @@ from hetero_nvidia.enforcement import GpuEnforcement
 from hetero_nvidia.instances import Instances
 from hetero_nvidia.nvml import Nvml
 
+from hetero import turn
 from hetero.errors import EnforcementError, HeteroError
 from hetero.model.allocation import Grant, Slice
 from hetero.model.ask import Ask
@@ -292,6 +293,20 @@ def test_what_a_crash_left_half_made_is_destroyed(slice_of: Slices, faults: Call
     enforcement.release(held)
     assert lying(FIRST) == []
     assert list(Path(held.directory).iterdir()) == []
+
+
+def test_one_that_hangs_does_not_make_others_hang(slice_of: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that is started anew while the last start hangs in the driver is refused with the reason."""
+    held = slice_of(grants(FIRST, template="3g.20gb")[0])
+    monkeypatch.setattr(turn, "PATIENCE", 0.05)
+    descriptor = os.open(held.directory, os.O_RDONLY)
+    try:
+        turn.wait(descriptor, Path(held.directory), "MIG instances")
+        with pytest.raises(EnforcementError, match="makes or removes MIG instances does not come back"):
+            enforcement.prepare(held)
+    finally:
+        os.close(descriptor)
+    enforcement.prepare(held)
 
 
 @pytest.mark.parametrize(("profile", "start", "size"), [(19, 6, 1), (15, 6, 2), (9, 4, 4), (0, 0, 8)])
