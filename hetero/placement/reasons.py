@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hetero.model.ask import Ask
 from hetero.model.device import CORES, MEMORY, Device
 from hetero.model.share import Reason, Refusal
 from hetero.placement.fit import CODE, OPEN, REASONS, Need
@@ -59,7 +60,7 @@ class NoRoom:
     def _said(self) -> tuple[Reason, str]:
         ask, family = self.need.ask, self._family()
         if not family:
-            return Reason.NO_DEVICES, f"the node has no {ask.vendor} device"
+            return Reason.NO_DEVICES, f"the node has {none_of(ask)}{self._only()}"
         if ask.count > len(family):
             return Reason.TOO_FEW_DEVICES, f"asked {ask.count} devices, the node has {len(family)}"
         if self.fitting >= ask.count:
@@ -68,6 +69,12 @@ class NoRoom:
         sentences = [self._sentence(finding, rows, len(family)) for finding, rows in found]
         room = [f"room on {_counted(self.fitting)}, asked {ask.count}"] if self.fitting else []
         return _reason(found[0][0]), "; ".join(room + sentences)
+
+    def _only(self) -> str:
+        """What the node has of the vendor, where none of it is of the family that is asked."""
+        models = (self._device(row).model for row in range(self.rows.start, self.rows.stop))
+        others = sorted({model.family or model.name for model in models if model.vendor == self.need.ask.vendor})
+        return f", only {', '.join(others)}" if others else ""
 
     def _no_set(self) -> tuple[Reason, str]:
         """There are enough devices, and no set of them that serves."""
@@ -174,6 +181,11 @@ class NoRoom:
 
     def _model(self, row: int) -> int:
         return int(self.ledger.model_of[row])
+
+
+def none_of(ask: Ask) -> str:
+    """That there is no device which an ask is about, in the words that it names them by."""
+    return f"no {ask.vendor} device" + (f" of family {ask.family}" if ask.family else "")
 
 
 def _reason(finding: Finding) -> Reason:

@@ -14,6 +14,7 @@ from hetero.placement.columns import distinct
 from hetero.placement.fit import CODE, FOREIGN, OPEN, Mask, Need
 from hetero.placement.judge import Alone
 from hetero.placement.options import SHORT
+from hetero.placement.reasons import none_of
 from hetero.placement.search import MOST_ASKS
 from hetero.placement.verdict import TOGETHER, findings, reasons
 from hetero.placement.view import View
@@ -96,7 +97,7 @@ def _sentence(code: int, need: Need, view: View) -> str:
     if lacking.any() and code == CODE[Reason.UNSUPPORTED]:
         return "; ".join([*_of_the_vendors_own(need, view, lacking), *refused])
     if code == CODE[Reason.NO_DEVICES]:
-        return f"no {need.ask.vendor} device"
+        return none_of(need.ask)
     if code == CODE[Reason.TOO_FEW_DEVICES]:
         most = int(view.count(standing != FOREIGN).max())
         return f"fewer devices than asked (most on a node {most}, asked {need.ask.count})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from hetero.model.ask import Ask, ContainerAsk, PodAsk, Selection
@@ -37,11 +38,25 @@ def _sentence(refusal: Refusal) -> str:
     return refusal.message.removeprefix("container c0: ")
 
 
+def _of_family(index: int, family: str, name: str) -> Device:
+    device = fake_device(index)
+    return msgspec.structs.replace(device, model=msgspec.structs.replace(device.model, family=family, name=name))
+
+
 def test_no_device_of_the_vendor(why: Any, ask: Any) -> None:
     """The vendor is named as the user may know it from ``hetero vendors``."""
     refusal = why(fake_node(vendor="other"), ask())
     assert refusal.reason is Reason.NO_DEVICES
     assert _sentence(refusal) == "the node has no fake device"
+
+
+def test_no_device_of_the_family(why: Any, ask: Any) -> None:
+    """A node with other devices of the vendor is not said to have none: what it has is named beside what was asked."""
+    others = (_of_family(0, "b", "B1"), _of_family(1, "", "C1"), _of_family(2, "b", "B2"))
+    refusal = why(Node(name="node", devices=others), ask(family="a"))
+    assert refusal.reason is Reason.NO_DEVICES
+    assert _sentence(refusal) == "the node has no fake device of family a, only C1, b"
+    assert _sentence(why(fake_node(vendor="other"), ask(family="a"))) == "the node has no fake device of family a"
 
 
 def test_fewer_devices_than_asked(why: Any, ask: Any) -> None:
