@@ -4,7 +4,8 @@ The driver gives a vDCU a number and does not tell which: its file appears in ``
 machine, what is about to be made is written into a journal, with those that are there already; then the vDCU is
 made; then its record is stored in the slice's directory; then the journal is removed. Whoever takes the lock next
 settles a journal that was left: the vDCU that has come since, and is just what was wanted, is that slice's. It is
-recorded where the slice's directory still exists, and removed where it does not.
+recorded where the slice's directory still exists, and removed where it does not. So is one that the driver rounded up,
+which would have been refused. What came on another card may be a stranger's, and is named in the log.
 
 vDCUs that others made are never touched: a record counts only for a vDCU whose file says what it said when it was made,
 and not when the number has been given to another slice since, which a file of the machine tells for each number.
@@ -31,6 +32,9 @@ JOURNAL = "journal.json"
 
 ATTEMPTS = 5
 """How often a vDCU in use is tried to be removed before it is left for later: its program may just be ending."""
+
+ROUNDING = 1024
+"""MiB by which a driver may round memory up: more was made by somebody else. No step is documented."""
 
 _PAUSE = 0.1
 
@@ -110,10 +114,29 @@ class Instances:
             self._settle(shared)  # what it left, if anything, is not kept
             self._remove(shared, Path(wanted.directory))
             raise
+        self._removed_astray(shared, journal)
         made = _made(journal)
         _record(shared, made, Path(wanted.directory))
         files.drop(shared / JOURNAL)
         return made
+
+    def _removed_astray(self, shared: Path, journal: Journal) -> None:
+        """Take back what the driver made on another card than it was asked for.
+
+        Raises:
+            EnforcementError: It did so, which it will do again.
+        """
+        new, bus = _new(journal), journal.wanted.bus
+        if any(one.bus == bus for one in new):
+            return
+        astray = new if len(new) == 1 else [one for one in new if _alike(one, journal.wanted)]
+        if len(astray) == 1:
+            self._destroy(astray[0])
+            files.drop(shared / JOURNAL)
+            raise EnforcementError(
+                f"libhydmi made the vDCU on {astray[0].bus}, asked for one on {bus}: it numbers cards otherwise than "
+                "librocm_smi64 does, so no part of a card can be given on this machine; the vDCU has been removed"
+            )
 
     def _check(self, shared: Path, made: Vdcu, wanted: Wanted) -> None:
         """Nothing but what is charged may be taken, and no unit by two."""
@@ -135,20 +158,31 @@ class Instances:
         if journal is None:
             return
         directory = Path(journal.wanted.directory)
-        found = [one for one in _new(journal) if _serves(one, journal.wanted)]
-        if len(found) == 1:
+        here = [one for one in _new(journal) if one.bus == journal.wanted.bus]
+        found = [one for one in here if _serves(one, journal.wanted)]
+        rounded = [one for one in here if _rounded(one, journal.wanted)]
+        if not found and len(rounded) == 1:
+            self._destroy_unused(rounded[0])  # it would be refused, had its maker come to look at it
+        elif len(found) == 1:
             _log.warning("vDCU of a process that died", vdcu=found[0].number, slice=directory.name)
             if directory.is_dir():
                 _record(shared, found[0], directory)
             else:
-                self._destroy(found[0])
-        elif found:
+                self._destroy_unused(found[0])
+        elif found or rounded or _elsewhere(journal):
             _log.error(
-                "one of these vDCUs is left over from a process that died; remove it by hand: hy-smi virtual",
-                vdcus=[one.number for one in found],
+                "one of these vDCUs may be left over from a process that died; remove it by hand: hy-smi virtual",
+                vdcus=[one.number for one in found or rounded or _elsewhere(journal)],
                 bus=journal.wanted.bus,
             )
         files.drop(shared / JOURNAL)
+
+    def _destroy_unused(self, vdcu: Vdcu) -> None:
+        """Of what is being made nobody has been told: one that a program uses is somebody else's."""
+        try:
+            self._destroy(vdcu)
+        except EnforcementError as error:
+            _log.warning("vDCU of others is left alone", vdcu=vdcu.number, reason=str(error))
 
     def _remove(self, shared: Path, directory: Path) -> None:
         mine = _recorded(shared, directory)
@@ -176,9 +210,14 @@ class Instances:
 
 
 def _new(journal: Journal) -> list[Vdcu]:
-    """What has come since the journal was written, on its card."""
+    """What has come since the journal was written, on any card."""
     before = [_described(one) for one in journal.before]
-    return [one for one in conf.everything() if one.bus == journal.wanted.bus and _described(one) not in before]
+    return [one for one in conf.everything() if _described(one) not in before]
+
+
+def _elsewhere(journal: Journal) -> list[Vdcu]:
+    """What has come on other cards and is else as wanted: others may have made it, or a driver that goes astray."""
+    return [one for one in _new(journal) if one.bus != journal.wanted.bus and _alike(one, journal.wanted)]
 
 
 def _described(vdcu: Vdcu) -> Vdcu:
@@ -188,7 +227,7 @@ def _described(vdcu: Vdcu) -> Vdcu:
 
 def _made(journal: Journal) -> Vdcu:
     """The vDCU that the driver says it made."""
-    new = _new(journal)
+    new = [one for one in _new(journal) if one.bus == journal.wanted.bus]
     if len(new) > 1:  # others make them as well, and do not know our lock
         new = [one for one in new if _serves(one, journal.wanted)]
     if len(new) != 1:
@@ -200,7 +239,16 @@ def _made(journal: Journal) -> Vdcu:
 
 
 def _serves(vdcu: Vdcu, wanted: Wanted) -> bool:
-    return (vdcu.bus, vdcu.units, vdcu.memory) == (wanted.bus, wanted.units, wanted.memory)
+    return vdcu.bus == wanted.bus and _alike(vdcu, wanted)
+
+
+def _alike(vdcu: Vdcu, wanted: Wanted) -> bool:
+    return (vdcu.units, vdcu.memory) == (wanted.units, wanted.memory)
+
+
+def _rounded(vdcu: Vdcu, wanted: Wanted) -> bool:
+    """True for what a driver that rounds memory up may have made of what was asked."""
+    return vdcu.units == wanted.units and wanted.memory < vdcu.memory <= wanted.memory + ROUNDING
 
 
 def _complaint(made: Vdcu, wanted: Wanted, others: list[Vdcu]) -> str:

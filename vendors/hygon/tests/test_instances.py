@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 from hetero_hygon.instances import JOURNAL, RECORD
 
 from hetero import turn
@@ -125,6 +126,69 @@ def test_a_slice_whose_directory_has_gone_keeps_nothing(machine: Make) -> None:
     assert len(found.vdevs()) == 1
     found.enforcement.release(other)
     assert found.vdevs() == {}
+
+
+def test_a_vdcu_on_another_card_is_taken_back(machine: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that numbers cards otherwise is told each time, and leaves nothing that nobody knows of."""
+    found = machine()
+    monkeypatch.setattr("hetero_hygon.enforcement.number_of", lambda smi, uuid: 1)
+    held = found.slice_of("a", 0, **PART)
+    for _ in range(2):
+        with pytest.raises(EnforcementError, match=r"libhydmi made the vDCU on .*, asked .*: it numbers cards other"):
+            found.enforcement.prepare(held)
+        assert (found.vdevs(), journal(found), left(held.directory)) == ({}, None, [])
+    right = found.slice_of("b", 1, **PART)
+    found.enforcement.prepare(right)
+    found.enforcement.release(held)
+    assert list(found.vdevs()) == ["vdev0.conf"]
+
+
+def test_a_vdcu_on_another_card_is_not_guessed_after_a_crash(machine: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may as well be a stranger's, made after a process died that had made none: people are asked."""
+    found = machine()
+    held = found.slice_of("a", 0, **PART)
+    found.fault("dmiCreateVDevices 1 die")
+    assert found.elsewhere("prepare", held=held) == []
+    found.fault()
+    found.dmi.create(1, 30, 8192)
+    before = found.vdevs()
+    with structlog.testing.capture_logs() as logs:
+        found.enforcement.release(held)
+    assert [entry["vdcus"] for entry in logs if entry["log_level"] == "error"] == [[0]]
+    assert (found.vdevs(), journal(found)) == (before, None)
+
+
+@pytest.mark.parametrize("follower", ["prepare", "release"])
+def test_what_a_driver_rounded_before_a_crash_is_removed(machine: Make, follower: str) -> None:
+    """Its maker did not come to refuse it; the slice's next start does, and a stranger's much larger one stays."""
+    found = machine(K100, memory_step=1024)
+    held = found.slice_of("a", 0, memory=8000, cores=25)
+    found.fault("dmiCreateVDevices 1 die-after")
+    assert found.elsewhere("prepare", held=held) == []
+    found.fault()
+    assert "mem: 8192 MiB" in found.vdevs()["vdev0.conf"]
+    found.dmi.create(0, 30, 16384)
+    if follower == "prepare":
+        with pytest.raises(EnforcementError, match="the driver gave 30 compute units and 8192 MiB"):
+            found.enforcement.prepare(held)
+    else:
+        found.enforcement.release(held)
+    assert (list(found.vdevs()), journal(found), left(held.directory)) == (["vdev1.conf"], None, [])
+
+
+def test_what_a_program_uses_is_not_what_a_crash_left(machine: Make) -> None:
+    """Of ours nobody had been told: one in use is a stranger's, and stands in nobody's way."""
+    found = machine(K100)
+    held = found.slice_of("a", 0, memory=8000, cores=25)
+    found.fault("dmiCreateVDevices 1 die")
+    assert found.elsewhere("prepare", held=held) == []
+    found.fault()
+    found.dmi.create(0, 30, 8192)
+    found.change("in_use", 0)
+    found.enforcement.prepare(held)
+    assert len(found.vdevs()) == 2
+    found.enforcement.release(held)
+    assert list(found.vdevs()) == ["vdev0.conf"]
 
 
 def test_vdcus_of_others_are_left_alone(machine: Make) -> None:
