@@ -31,8 +31,25 @@ def inner_names(rows: list[Row]) -> str:
 def entries(rows: list[Row]) -> str:
     """The exported functions; what is not simulated is weak and answers so."""
     library = rows[0].library
-    head = f'#include "{library}_abi.h"\n#include "machine/faults.h"\n\n'
+    head = f'#include <string.h>\n\n#include "{library}_abi.h"\n#include "machine/faults.h"\n\n'
     return head + "".join(_entry(row) for row in faulty(rows))
+
+
+def _garbage(row: Row) -> str:
+    """Statements that fill what a function of the management library answers with: numbers and text of no sense.
+
+    A caller's text is as long as the parameter after it says, which is the one that is called so.
+    """
+    if row.library != "nvml":
+        return ""
+    parameters = [parameter.strip().rpartition(" ") for parameter in row.parameters.split(",")]
+    filled = [
+        (kind, name[1:]) for kind, _, name in parameters if name.startswith("*") and not kind.startswith("const ")
+    ]
+    sizes = {name: "length" if kind == "char" else f"sizeof *{name}" for kind, name in filled}
+    return "".join(
+        f"\tif (fault.garbage && {name})\n\t\tmemset({name}, 0xfe, {size});\n" for name, size in sizes.items()
+    )
 
 
 def _entry(row: Row) -> str:
@@ -44,6 +61,7 @@ def _entry(row: Row) -> str:
         f'\tstruct sim_fault fault = sim_fault_of("{row.symbol}");\n'
         f"\tif (fault.fails)\n\t\treturn ({row.result})fault.code;\n"
         f"\t{row.result} result = inner_{row.symbol}({row.arguments});\n"
+        f"{_garbage(row)}"
         f"\tif (fault.dies)\n\t\tsim_die();\n"
         f"\treturn result;\n}}\n\n"
     )

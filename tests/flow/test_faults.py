@@ -20,9 +20,6 @@ import yaml
 
 pytestmark = pytest.mark.native
 
-GOOD = {"vendor": "nvidia", "model": "NVIDIA L4", "memory": 23034}
-"""The card whose driver is well throughout."""
-
 DEADLINE_S = 2
 """Seconds after which a driver counts as hanging here; the simulated ones answer at once."""
 
@@ -36,7 +33,7 @@ class Chip:
     Attributes:
         card: As in a machine file.
         library: The file that discovery opens.
-        place: Directory of the simulated library.
+        place: How the directory of the simulated library ends.
     """
 
     card: dict[str, Any]
@@ -48,16 +45,17 @@ CHIPS = {
     "cambricon": Chip({"vendor": "cambricon", "model": "MLU590-M9", "memory": 80675}, "libcndev.so", "sim/cndev"),
     "hygon": Chip({"vendor": "hygon", "model": "K100_AI", "memory": 65520}, "librocm_smi64.so", "sim/hydmi"),
     "ascend": Chip({"vendor": "ascend", "model": "910B4", "memory": 32768}, "libdcmi.so", "sim/dcmi"),
+    "nvidia": Chip({"vendor": "nvidia", "model": "NVIDIA L4", "memory": 23034}, "libnvidia-ml.so.1", "sim"),
 }
 
-SCRIPT = """
+SCRIPT = r"""
 look() { echo "== $1"; hetero doctor --output json; }
 look well
 echo "* * fail $CODE" > $FAULTS; look fails
 echo "* * garbage" > $FAULTS; look nonsense
 echo "* * hang" > $FAULTS; look hangs
 rm $FAULTS; look recovered
-others() { echo $LD_LIBRARY_PATH | tr : '\\n' | grep -v $PLACE | paste -sd :; }
+others() { echo $LD_LIBRARY_PATH | tr : '\n' | grep -v "/$PLACE\$" | paste -sd :; }
 LD_LIBRARY_PATH=$(others) look missing
 mkdir other broken
 ln -s $(ldconfig -p | awk '$1 == "libm.so.6" { print $NF; exit }') other/$LIBRARY
@@ -73,12 +71,17 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def beside(name: str) -> str:
+    """The vendor whose driver is well throughout."""
+    return "cambricon" if name == "nvidia" else "nvidia"
+
+
 @pytest.fixture
 def seen(name: str, tmp_path: Path) -> dict[str, Rows]:
     """What `hetero doctor` finds while each of the faults lasts, by the fault and the part."""
     chip = CHIPS[name]
     machine, settings, state = tmp_path / "machine.yaml", tmp_path / "hetero.yaml", tmp_path / "state"
-    machine.write_text(yaml.safe_dump({"cards": [chip.card, GOOD]}))
+    machine.write_text(yaml.safe_dump({"cards": [chip.card, CHIPS[beside(name)].card]}))
     settings.write_text(yaml.safe_dump({"drivers": {"deadline_s": DEADLINE_S, "prepare_s": DEADLINE_S}}))
     told = {
         "HETERO_CONFIG": str(settings),
@@ -91,6 +94,7 @@ def seen(name: str, tmp_path: Path) -> dict[str, Rows]:
     }
     command = ["hetero", "sim", "run", "--machine", machine, "--state", state, "--", "bash", "-c", SCRIPT]
     answer = subprocess.run(command, env=told, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert "Traceback" not in answer.stderr
     parts = answer.stdout.split("== ")[1:]
     assert len(parts) == 8, answer.stdout + answer.stderr
     return {part.partition("\n")[0]: _rows(part.partition("\n")[2]) for part in parts}
@@ -117,8 +121,8 @@ WORDS: dict[str, Callable[[Chip], list[str]]] = {
 def test_whatever_is_wrong_with_one_driver_is_told_and_hides_no_other(name: str, seen: dict[str, Rows]) -> None:
     """Each fault has its reason; the other vendor's card is well throughout, and this one when the fault is gone."""
     for fault, rows in seen.items():
-        assert rows["nvidia device 0"]["state"] == "ok", (fault, rows)
-        assert rows["nvidia driver"]["state"] == "ok", (fault, rows)
+        assert rows[f"{beside(name)} device 0"]["state"] == "ok", (fault, rows)
+        assert rows[f"{beside(name)} driver"]["state"] == "ok", (fault, rows)
     for fault in ("well", "recovered"):
         assert seen[fault][f"{name} device 0"]["state"] == "ok", fault
         assert seen[fault][f"{name} driver"]["state"] == "ok", fault

@@ -14,7 +14,7 @@
 
 #define LINES 64
 
-enum action { FAIL, STALL, DIE, DIE_AFTER };
+enum action { FAIL, STALL, HANG, DIE, DIE_AFTER, GARBAGE, ACTIONS };
 
 struct line {
 	char call[96];
@@ -40,9 +40,10 @@ static bool number(const char *text, unsigned long most, unsigned long *value)
 
 static bool read_action(const char *name, const char *argument, struct line *line)
 {
-	static const char *const names[] = {[FAIL] = "fail", [STALL] = "stall", [DIE] = "die", [DIE_AFTER] = "die-after"};
+	static const char *const names[ACTIONS] = {[FAIL] = "fail", [STALL] = "stall", [HANG] = "hang",
+						   [DIE] = "die", [DIE_AFTER] = "die-after", [GARBAGE] = "garbage"};
 	unsigned long value = 0;
-	for (int action = FAIL; action <= DIE_AFTER; action++) {
+	for (int action = FAIL; action < ACTIONS; action++) {
 		if (strcmp(names[action], name) != 0)
 			continue;
 		bool takes_one = action == FAIL || action == STALL;
@@ -89,7 +90,8 @@ static void read_file(const char *path)
 	if (!file)
 		return;
 	if (!read_lines(file, &place)) {
-		fprintf(stderr, "hetero-sim: %s:%d: expected CALL N fail CODE, stall MS, die or die-after\n", path, place);
+		fprintf(stderr, "hetero-sim: %s:%d: expected CALL N fail CODE, stall MS, hang, die, die-after or garbage\n",
+			path, place);
 		count = 0;
 	}
 	fclose(file);
@@ -125,7 +127,7 @@ static const struct line *count_call(const char *call)
 {
 	const struct line *found = NULL;
 	for (int i = 0; i < count; i++) {
-		if (strcmp(lines[i].call, call) != 0)
+		if (strcmp(lines[i].call, call) != 0 && strcmp(lines[i].call, "*") != 0)
 			continue;
 		lines[i].calls++;
 		if (!found && (!lines[i].nth || lines[i].nth == lines[i].calls))
@@ -157,5 +159,8 @@ struct sim_fault sim_fault_of(const char *call)
 		sim_die();
 	if (line.action == STALL)
 		sim_sleep_until(sim_now() + (uint64_t)line.argument * 1000000u);
-	return (struct sim_fault){.fails = line.action == FAIL, .dies = line.action == DIE_AFTER, .code = line.argument};
+	while (line.action == HANG)
+		pause();
+	return (struct sim_fault){.fails = line.action == FAIL, .dies = line.action == DIE_AFTER,
+				  .garbage = line.action == GARBAGE, .code = line.argument};
 }

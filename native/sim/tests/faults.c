@@ -106,6 +106,48 @@ static void management_calls_fail_too(void)
 	OK(nvmlDeviceGetCount_v2(&count));
 }
 
+static void management_calls_answer_nonsense(void)
+{
+	unsigned count = 0;
+	char version[8];
+	write_faults("nvmlDeviceGetCount_v2 1 garbage\nnvmlSystemGetDriverVersion * garbage\n");
+	OK(nvmlInit_v2());
+	OK(nvmlDeviceGetCount_v2(&count));
+	EXPECT(0xfefefefeu, count);
+	OK(nvmlDeviceGetCount_v2(&count));
+	EXPECT(1, count);
+	EXPECT(NVML_ERROR_INSUFFICIENT_SIZE, nvmlSystemGetDriverVersion(version, sizeof version));
+	EXPECT(0xfe, (unsigned char)version[sizeof version - 1]);
+}
+
+static void one_line_can_be_about_all_calls(void)
+{
+	unsigned count;
+	write_faults("* 2 fail 15\n");
+	OK(nvmlInit_v2());
+	EXPECT(NVML_ERROR_GPU_IS_LOST, nvmlDeviceGetCount_v2(&count));
+	OK(nvmlDeviceGetCount_v2(&count));
+}
+
+/* Hangs until it is killed, which its parent sees to. */
+static void a_call_hangs_for_good(void)
+{
+	unsigned count;
+	write_faults("nvmlDeviceGetCount_v2 1 hang\n");
+	pid_t child = fork();
+	EXPECT(true, child >= 0);
+	if (!child) {
+		signal(SIGALRM, SIG_DFL);
+		alarm(1);
+		OK(nvmlInit_v2());
+		nvmlDeviceGetCount_v2(&count);
+		_exit(0);
+	}
+	int status;
+	EXPECT(child, waitpid(child, &status, 0));
+	EXPECT(true, WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+}
+
 static void the_first_call_of_all_fails(void)
 {
 	write_faults("cuInit 1 fail 802\n");
@@ -210,6 +252,9 @@ int main(void)
 	in_child(without_a_file_nothing_is_looked_for_again);
 	in_child(each_process_counts_for_itself);
 	in_child(management_calls_fail_too);
+	in_child(management_calls_answer_nonsense);
+	in_child(one_line_can_be_about_all_calls);
+	a_call_hangs_for_good();
 	in_child(the_first_call_of_all_fails);
 	in_child(calls_of_the_driver_to_itself_do_not_count);
 	in_child(fails_by_its_address);

@@ -30,6 +30,9 @@ _PCI_VENDOR = "0x10de"
 _MOST_GPUS = 1024
 _UNKNOWN = "unknown"  # model of a GPU that has an identity and says nothing else
 _MOST_MIB = 2**24
+_MOST_CELSIUS = 250
+_MOST_MILLIWATTS = 10**7
+_MOST_MINOR = 2**20 - 1  # the kernel's own limit
 _SHARED_PATHS = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
 
 
@@ -85,6 +88,8 @@ class NvmlDiscovery(Discovery):
     def _device(self, index: int, uuid: str, handle: Any) -> Device:
         bus = bus_address(self._nvml.call("nvmlDeviceGetPciInfo", handle))
         minor = self._nvml.optional("nvmlDeviceGetMinorNumber", handle)  # WSL has none
+        if minor is not None:
+            within("nvmlDeviceGetMinorNumber", "minor number", int(minor), 0, _MOST_MINOR)
         return Device(
             uuid=uuid,
             index=index,
@@ -115,7 +120,11 @@ class NvmlDiscovery(Discovery):
     def _partitioned(self, handle: Any) -> bool:
         """True when MIG mode is in force: a change that waits for a reset has not happened yet."""
         modes = self._nvml.optional("nvmlDeviceGetMigMode", handle)
-        return modes is not None and modes[0] == pynvml.NVML_DEVICE_MIG_ENABLE
+        if modes is None:
+            return False
+        enabled = pynvml.NVML_DEVICE_MIG_ENABLE
+        mode = within("nvmlDeviceGetMigMode", "mode", int(modes[0]), pynvml.NVML_DEVICE_MIG_DISABLE, enabled)
+        return bool(mode == enabled)
 
     def _numa(self, bus: str, handle: Any) -> int:
         """The NUMA node that the GPU is attached to.
@@ -143,20 +152,30 @@ class NvmlDiscovery(Discovery):
     def _sample(self, device: Device) -> Sample:
         try:
             handle = self._nvml.call("nvmlDeviceGetHandleByUUID", device.uuid)
-            memory = self._memory_info(handle)
-            rates = self._nvml.optional("nvmlDeviceGetUtilizationRates", handle)
-            power = self._nvml.optional("nvmlDeviceGetPowerUsage", handle)  # milliwatts
+            used = int(self._memory_info(handle).used) // MIB
+            power = self._amount("nvmlDeviceGetPowerUsage", "milliwatts", _MOST_MILLIWATTS, handle)
+            celsius = "nvmlDeviceGetTemperature"
             return Sample(
                 uuid=device.uuid,
-                memory_used=int(memory.used) // MIB,
-                utilization=-1 if rates is None else int(rates.gpu),
+                memory_used=within("nvmlDeviceGetMemoryInfo", "MiB in use", used, 0, _MOST_MIB),
+                utilization=self._utilization(handle),
                 health=device.health,
                 processes=self._processes(handle),
-                temperature=self._nvml.optional("nvmlDeviceGetTemperature", handle, pynvml.NVML_TEMPERATURE_GPU),
+                temperature=self._amount(celsius, "°C", _MOST_CELSIUS, handle, pynvml.NVML_TEMPERATURE_GPU),
                 power=None if power is None else power / 1000,
             )
         except DriverError as error:
             return Sample(uuid=device.uuid, memory_used=0, health=Health(ok=False, reason=str(error)))
+
+    def _amount(self, call: str, what: str, most: int, *arguments: Any) -> int | None:
+        """A number from 0; None where this GPU does not tell it."""
+        value = self._nvml.optional(call, *arguments)
+        return None if value is None else within(call, what, int(value), 0, most)
+
+    def _utilization(self, handle: Any) -> int:
+        """Percent; -1 where this GPU does not tell it, which one in MIG mode does not."""
+        rates = self._nvml.optional("nvmlDeviceGetUtilizationRates", handle)
+        return -1 if rates is None else within("nvmlDeviceGetUtilizationRates", "percent", int(rates.gpu), 0, 100)
 
     def _processes(self, handle: Any) -> tuple[Process, ...]:
         running = self._nvml.optional("nvmlDeviceGetComputeRunningProcesses", handle) or ()

@@ -23,6 +23,7 @@ APPLICATION_ERRORS = frozenset({13, 31, 43, 45, 68, 109})
 
 
 _RECOVERY_ACTION = 230  # NVML_FI_DEV_GET_GPU_RECOVERY_ACTION, which older releases of the binding do not name
+_MOST_EVENTS = 1000  # taken at a time: a broken library may never say that there are no more
 
 
 class HealthMonitor:
@@ -81,7 +82,7 @@ class HealthMonitor:
 
     def _drain(self, uuid: str) -> None:
         """Take what has been reported, waiting for nothing."""
-        while self._sets[uuid] is not None:
+        for _ in range(_MOST_EVENTS if self._sets[uuid] is not None else 0):
             try:
                 event = self._nvml.call("nvmlEventSetWait_v2", self._sets[uuid], 0)
             except DriverError:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pynvml
 
-from hetero.errors import DriverError
+from hetero import driver
+from hetero.errors import DriverError, DriverFailed
 from hetero.model.device import Link, LinkKind
 from hetero_nvidia.nvml import Nvml, text
 
@@ -80,9 +81,16 @@ def _end(nvml: Nvml, handle: Any, link: int) -> str:
 
 
 def bus_address(pci: Any) -> str:
-    """The address as the kernel spells it (``0000:3b:00.0``); NVML has eight digits of domain."""
-    domain, rest = text(pci.busId).lower().split(":", 1)
-    return f"{int(domain, 16):04x}:{rest}"
+    """The address as the kernel spells it (``0000:3b:00.0``); NVML has eight digits of domain.
+
+    Raises:
+        DriverFailed: It is no address.
+    """
+    try:
+        domain, rest = text(pci.busId).lower().split(":", 1)
+        return f"{int(domain, 16):04x}:{rest}"
+    except ValueError as error:  # also of the binding, which decodes what the library wrote
+        raise DriverFailed("nvmlDeviceGetPciInfo", driver.NONSENSE, "it told no PCI address") from error
 
 
 def _ancestor(nvml: Nvml, handle: Any, peer: Any) -> LinkKind:

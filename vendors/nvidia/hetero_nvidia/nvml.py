@@ -37,7 +37,7 @@ class Nvml:
 
         Raises:
             DriverMissing: The library is not installed.
-            DriverFailed: The function answered an error, or this driver does not have it.
+            DriverFailed: The function answered an error or a text that is none, or this driver does not have it.
         """
         self._initialise()
         return _translated(name, *arguments)
@@ -60,12 +60,15 @@ class Nvml:
 
 
 def _load_from_path() -> None:
-    """Load the library from where :data:`hetero.driver.PATH` says; the binding asks the loader, which then has it."""
+    """Load the library from where :data:`hetero.driver.PATH` says, and give it to the binding.
+
+    The binding would ask the loader by name, which does not find one that was built under another name.
+    """
     for directory in os.environ.get(driver.PATH, "").split(":"):
         library = Path(directory, LIBRARY)
         if directory and library.exists():
             try:
-                ctypes.CDLL(str(library))
+                pynvml.nvmlLib = ctypes.CDLL(str(library))
             except OSError as error:
                 raise DriverFailed(f"opening {library}", driver.ABSENT, str(error)) from error
             return
@@ -78,7 +81,12 @@ def _translated(name: str, *arguments: Any) -> Any:
         code = int(error.value)
         if code == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
             raise DriverMissing(LIBRARY, _ADVICE) from error
-        raise DriverFailed(name, code, str(error)) from error
+        absent = code == pynvml.NVML_ERROR_FUNCTION_NOT_FOUND
+        raise DriverFailed(
+            name, code, f"{LIBRARY} does not have it: another version" if absent else str(error)
+        ) from error
+    except UnicodeError as error:  # by the binding, which decodes what the library wrote
+        raise DriverFailed(name, driver.NONSENSE, "it told a text that is none") from error
 
 
 def text(value: str | bytes) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -56,3 +58,50 @@ def change(before: str, after: str, where: Path | None = None) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(path.read_text().replace(before, after))
     fresh.replace(path)
+
+
+@contextmanager
+def ill(surroundings: Mapping[str, str]) -> Iterator[None]:
+    """All GPUs of a machine report a critical error, and are reset at the end."""
+    where = Path(surroundings["HETERO_SIM_DIR"])
+    change("health = ok", "health = xid:79", where)
+    yield
+    change("health = xid:79", "health = ok", where)
+
+
+def broken(surroundings: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+    """What may be wrong with a machine's driver, each as variables on top of the machine's own."""
+    home = Path(surroundings["HETERO_SIM_DIR"])
+    nowhere = home / "nowhere"
+    nowhere.mkdir()
+    unreadable = home / "unreadable"
+    unreadable.mkdir()
+    (unreadable / "libnvidia-ml.so.1").write_text("of another machine")
+    old = ("GetMigMode", "GetMemoryInfo_v2", "GetFieldValues", "GetNumaNodeId", "GetTemperature", "GetPowerUsage")
+    silent = ("nvmlSystemGetDriverVersion", "nvmlDeviceGetUUID", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo_v2")
+    # A GPU without an identity is no device: `hetero doctor` tells of it.
+    questions = ("GetName", "GetPciInfo_v3", "GetMemoryInfo_v2", "GetMigMode", "GetMinorNumber", "GetTemperature")
+    garbage = {
+        f"garbage of {question}": _faulty(home, question, f"nvmlDevice{question} * garbage") for question in questions
+    }
+    return {
+        "missing": {"HETERO_DRIVER_PATH": str(nowhere), "LD_LIBRARY_PATH": ""},
+        "unreadable": {"HETERO_DRIVER_PATH": str(unreadable)},
+        "not loaded": {"HETERO_SIM_DIR": ""},
+        "old": _faulty(home, "old", *(f"nvmlDevice{name} * fail 13" for name in old)),
+        "errors": _faulty(home, "errors", "* * fail 999"),
+        "errors of the count": _faulty(home, "count", "nvmlDeviceGetCount_v2 * fail 999"),
+        "silent": _faulty(home, "silent", *(f"{name} * fail 0" for name in silent)),
+        "garbage": _faulty(home, "garbage", "* * garbage"),
+        **garbage,
+        "hangs": _faulty(home, "hangs", "nvmlDeviceGetCount_v2 * hang"),
+    }
+
+
+def _faulty(home: Path, name: str, *lines: str) -> dict[str, str]:
+    """A copy of the machine whose driver has these faults."""
+    directory = home / "faulty" / name
+    directory.mkdir(parents=True)
+    shutil.copy(home / "cards.conf", directory)
+    (directory / "faults").write_text("".join(f"{line}\n" for line in lines))
+    return {"HETERO_SIM_DIR": str(directory)}

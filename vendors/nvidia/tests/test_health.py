@@ -125,6 +125,12 @@ def test_a_lost_gpu_hides_no_errors_of_others(monitor: HealthMonitor, events: Ev
     assert monitor.health("GPU-1", 1).reason == "Xid 79"
 
 
+def test_events_without_end_are_not_waited_for(monitor: HealthMonitor, nvml: Any) -> None:
+    """A broken library that always has one more is asked again the next time."""
+    nvml.answers["nvmlEventSetWait_v2"] = SimpleNamespace(device=0, eventData=79)
+    assert monitor.health("GPU-0", 0).reason == "Xid 79"
+
+
 @pytest.mark.parametrize(("rows", "health"), [((1, 2, 1, 0), Health()), ((0, 0, 0, 1), "row remapping failed")])
 def test_memory_that_cannot_be_repaired_is_unhealthy(nvml: Any, rows: tuple[int, ...], health: Any) -> None:
     """Rows that were remapped, or will be, are the repair at work; only a failure of it is one."""

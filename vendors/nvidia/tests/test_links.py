@@ -138,3 +138,10 @@ def test_each_gpu_is_told_of_each_other_once(nvml: Any) -> None:
         "b": ["a", "c"],
         "c": ["a", "b"],
     }
+
+
+@pytest.mark.parametrize("told", ["", "0000", "zz:00:00.0"])
+def test_what_is_no_address_is_a_failure_of_the_driver(told: str) -> None:
+    """Never another exception, which would be a traceback."""
+    with pytest.raises(DriverFailed, match="no PCI address"):
+        bus_address(SimpleNamespace(busId=told))

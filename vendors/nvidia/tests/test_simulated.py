@@ -12,7 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("file", ["simulated_conformance.py", "simulated_instances.py"])
+@pytest.mark.parametrize("file", ["simulated_conformance.py", "simulated_sharing.py", "simulated_instances.py"])
 def test_on_a_simulated_machine(file: str) -> None:
     """All tests of the file pass, and none is left out."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", HERE / file]
