@@ -43,6 +43,13 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool = True
 
 
+class DeviceNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A device file of the host that has another name inside the container; CDI's ``hostPath`` and ``path``."""
+
+    host_path: str
+    container_path: str
+
+
 class ContainerEdits(msgspec.Struct, frozen=True, kw_only=True):
     """What must be added to a program's surroundings; the fields are those of a CDI spec's ``containerEdits``.
 
@@ -51,7 +58,7 @@ class ContainerEdits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         env: Environment variables.
         mounts: Bind mounts.
-        device_nodes: Device files.
+        device_nodes: Device files, by their path where that is the same inside the container.
         preload: Libraries of the host that the dynamic loader loads first. On one machine they become
             ``LD_PRELOAD``; in a container, a mount and ``/etc/ld.so.preload``.
         library_path: Directories that the dynamic loader searches first.
@@ -59,6 +66,6 @@ class ContainerEdits(msgspec.Struct, frozen=True, kw_only=True):
 
     env: dict[str, str] = {}
     mounts: tuple[Mount, ...] = ()
-    device_nodes: tuple[str, ...] = ()
+    device_nodes: tuple[str | DeviceNode, ...] = ()
     preload: tuple[str, ...] = ()
     library_path: tuple[str, ...] = ()

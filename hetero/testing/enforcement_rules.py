@@ -10,7 +10,7 @@ from pathlib import Path
 from hetero.driver import host
 from hetero.errors import InvalidValue
 from hetero.model import wire
-from hetero.model.allocation import ContainerEdits, Grant, Slice
+from hetero.model.allocation import ContainerEdits, DeviceNode, Grant, Slice
 from hetero.testing.elsewhere import elsewhere
 from hetero.testing.subject import Subject, fits, left_after, raises
 from hetero.vendor import Finding
@@ -89,8 +89,9 @@ class EnforcementRules(Subject):
     def test_paths_are_absolute(self) -> None:
         """A program may run in any directory."""
         for edits in self._edits():
-            mounts = [path for mount in edits.mounts for path in (mount.host_path, mount.container_path)]
-            for path in (*mounts, *edits.device_nodes, *edits.preload, *edits.library_path):
+            mounts = [path for one in edits.mounts for path in (one.host_path, one.container_path)]
+            nodes = [path for node in edits.device_nodes for path in _names(node)]
+            for path in (*mounts, *nodes, *edits.preload, *edits.library_path):
                 assert Path(path).is_absolute(), path
 
     def test_release_may_come_any_time(self) -> None:
@@ -156,3 +157,7 @@ class EnforcementRules(Subject):
 
 def _below(path: str, places: list[str]) -> bool:
     return any(Path(path).is_relative_to(place) for place in places)
+
+
+def _names(node: str | DeviceNode) -> tuple[str, ...]:
+    return (node,) if isinstance(node, str) else (node.host_path, node.container_path)

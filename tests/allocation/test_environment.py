@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hetero.allocation.environment import LIBRARY_PATH, PRELOAD, environment, merged
 from hetero.errors import EnforcementError
-from hetero.model.allocation import ContainerEdits, Mount
+from hetero.model.allocation import ContainerEdits, DeviceNode, Mount
 
 NAMES = st.text(string.ascii_uppercase + "_", min_size=1, max_size=8).filter(
     lambda name: name not in (PRELOAD, LIBRARY_PATH)
@@ -19,7 +19,9 @@ VALUES = st.text(string.printable, max_size=8)
 VARIABLES = st.dictionaries(NAMES, VALUES, max_size=5)
 PATHS = st.lists(st.text("abc/", min_size=1, max_size=3), max_size=4).map(tuple)
 MOUNTS = st.lists(st.builds(Mount, host_path=VALUES, container_path=VALUES), max_size=3).map(tuple)
-EDITS = st.builds(ContainerEdits, env=VARIABLES, mounts=MOUNTS, device_nodes=PATHS, preload=PATHS, library_path=PATHS)
+RENAMED = st.builds(DeviceNode, host_path=VALUES, container_path=VALUES)
+NODES = st.lists(st.text("abc/", min_size=1, max_size=3) | RENAMED, max_size=4).map(tuple)
+EDITS = st.builds(ContainerEdits, env=VARIABLES, mounts=MOUNTS, device_nodes=NODES, preload=PATHS, library_path=PATHS)
 SEARCHED = pytest.mark.parametrize("name", [PRELOAD, LIBRARY_PATH])
 
 

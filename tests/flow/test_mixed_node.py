@@ -179,28 +179,27 @@ def test_a_whole_dcu_has_no_vdcu(told: Given) -> None:
     assert given == _edits(env={"HCU_VISIBLE_DEVICES": "void"}, mounts=_mounted("/opt/hyhal"), device_nodes=nodes)
 
 
-def _npu(path: str, env: dict[str, str], first: list[Given]) -> Given:
+def _npu(node: str | Given, env: dict[str, str]) -> Given:
     """What every program on an NPU has beside its device."""
     directories = [f"/usr/local/Ascend/driver/lib64/{name}" for name in ("common", "driver")]
-    mounts = [*first, *_mounted(*ASCEND_FILES, writable="/var/queue_schedule")]
-    return _edits(env=env, mounts=mounts, device_nodes=[path, *ASCEND_NODES], library_path=directories)
+    mounts = _mounted(*ASCEND_FILES, writable="/var/queue_schedule")
+    return _edits(env=env, mounts=mounts, device_nodes=[node, *ASCEND_NODES], library_path=directories)
 
 
 def test_a_slice_of_an_npu_is_a_vnpu_under_the_usual_name(told: Given) -> None:
     """8000 MiB are the template of 8192; the container has its file as though it were a whole NPU's."""
     _, given = _given(told, "npu", "ascend")
     number = given["env"]["ASCEND_VISIBLE_DEVICES"]
-    path = f"/dev/vdavinci{number}"
-    as_whole = {"host_path": path, "container_path": f"/dev/davinci{number}", "read_only": False}
+    as_whole = {"host_path": f"/dev/vdavinci{number}", "container_path": f"/dev/davinci{number}"}
     env = {"ASCEND_VISIBLE_DEVICES": number, "ASCEND_RUNTIME_OPTIONS": "VIRTUAL"}
-    assert given == _npu(path, env, [as_whole])
+    assert given == _npu(as_whole, env)
     assert 100 <= int(number) < 116, "numbers of the first chip"
 
 
 def test_a_whole_npu_is_that_chip(told: Given) -> None:
     """The other one, since the first is split."""
     _, given = _given(told, "npu-whole", "ascend")
-    assert given == _npu("/dev/davinci1", {"ASCEND_VISIBLE_DEVICES": "1"}, [])
+    assert given == _npu("/dev/davinci1", {"ASCEND_VISIBLE_DEVICES": "1"})
 
 
 def test_a_strangers_widget_is_given_the_same_way(told: Given) -> None:

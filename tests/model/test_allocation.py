@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from hetero.model import wire
-from hetero.model.allocation import ContainerEdits, Grant, Mount, Slice
+from hetero.model.allocation import ContainerEdits, DeviceNode, Grant, Mount, Slice
 from hetero.model.device import MEMORY, Device, DeviceModel
 from hetero.model.share import Share
 
@@ -73,6 +73,14 @@ def test_edits_share_no_environment() -> None:
 def test_mounts_are_read_only_unless_told() -> None:
     """A program does not write into the host."""
     assert Mount(host_path="/a", container_path="/b").read_only
+
+
+def test_a_device_may_have_another_name_inside() -> None:
+    """Both names are stored, beside plain ones, and one of each kind is told from the other when it is read."""
+    edits = ContainerEdits(device_nodes=("/dev/a", DeviceNode(host_path="/dev/v7", container_path="/dev/b")))
+    text = wire.encode(edits)
+    assert '"device_nodes":["/dev/a",{"host_path":"/dev/v7","container_path":"/dev/b"}]' in text
+    assert wire.decode(text, ContainerEdits) == edits
 
 
 def test_edits_are_stored_so() -> None:

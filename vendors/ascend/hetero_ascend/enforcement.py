@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 
 from hetero.driver import host
 from hetero.errors import DriverError, EnforcementError
-from hetero.model.allocation import ContainerEdits, Grant, Mount, Slice
+from hetero.model.allocation import ContainerEdits, DeviceNode, Grant, Mount, Slice
 from hetero.vendor import Enforcement, Finding
 from hetero_ascend import journal, modes, soft
 from hetero_ascend.dcmi import Dcmi
@@ -106,21 +106,17 @@ class NpuEnforcement(Enforcement):
         if len(numbers) < len(held.grants):
             raise EnforcementError("a container cannot have vNPUs and whole NPUs at once; ask them for two containers")
         shared = dict.fromkeys(path for grant in held.grants for path in grant.device.paths[1:])
-        nodes = [f"/dev/vdavinci{number}" for number in numbers.values()]
         return ContainerEdits(
             env={VISIBLE: ",".join(map(str, numbers.values())), OPTIONS: "VIRTUAL"},
-            mounts=(*_renamed(list(numbers.values())), *_files()),
-            device_nodes=(*nodes, *shared),
+            mounts=_files(),
+            device_nodes=(*map(_renamed, numbers.values()), *shared),
             library_path=_libraries(),
         )
 
 
-def _renamed(numbers: Sequence[int]) -> tuple[Mount, ...]:
-    """Programs look for davinciN: the node, which the container may use, once more by that name."""
-    return tuple(
-        Mount(host_path=f"/dev/vdavinci{number}", container_path=f"/dev/davinci{number}", read_only=False)
-        for number in numbers
-    )
+def _renamed(number: int) -> DeviceNode:
+    """A vNPU's node by the name that programs look for."""
+    return DeviceNode(host_path=f"/dev/vdavinci{number}", container_path=f"/dev/davinci{number}")
 
 
 def _chips(grants: Sequence[Grant]) -> ContainerEdits:

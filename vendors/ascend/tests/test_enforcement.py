@@ -13,7 +13,7 @@ from hetero_ascend.dcmi import Address, Dcmi
 from hetero_ascend.vnpu import Vnpus
 
 from hetero.errors import EnforcementError
-from hetero.model.allocation import Mount, Slice
+from hetero.model.allocation import DeviceNode, Slice
 from hetero.vendor import Finding
 
 Make = Callable[..., Any]
@@ -21,16 +21,15 @@ SHARED = ("/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc", "/dev/dvpp_
 
 
 def test_a_vnpu_is_made_and_given(machine: Make, slice_of: Make) -> None:
-    """Its node, once more by the name that programs look for, and what tells the container runtime to make none."""
+    """Its node by the name that programs look for, and by no other; the container runtime is told to make none."""
     simulated = machine("910B3", "910B3")
     edits = simulated.enforcement.prepare(slice_of(simulated.grant(1, memory=16384)))
     [number] = simulated.vnpus()
     assert 116 <= number <= 131
     assert edits.env == {"ASCEND_VISIBLE_DEVICES": str(number), "ASCEND_RUNTIME_OPTIONS": "VIRTUAL"}
-    assert edits.device_nodes == (f"/dev/vdavinci{number}", *SHARED)
-    renamed = Mount(host_path=f"/dev/vdavinci{number}", container_path=f"/dev/davinci{number}", read_only=False)
-    assert edits.mounts[0] == renamed
-    assert "/dev/davinci1" not in edits.device_nodes
+    renamed = DeviceNode(host_path=f"/dev/vdavinci{number}", container_path=f"/dev/davinci{number}")
+    assert edits.device_nodes == (renamed, *SHARED)
+    assert not [mount for mount in edits.mounts if mount.host_path.startswith("/dev/")]
 
 
 def test_the_vnpu_is_of_the_template_that_was_charged(machine: Make, slice_of: Make) -> None:
