@@ -7,6 +7,7 @@ from hetero_ascend.chips import CHIPS, FAMILIES, PRODUCTS, Chip, Template, chip_
 from hetero_ascend.names import HARD, SOFT, VIR03
 from hetero_ascend.splitting import AICORES, AICPUS, DVPP, NpuSplitting
 
+from hetero.errors import InvalidValue
 from hetero.model.ask import Ask
 from hetero.model.device import CORES, MEMORY, SLOTS, DeviceModel, Quantities
 from hetero.model.share import Reason, Refusal, Share
@@ -288,3 +289,33 @@ def test_the_newest_chips_are_given_whole() -> None:
     model = splitting.model("Ascend950PR", 114688)
     assert model.family == "Ascend950"
     assert share(model, memory=1).quantities == model.capacity == {SLOTS: 1, MEMORY: 114688, CORES: 100}
+
+
+@pytest.mark.parametrize(
+    ("name", "memory", "mode", "field", "reason"),
+    [
+        ("910Z", 65536, "", "model", "is no chip that is known; write one of .*910B3"),
+        ("910B3", 0, "", "memory", "is no size"),
+        ("910B3", -1, "", "memory", "is no size"),
+        ("910B3", 65536, "other", "mode", "is no mode of 910B3; leave it out or write "),
+        ("Ascend950PR", 114688, SOFT, "mode", "is no mode of Ascend950PR; leave it out$"),
+    ],
+)
+def test_a_described_chip_has_to_be_one(name: str, memory: int, mode: str, field: str, reason: str) -> None:
+    """What a cluster file says is refused with the field, and with what to write instead."""
+    with pytest.raises(InvalidValue, match=reason) as found:
+        splitting.model(name, memory, mode)
+    assert found.value.field == field
+
+
+def test_what_no_chip_has_is_refused_before_templates_are_looked_at() -> None:
+    """More memory than there is, in MiB; and nothing is given of a chip whose parts nobody knows."""
+    chip = splitting.model("910B3", 65536)
+    refused = splitting.split(chip, Ask(vendor="ascend", family=chip.family, memory=65537))
+    assert refused == Refusal(
+        reason=Reason.INSUFFICIENT_MEMORY, message="910B3 has 65536 MiB of memory, asked 65537 MiB"
+    )
+    unknown = DeviceModel(vendor="ascend", name="910Z", capacity={SLOTS: 1, MEMORY: 65536})
+    refused = splitting.split(unknown, Ask(vendor="ascend"))
+    assert isinstance(refused, Refusal)
+    assert refused.reason is Reason.UNSUPPORTED

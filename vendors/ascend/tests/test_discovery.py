@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hetero_ascend.chips import CHIPS
 from hetero_ascend.dcmi import Dcmi
+from hetero_ascend.discovery import DcmiDiscovery
 from hetero_ascend.names import SOFT, VIR03
 from hetero_ascend.splitting import NpuSplitting
 
@@ -331,3 +332,57 @@ def test_without_a_library_there_is_advice() -> None:
     last = done.stderr.strip().splitlines()[-1]
     assert DriverMissing.__name__ in last
     assert re.search(r"libdcmi.so was not found: install the Ascend driver", last)
+
+
+def test_a_die_of_zeros_is_no_identity(machine: Make) -> None:
+    """Two such chips would be taken for one; each is left out, and doctor names it."""
+    simulated = machine("910B3", "910B3")
+    [first, _] = simulated.discovery.devices()
+    simulated.change(1, die="00000000-00000000-00000000-00000000-00000000")
+    fresh = DcmiDiscovery(Dcmi())
+    assert [device.uuid for device in fresh.devices()] == [first.uuid]
+    [finding] = [one for one in simulated.enforcement.check() if one.subject == "card 1"]
+    assert (finding.ok, "0 as the identity" in finding.detail) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "dcmi_get_device_pcie_info_v2",
+        "dcmi_get_device_errorcode_v2",
+        "dcmi_get_device_resource_info",
+        "dcmi_get_affinity_cpu_info_by_device_id",
+        "dcmi_get_device_utilization_rate",
+        "dcmi_get_device_power_info",
+        "dcmi_get_device_temperature",
+    ],
+)
+def test_what_a_driver_does_not_tell_is_not_held_against_the_chip(machine: Make, call: str) -> None:
+    """Older drivers have less to say: the chip is there, well, and can be given."""
+    simulated = machine("910B3")
+    whole = simulated.device()
+    simulated.fail(f"{call} * fail -8255")
+    device = simulated.device()
+    assert (device.uuid, device.model, device.health, device.paths) == (whole.uuid, whole.model, Health(), whole.paths)
+    [sample] = simulated.discovery.sample()
+    assert sample.health == Health()
+
+
+def test_utilization_is_of_the_cores_or_of_the_whole_chip_or_unknown(machine: Make) -> None:
+    """The second question is asked where the first has no answer; of nonsense nothing is believed."""
+    simulated = machine("910B3")
+    simulated.fail("dcmi_get_device_utilization_rate * garbage")
+    [sample] = simulated.discovery.sample()
+    assert sample.utilization == -1
+    simulated.fail("dcmi_get_device_utilization_rate 1 fail -8255")
+    [sample] = simulated.discovery.sample()
+    assert 0 <= sample.utilization <= 100
+
+
+def test_without_any_version_there_is_none(machine: Make) -> None:
+    """Neither the library nor the file of the driver's package tells one: that is no reason to fail."""
+    simulated = machine("910B3")
+    simulated.fail("dcmi_get_driver_version * fail -8255", "dcmi_get_dcmi_version * fail -8255")
+    simulated.root("usr/local/Ascend/driver/version.info").unlink(missing_ok=True)
+    driver = simulated.discovery.driver()
+    assert (driver.version, driver.api) == ("", "")

@@ -243,3 +243,41 @@ def test_numbers_in_the_book_are_ours(machine: Make, slice_of: Make) -> None:
     entries = msgspec.json.decode(simulated.root("run/hetero/ascend/vnpus.json").read_bytes(), type=list[journal.Entry])
     assert [(entry.slice, entry.position, entry.made) for entry in entries] == [("s", 0, True)]
     assert not simulated.root("run/hetero/ascend/vnpus.new").exists()
+
+
+def test_a_vnpu_that_was_destroyed_by_hand_is_released(machine: Make, slice_of: Make) -> None:
+    """What is gone needs no undoing, and the book forgets it; nothing of others is touched."""
+    simulated = machine("910B3")
+    held = slice_of(simulated.grant(memory=16384))
+    simulated.enforcement.prepare(held)
+    [number] = simulated.vnpus()
+    Vnpus(Dcmi()).make(Address(0, 0), 100, "vir05_1c_16g")
+    Vnpus(Dcmi()).destroy(Address(0, 0), number)
+    Vnpus(Dcmi()).destroy(Address(0, 0), number)
+    simulated.enforcement.release(held)
+    assert simulated.vnpus() == [100]
+    assert journal.numbers() == set()
+
+
+def test_a_driver_that_will_not_destroy_is_told_and_tried_again(machine: Make, slice_of: Make) -> None:
+    """The book keeps the vNPU until it is gone."""
+    simulated = machine("910B3")
+    held = slice_of(simulated.grant(memory=16384))
+    simulated.enforcement.prepare(held)
+    [number] = simulated.vnpus()
+    simulated.fail("dcmi_set_destroy_vdevice * fail -8020")
+    with pytest.raises(EnforcementError, match=f"vNPU {number} cannot be destroyed: .*its container must end first"):
+        simulated.enforcement.release(held)
+    assert journal.numbers() == {number}
+    simulated.fail()
+    simulated.enforcement.release(held)
+    assert (simulated.vnpus(), journal.numbers()) == ([], set())
+
+
+def test_a_book_that_cannot_be_opened_stops_before_the_driver(machine: Make, slice_of: Make) -> None:
+    """Without it nobody would know whose a vNPU is, so none is made."""
+    simulated = machine("910B3")
+    simulated.root("run/hetero/ascend/vnpus.json").mkdir(parents=True)
+    with pytest.raises(EnforcementError, match="Is a directory; vNPUs are made by root alone"):
+        simulated.enforcement.prepare(slice_of(simulated.grant(memory=16384)))
+    assert simulated.vnpus() == []
