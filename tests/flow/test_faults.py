@@ -65,6 +65,20 @@ HETERO_DRIVER_PATH=$PWD/broken look broken
 """
 
 
+USES = """
+use() {
+    hetero devices --output json > devices-$1
+    hetero top --once > top-$1
+    hetero run --vendor $BESIDE --memory 1g -- echo has run > run-$1
+    ! hetero run --vendor $BROKEN --memory 1g -- echo has run 2> refusal-$1
+}
+set -e
+echo "* * fail $CODE" > $FAULTS; use fails
+echo "* * garbage" > $FAULTS; use nonsense
+echo "* * hang" > $FAULTS; use hangs
+"""
+
+
 @pytest.fixture(params=CHIPS)
 def name(request: pytest.FixtureRequest) -> str:
     """A vendor whose driver fails."""
@@ -76,27 +90,38 @@ def beside(name: str) -> str:
     return "cambricon" if name == "nvidia" else "nvidia"
 
 
-@pytest.fixture
-def seen(name: str, tmp_path: Path) -> dict[str, Rows]:
-    """What `hetero doctor` finds while each of the faults lasts, by the fault and the part."""
+def played(name: str, script: str, directory: Path) -> str:
+    """What a script prints on a machine with a card of this vendor and one that is well, as they are configured."""
     chip = CHIPS[name]
-    machine, settings, state = tmp_path / "machine.yaml", tmp_path / "hetero.yaml", tmp_path / "state"
+    machine, settings, state = directory / "machine.yaml", directory / "hetero.yaml", directory / "state"
     machine.write_text(yaml.safe_dump({"cards": [chip.card, CHIPS[beside(name)].card]}))
     settings.write_text(yaml.safe_dump({"drivers": {"deadline_s": DEADLINE_S, "prepare_s": DEADLINE_S}}))
     told = {
         "HETERO_CONFIG": str(settings),
+        "HETERO_RUNTIME_DIR": str(directory / "runtime"),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "FAULTS": str(state / name / "faults"),
         "PLACE": chip.place,
         "LIBRARY": chip.library,
+        "BROKEN": name,
+        "BESIDE": beside(name),
         "CODE": "2",
     }
-    command = ["hetero", "sim", "run", "--machine", machine, "--state", state, "--", "bash", "-c", SCRIPT]
-    answer = subprocess.run(command, env=told, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    command = ["hetero", "sim", "run", "--machine", machine, "--state", state, "--", "bash", "-c", script]
+    answer = subprocess.run(command, env=told, cwd=directory, capture_output=True, text=True, timeout=300, check=False)
+    assert answer.returncode in (0, 1), (
+        answer.stdout + answer.stderr
+    )  # `hetero doctor` ends with 1 when all is not well
     assert "Traceback" not in answer.stderr
-    parts = answer.stdout.split("== ")[1:]
-    assert len(parts) == 8, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+@pytest.fixture
+def seen(name: str, tmp_path: Path) -> dict[str, Rows]:
+    """What `hetero doctor` finds while each of the faults lasts, by the fault and the part."""
+    parts = played(name, SCRIPT, tmp_path).split("== ")[1:]
+    assert len(parts) == 8, parts
     return {part.partition("\n")[0]: _rows(part.partition("\n")[2]) for part in parts}
 
 
@@ -133,3 +158,20 @@ def test_whatever_is_wrong_with_one_driver_is_told_and_hides_no_other(name: str,
         said = " ".join(row["detail"] for row in wrong)
         assert all(word in said for word in words(CHIPS[name])), (fault, said)
         assert all(row["advice"] for row in wrong), (fault, wrong)
+
+
+def test_the_other_driver_is_used_meanwhile(name: str, tmp_path: Path) -> None:
+    """Its card is listed, shown and given to programs; of the broken one a reason is told, and no traceback."""
+    played(name, USES, tmp_path)
+    for fault in ("fails", "nonsense", "hangs"):
+        listing = json.loads((tmp_path / f"devices-{fault}").read_text())
+        well = {device["vendor"] for device in listing["devices"] if device["healthy"]}
+        assert well == {beside(name)}, fault
+        told = {one["vendor"]: one["reason"] for one in listing["failures"]}
+        told |= {one["vendor"]: one["health"] for one in listing["devices"] if not one["healthy"]}
+        assert told[name], fault
+        assert (tmp_path / f"top-{fault}").read_text(), fault
+        assert (tmp_path / f"run-{fault}").read_text() == "has run\n", fault
+        refusal = (tmp_path / f"refusal-{fault}").read_text()
+        assert "hetero: " in refusal, fault
+        assert "Traceback" not in refusal, fault
