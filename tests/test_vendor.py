@@ -123,7 +123,10 @@ SIGNATURES = {
     Splitting: {
         "model": ["name", "memory", "mode"],
         "split": ["model", "ask"],
+        "alternatives": ["model", "ask"],
+        "sets": ["devices", "ask"],
         "combinations": ["devices", "count"],
+        "annotations": ["containers"],
     },
     Enforcement: {"prepare": ["held"], "check": [], "release": ["held"]},
     Simulation: {"card": ["settings", "field"], "prepare": ["machine", "directory"]},
