@@ -394,3 +394,31 @@ def test_one_that_hangs_does_not_make_others_hang(
                 ask(held)
     made.enforcement.release(held)
     assert made.instances() == []
+
+
+def test_twenty_slices_of_a_card_are_all_seen(machine: Make, grant: Grants, slice_of: SliceOf) -> None:
+    """The library lists as many as there is room for: one that was not seen could be neither adopted nor destroyed."""
+    made = machine(MLU590)
+    [card] = made.devices()
+    held = [slice_of(grant(card, memory=256, cores=1), name=f"s{number}") for number in range(20)]
+    edits = [made.enforcement.prepare(one) for one in held]
+    assert len(made.instances()) == 20
+    assert len({one.device_nodes[-1] for one in edits}) == 20
+    assert [made.enforcement.prepare(one) for one in held] == edits
+    for one in reversed(held):
+        made.enforcement.release(one)
+    assert (made.instances(), made.profiles()) == ([], [])
+
+
+@pytest.mark.parametrize("code", [15, 16, 14, 5])
+def test_a_size_that_somebody_has_just_used_stays(machine: Make, grant: Grants, slice_of: SliceOf, code: int) -> None:
+    """Whatever the driver calls it: the slice itself is gone, and that is what was asked."""
+    made = machine(MLU590)
+    held = slice_of(grant(made.devices()[0], memory=256, cores=1))
+    made.enforcement.prepare(held)
+    made.fail(f"cndevDestroySMluProfileInfo * fail {code}")
+    made.enforcement.release(held)
+    assert (made.instances(), len(made.profiles())) == ([], 1)
+    made.fail()
+    made.enforcement.release(held)
+    assert made.profiles() == []
