@@ -86,7 +86,7 @@ class MluResources(Resources):
         for name, amount in amounts.items():
             first = firsts.setdefault(_untyped(name), name)
             if first != name:
-                reason = f"is the same as {first}; keep one of the two"
+                reason = f"{_relation(first, name)} {first}; keep one of the two"
                 yield InvalidValue(self.field(request, name), request.limits[name], reason)
             elif name != self.cores and _untyped(name) == self.cores and amount > 100:
                 reason = "is more than all of a card's compute; write at most 100"
@@ -95,6 +95,11 @@ class MluResources(Resources):
 
 def _typed(type_: str, what: str) -> str:
     return f"cambricon.com/{type_}.smlu.{what}"
+
+
+def _relation(first: str, second: str) -> str:
+    """How two names of one amount stand to each other: no card is of two types."""
+    return "is the same as" if _untyped(first) in (first, second) else "is of another type of card than"
 
 
 def _untyped(name: str) -> str:
