@@ -182,5 +182,8 @@ def _kind(vendor: str, chosen: Device | None, devices: Sequence[Device]) -> tupl
         return wanted[0]
     if not wanted:
         raise InvalidValue("--vendor", vendor, "has no device on this machine (see 'hetero devices')")
-    names = ", ".join(dict.fromkeys(kind[0] for kind in wanted))
-    raise InvalidValue("--device", "", f"is needed: this machine has devices of several kinds ({names})")
+    several = len({kind[0] for kind in wanted}) < len(wanted)
+    names = ", ".join(" ".join(kind).rstrip() if several else kind[0] for kind in wanted)
+    raise InvalidValue(
+        "--device", "", f"is needed: this machine has devices of several kinds ({names}); see 'hetero devices'"
+    )

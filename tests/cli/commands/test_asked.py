@@ -50,7 +50,7 @@ def test_the_family_is_that_of_the_device() -> None:
     other = replace(device, uuid="x", model=replace(device.model, family="small"))
     [container] = by_options(Options(device="x"), ["true"], [device, other], "run").pod.containers
     assert container.asks[0].family == "small"
-    with pytest.raises(InvalidValue, match="devices of several kinds"):
+    with pytest.raises(InvalidValue, match=r"devices of several kinds \(fake, fake small\); see 'hetero devices'"):
         by_options(Options(), ["true"], [device, other], "run")
 
 

@@ -280,7 +280,9 @@ def test_a_machine_with_two_vendors_asks_which(hetero: Hetero, install: Install,
     install(two_devices, fake_vendor("other", devices=fake_devices(1, vendor="other")))
     answer = hetero("run", "--memory", "1g", "--", "true")
     assert answer.code == 2
-    assert answer.told == "--device: '' is needed: this machine has devices of several kinds (fake, other)"
+    assert answer.told == (
+        "--device: '' is needed: this machine has devices of several kinds (fake, other); see 'hetero devices'"
+    )
     assert hetero("run", "--vendor", "other", "--memory", "1g", "--", "printenv", "OTHER_DEVICES").out == "other-0\n"
     assert hetero("run", "--device", "2", "--memory", "1g", "--", "printenv", "OTHER_DEVICES").out == "other-0\n"
 
