@@ -6,7 +6,8 @@
  * where ACTION is `fail CODE` (the driver's own number), `stall MILLISECONDS`, `hang` (for good), `die` (SIGKILL
  * before the call has had an effect), `die-after` or `garbage` (the call is carried out, and what it fills in is
  * nonsense; of the management library alone: to the others it is nothing).  A CALL of * means all calls together.
- * The first line that fits a call is carried out.  Empty lines and lines that begin with # say nothing.  A file that cannot be understood is told once on stderr and asks for nothing.
+ * The first line that fits a call is carried out.  Empty lines and lines that begin with # say nothing.  A file that
+ * cannot be understood is told once on stderr and asks for nothing.
  *
  * A library looks for the file at its first call, and never again if there is none.  While there is one it is read
  * anew when it changes, and then counting begins anew: to ask for faults later, begin with an empty one.

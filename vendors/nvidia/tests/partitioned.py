@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hetero_nvidia.instances import Instances
+from hetero_nvidia.nvml import Nvml
 from hetero_nvidia.simulation import SimulatedGpus
 
 from hetero.model.machine import Machine
@@ -50,6 +52,12 @@ def environment() -> dict[str, str]:
     """Of the shared machine: two A100 in MIG mode and an H100 that is not."""
     mig = {**A100, "mig": True}
     return make_machine(directory(), {**mig, "links": {1: 12}}, {**mig, "links": {0: 12}}, {**H100})
+
+
+def made() -> list[object]:
+    """The instances of each GPU in MIG mode, as the driver lists them."""
+    instances = Instances(Nvml())
+    return [instances.listed(gpu) for gpu in instances.partitioned()]
 
 
 def change(before: str, after: str, where: Path | None = None) -> None:

@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager
 
 import partitioned
 from hetero_nvidia import nvidia
-from hetero_nvidia.instances import Instances
-from hetero_nvidia.nvml import Nvml
 
 from hetero.model.ask import Ask
 from hetero.model.device import DeviceModel
@@ -33,8 +31,7 @@ class TestSimulated(VendorConformance):
 
     def hardware(self) -> object:
         """The instances of both GPUs in MIG mode."""
-        instances = Instances(Nvml())
-        return [instances.listed(gpu) for gpu in instances.partitioned()]
+        return partitioned.made()
 
     def illness(self) -> AbstractContextManager[None]:
         """All GPUs report a critical error, and are reset."""
