@@ -44,7 +44,12 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceNode(msgspec.Struct, frozen=True, kw_only=True):
-    """A device file of the host that has another name inside the container; CDI's ``hostPath`` and ``path``."""
+    """A device file of the host that has another name inside the container.
+
+    Attributes:
+        host_path: Where it is on the machine; CDI's ``hostPath``.
+        container_path: Where programs in the container find it; CDI's ``path``.
+    """
 
     host_path: str
     container_path: str

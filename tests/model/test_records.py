@@ -73,6 +73,7 @@ REQUIRED = {
     "Link": ["peer", "kind"],
     "Machine": ["name", "cards"],
     "Mount": ["host_path", "container_path"],
+    "DeviceNode": ["host_path", "container_path"],
     "Node": ["name"],
     "Placement": ["namespace", "pod", "node"],
     "PodAsk": ["name"],
