@@ -26,11 +26,11 @@ WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 TOY     := tests/plugins/hetero-toy
 SANITIZED := build/sanitize-address build/sanitize-thread
 NATIVE  := $(shell find native -type f -not -name '*.pyc' 2>/dev/null)
-BENCHES := bench-native bench-placement bench-slices
+BENCHES := bench-agent bench-dashboard bench-native bench-placement bench-prestart bench-slices
 VENDORS := $(patsubst %/pyproject.toml,%,$(wildcard vendors/*/pyproject.toml))
 PACKAGE := pyproject.toml $(VENDORS:=/pyproject.toml)
 
-.PHONY: help build portable test test-native test-cluster test-gpu lint demo demo-cluster bench $(BENCHES) lock clean
+.PHONY: help build portable images test test-journeys test-native test-cluster cluster-up cluster-down test-gpu lint demo demo-cluster demo-dashboard bench $(BENCHES) lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
@@ -39,14 +39,33 @@ build: build/native/stamp $(STAMP)/packages build/plugins/stamp ## set up .venv 
 
 portable: build/portable/stamp ## build libvgpu.so for glibc 2.17 and newer, x86_64 and aarch64
 
-test: build portable ## run the tests (no GPU, no cluster, no root)
-	@$(BIN)/python -m pytest -n $(WORKERS) -q
+images: build portable ## write the images of the agent and the scheduler into build/images, without a container engine
+	@$(BIN)/python -m tests.cluster.images build/images
+
+test: build portable ## run the tests (no GPU, no cluster, no root), but for the longest
+	@$(BIN)/python -m pytest -n $(WORKERS) -q -m "not journey"
+
+test-journeys: build portable ## the longest of them: pages followed word for word, drivers that hang, demonstrations
+	@$(BIN)/python -m pytest -n $(WORKERS) -q -m journey
 
 test-native: build $(SANITIZED:=/stamp) ## run the C tests of the native runtime, with sanitizers too, and of the simulated drivers
 	@for made in build/native $(SANITIZED); do $(BIN)/ctest --test-dir $$made --output-on-failure -j2; done
 
-test-cluster: build ## scenarios on a real Kubernetes, in namespaces of its own; built once with Go, or from HETERO_KUBE_BIN
+test-cluster: build portable ## scenarios on a real Kubernetes, in namespaces of its own; built once with Go, or from HETERO_KUBE_BIN
 	@$(BIN)/python -m tests.cluster
+
+cluster-up: build portable ## the same Kubernetes with simulated chips, left running for kubectl and helm; MACHINES="a.yaml b.yaml"
+	@$(BIN)/python -m tests.cluster.up $(MACHINES)
+
+cluster-down: $(STAMP)/packages ## end it, and remove every trace
+	@$(BIN)/python -m tests.cluster.down
+
+.PHONY: test-web screenshots
+test-web: build ## the dashboard's pages in a headless Chromium, in front of a cluster in memory
+	@$(BIN)/python -m tests.browser
+
+screenshots: build ## draw the pictures in docs/images anew, of a simulated cluster
+	@$(BIN)/python -m tests.browser.screenshots
 
 test-gpu: build ## tests and figures on a real card, with a page in docs/measurements; skipped where there is none
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/build/native/bin:$$PATH" $(BIN)/python -m tests.gpu
@@ -60,20 +79,34 @@ lint: $(STAMP)/packages ## ruff, mypy --strict, import-linter layers
 demo: build ## one slice, end to end, with real calls
 	@$(BIN)/python examples/demo.py
 
+demo-dashboard: build ## the dashboard of a simulated cluster of mixed chips on which pods come and go; HETERO_DEMO_SECONDS=N ends it
+	@$(BIN)/python examples/dashboard_demo.py
+
 demo-cluster: build ## the scheduler on a simulated cluster of mixed chips
 	@$(BIN)/python examples/cluster_demo.py
 
 bench: build ## print all figures and write build/bench/<name>.json
 	@$(BIN)/python -m tests.bench
 
+bench-agent: ## what the agent of a node takes, idle and at work
+bench-dashboard: ## what it costs to see it all: scrapes of metrics, the dashboard
 bench-native: ## those of the native runtime: what gets round it, what it costs, how it shares
 bench-placement: ## those of the planner and the scheduler; PEER_URL=... measures another extender beside it
+bench-prestart: ## how long a container waits for its slice, alone and in a burst
 bench-slices: ## what driver calls cost in a slice; on a card, where there is one
 $(BENCHES): bench-%: build
 	@$(BIN)/python -m tests.bench $*
 
+.PHONY: chart-readme
+chart-readme: $(STAMP)/packages ## write charts/hetero/README.md from the comments of its values
+	@$(BIN)/python -m tests.chart.readme
+
+.PHONY: metrics-doc
+metrics-doc: $(STAMP)/packages ## write the tables of docs/reference/metrics.md from the declarations
+	@$(BIN)/python -m tests.house.metrics_page
+
 lock: $(STAMP)/uv ## choose new versions of all dependencies
-	@$(UV) pip compile pyproject.toml --extra cli --extra scheduler --group test --group lint --group build --group vendors \
+	@$(UV) pip compile pyproject.toml --extra cli --extra scheduler --extra agent --extra install --extra web --group test --group lint --group build --group vendors \
 	    --no-emit-package hetero $(LOCK_OPTIONS) -o requirements/all.lock -q --upgrade
 	@$(UV) pip compile requirements/bootstrap.in $(LOCK_OPTIONS) -o requirements/bootstrap.lock -q --upgrade
 

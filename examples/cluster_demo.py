@@ -16,9 +16,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import IO
 
 import msgspec
-from demo import PLUGINS, ROOT, indent, require
+from demo import PLUGINS, ROOT, ended, indent, require
 
 from hetero import plugins
 from hetero.admission.registration import managed_resources
@@ -49,20 +50,12 @@ ASKED: dict[str, dict[str, int]] = {
 
 def main() -> int:
     """Start the cluster, create the pods, and look at what became of them."""
-    os.chdir(ROOT)
-    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PLUGINS), os.environ.get("PYTHONPATH")]))
-    sys.path.append(str(PLUGINS))
-    os.environ["KUBECONFIG"] = str(KUBECONFIG)
-    vendors = plugins.load().vendors
-    with ApiServer() as server:
-        KUBECONFIG.parent.mkdir(parents=True, exist_ok=True)
-        server.kubeconfig(KUBECONFIG)
+    with surroundings(KUBECONFIG) as (server, vendors):
         nodes = inventory(read_yaml(Path(CLUSTER)), Path(CLUSTER), vendors).nodes
         print(f"A SIMULATED cluster of {len(nodes)} nodes, {CLUSTER}, and a pod for each of {len(ASKED)} wishes.\n")
         for node in nodes:
             server.put(paths.NODES, hollow_node(node, vendors))
-        with scheduler(server) as url, closing(server.api()) as api, KubeScheduler(api, _extender(url, vendors)):
+        with scheduler(server) as url, closing(server.api()) as api, KubeScheduler(api, extender(url, vendors)):
             for name, limits in ASKED.items():
                 api.post(paths.pods("default"), _pod(name, limits))
             require(server.wait(lambda: _settled(server), 30), "placing the pods", None)
@@ -76,14 +69,32 @@ def main() -> int:
 
 
 @contextmanager
-def scheduler(server: ApiServer) -> Iterator[str]:
-    """`hetero scheduler` on free ports, its webhook registered; gives the extender's address."""
-    extender, public = _free_addresses(2)
+def surroundings(kubeconfig: Path) -> Iterator[tuple[ApiServer, Mapping[str, Vendor]]]:
+    """An API server that commands reach by a kubeconfig, and the vendors, a third party's among them."""
+    os.chdir(ROOT)
+    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PLUGINS), os.environ.get("PYTHONPATH")]))
+    os.environ["KUBECONFIG"] = str(kubeconfig)
+    sys.path.append(str(PLUGINS))
+    vendors = plugins.load().vendors
+    with ApiServer() as server:
+        kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+        server.kubeconfig(kubeconfig)
+        yield server, vendors
+
+
+@contextmanager
+def scheduler(server: ApiServer, log: IO[str] | None = None) -> Iterator[str]:
+    """`hetero scheduler` on free ports, its webhook registered; gives the extender's address.
+
+    It logs in sight, or to a file.
+    """
+    extender, public = free_addresses(2)
     command = f"hetero scheduler --extender {extender} --public {public}"
     print(f"  $ {command} &", flush=True)
-    process = subprocess.Popen(command.split())
+    process = subprocess.Popen(command.split(), stderr=log)
     try:
-        server.wait(lambda: _ready(extender) or process.poll() is not None, 30)
+        server.wait(lambda: ready(extender) or process.poll() is not None, 30)
         require(process.poll() is None, command, process.returncode)
         server.webhook(f"http://{public}/webhook")
         yield f"http://{extender}"
@@ -92,13 +103,15 @@ def scheduler(server: ApiServer) -> Iterator[str]:
         process.wait()
 
 
-def _free_addresses(count: int) -> list[str]:
+def free_addresses(count: int) -> list[str]:
+    """Addresses on loopback that nobody listens at."""
     with ExitStack() as stack:
         opened = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [f"127.0.0.1:{one.getsockname()[1]}" for one in opened]
 
 
-def _ready(address: str) -> bool:
+def ready(address: str) -> bool:
+    """Whether a service of ours says that it is ready."""
     try:
         with urllib.request.urlopen(f"http://{address}/readyz", timeout=5) as answer:
             return bool(answer.status == 200)
@@ -106,7 +119,7 @@ def _ready(address: str) -> bool:
         return False
 
 
-def _extender(url: str, vendors: Mapping[str, Vendor]) -> Extender:
+def extender(url: str, vendors: Mapping[str, Vendor]) -> Extender:
     """What kube-scheduler's configuration says of the extender; no node has totals of percentages and priorities."""
     managed = managed_resources(vendors)
     return Extender(
@@ -143,4 +156,4 @@ def show(command: str, *, code: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended(main)

@@ -14,7 +14,9 @@ import subprocess
 import sys
 import sysconfig
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ROOT / "build/native/bin"
@@ -133,5 +135,15 @@ def require(ok: bool, command: str, code: int | None) -> None:
         sys.exit(f"{command}: ended with exit code {code}")
 
 
+def ended(demonstration: Callable[[], int]) -> NoReturn:
+    """Run a demonstration to its end, or to Ctrl-C or SIGTERM, which are nothing to trace; its programs end, too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        sys.exit(demonstration())
+    except KeyboardInterrupt:
+        print()
+        sys.exit(128 + signal.SIGINT)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    ended(main)

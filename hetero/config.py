@@ -6,6 +6,7 @@ itself: the process that has a YAML reader passes the document in, and the rest 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tempfile
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from hetero.complaints import complaint
 from hetero.errors import InvalidConfiguration
 
 DEFAULT_PATH = Path("/etc/hetero/config.yaml")
@@ -119,6 +121,117 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             raise ValueError("tls_cert and tls_key belong together; write both or none")
 
 
+PRECEDENCES = ("conserve", "strict", "off")
+
+
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The agent of a node (``hetero agent``). Paths are those of the machine: the agent's container has them so, too.
+
+    Attributes:
+        listen: Address of ``/healthz``, ``/readyz``, ``/metrics`` and ``/usage``, ``HOST:PORT``; empty for none.
+        isolation: Keep the limits of slices by a library in their containers. False, on trusted nodes: programs see
+            their devices and may use all of them; what hardware or drivers keep apart stays apart.
+        kubelet_dir: Where the kubelet and its device plugins have their sockets.
+        cdi_dir: Where the container runtime looks for CDI specifications.
+        run_dir: Where slices are kept; gone after a restart of the machine, as they are.
+        library_dir: Where copies of libraries are kept; programs may be executed from there.
+        precedence: Between slices of different priorities on one device, ``conserve``: those of a lower one make way
+            while one of a higher one launches something; ``strict``: for as long as a process of it lives; ``off``:
+            priorities say who is lent idle compute first, no more. ``hetero run`` keeps to it as well.
+        sample_seconds: Between two looks at the devices' health, > 0.
+        sweep_seconds: Between two looks for what containers have left, > 0, beside those when a pod goes.
+        api_timeout: Seconds that the API server has for a connection and for each piece of an answer; > 0.
+    """
+
+    listen: str = "0.0.0.0:9445"
+    isolation: bool = True
+    kubelet_dir: str = "/var/lib/kubelet/device-plugins"
+    cdi_dir: str = "/var/run/cdi"
+    run_dir: str = "/run/hetero"
+    library_dir: str = "/var/lib/hetero/lib"
+    precedence: str = "conserve"
+    sample_seconds: float = 5.0
+    sweep_seconds: float = 300.0
+    api_timeout: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse amounts that are none, words that mean nothing, and paths that hang on where the agent was started."""
+        if self.precedence not in PRECEDENCES:
+            raise ValueError(f"precedence is {self.precedence!r}; write {', '.join(PRECEDENCES[:-1])} or off")
+        for name in ("sample_seconds", "sweep_seconds", "api_timeout"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; write a number greater than 0")
+        for name in ("kubelet_dir", "cdi_dir", "run_dir", "library_dir"):
+            if not Path(getattr(self, name)).is_absolute():
+                raise ValueError(f"{name} is {getattr(self, name)!r}; write an absolute path")
+
+
+class DashboardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The dashboard (``hetero dashboard``).
+
+    Attributes:
+        listen: Address of the pages and of ``/api/v1``, ``HOST:PORT``.
+        health: Address of ``/healthz``, ``/readyz`` and ``/metrics``, for everybody who reaches it; empty for none.
+        auth: How people are known: ``token`` (a bearer token of Kubernetes, reviewed by the API server), ``proxy`` (a
+            proxy before it says who asks) or ``none``, on loopback alone. Empty, the default: ``token`` in a cluster,
+            ``none`` elsewhere.
+        tls_cert: File with the certificate chain (PEM), read again when it changes; empty for plain HTTP.
+        tls_key: File with its key.
+        hosts: Names by which people reach it, as they stand in their browsers, beside those of loopback.
+        agents: How the agents of nodes are asked what is used: ``direct`` or by the API server's ``proxy``. Empty, the
+            default: ``direct`` in a cluster, ``proxy`` elsewhere.
+        namespace: Where the agents' pods are: nowhere else is one believed. Empty, the default: this process's own, or
+            ``hetero-system`` outside a cluster.
+        requests_per_second: To all agents together, > 0.
+        prometheus: URL of a Prometheus that has our metrics, for what was; empty for none.
+        trusted_proxies: Addresses or networks from which :attr:`user_header` is believed; for ``proxy``.
+        user_header: The header in which the proxy says who asks.
+        proxy_secret: File with a secret that the proxy sends as ``X-Hetero-Proxy-Secret``; empty for none.
+        api_timeout: Seconds that the API server has for a connection and for each piece of an answer; > 0.
+    """
+
+    listen: str = "127.0.0.1:9446"
+    health: str = "127.0.0.1:9447"
+    auth: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    hosts: tuple[str, ...] = ()
+    agents: str = ""
+    namespace: str = ""
+    requests_per_second: float = 200.0
+    prometheus: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    user_header: str = "X-Forwarded-User"
+    proxy_secret: str = ""
+    api_timeout: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse words and amounts that are none, half a certificate, and a proxy that nobody is trusted to be."""
+        for name, words in (("auth", ("token", "proxy", "none")), ("agents", ("direct", "proxy"))):
+            if getattr(self, name) not in ("", *words):
+                known = f"{', '.join(words[:-1])} or {words[-1]}"
+                raise ValueError(f"{name} is {getattr(self, name)!r}; write {known}, or leave it empty")
+        for name in ("requests_per_second", "api_timeout"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is {getattr(self, name)}; write a number greater than 0")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ValueError("tls_cert and tls_key belong together; write both or none")
+        self._check_proxy()
+
+    def _check_proxy(self) -> None:
+        for text in self.trusted_proxies:
+            try:
+                everybody = not ipaddress.ip_network(text).prefixlen
+            except ValueError as error:
+                raise ValueError(f"trusted_proxies: {text!r} is no address and no network; write 10.0.0.0/8") from error
+            if everybody and not self.proxy_secret:
+                raise ValueError(f"trusted_proxies: {text} is everybody; write the proxy's address, or a proxy_secret")
+        if self.auth == "proxy" and not self.trusted_proxies:
+            raise ValueError("auth is 'proxy' and trusted_proxies is empty; write the addresses of the proxy")
+        if not self.user_header.replace("-", "").isalnum():
+            raise ValueError(f"user_header is {self.user_header!r}; write the name of a header, such as X-Remote-User")
+
+
 class DriverSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long this node's drivers have for an answer before their devices count as unhealthy.
 
@@ -156,6 +269,18 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError(f"{self.level!r} is no level; write debug, info, warning or error")
 
 
+class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Metrics under other names, beside our own, for dashboards that exist already.
+
+    Attributes:
+        peer_names: Those of HAMi that begin with ``hami_``.
+        legacy_names: Its older ones.
+    """
+
+    peer_names: bool = False
+    legacy_names: bool = False
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings, by topic."""
 
@@ -165,6 +290,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     drivers: DriverSettings = DriverSettings()
     log: LogSettings = LogSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
+    agent: AgentSettings = AgentSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    dashboard: DashboardSettings = DashboardSettings()
 
 
 def path(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -187,7 +315,9 @@ def settings(document: Any, source: str) -> Settings:
     """
     try:
         return msgspec.convert({} if document is None else document, Settings)
-    except (msgspec.ValidationError, ValueError) as error:
+    except msgspec.ValidationError as error:
+        raise InvalidConfiguration(source, complaint(error, Settings, document)) from error
+    except ValueError as error:
         raise InvalidConfiguration(source, str(error)) from error
 
 

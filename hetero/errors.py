@@ -15,7 +15,10 @@
     │       └── DriverTimeout     it did not answer in time
     ├── EnforcementError          a slice could not be made or kept
     │   └── RegionError           the shared region is unreadable, of another version or damaged
+    ├── Unbound                   a container cannot have what it holds yet; the kubelet asks again
+    ├── KubeletError              the kubelet refused a call or did not answer it
     ├── ApiError                  the API server refused a request or did not answer it
+    ├── AgentError                the agent of a node did not say what is used there
     └── WireError                 a stored record cannot be read
 
 The text of an error is one sentence for the person who reads it, naming the field, the value and what to
@@ -183,6 +186,34 @@ class RegionError(EnforcementError):
         self.reason = reason
 
 
+class Unbound(HeteroError):
+    """A container cannot be given what it holds: not yet, or not any more. The kubelet asks again until it can.
+
+    Args:
+        reason: Why, and what to do; the user reads it in ``kubectl describe pod``.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class KubeletError(HeteroError):
+    """The kubelet refused a call, or did not answer it.
+
+    Args:
+        socket: Where it was asked.
+        reason: Its sentence, or what happened to the connection.
+        code: gRPC's word for it (``UNAVAILABLE``, ``DEADLINE_EXCEEDED``, ...); empty where there was no call.
+    """
+
+    def __init__(self, socket: str, reason: str, code: str = "") -> None:
+        super().__init__(f"{socket}: {reason}")
+        self.socket = socket
+        self.reason = reason
+        self.code = code
+
+
 class WireError(HeteroError):
     """A stored record (annotation, checkpoint, limits file) cannot be read."""
 
@@ -209,6 +240,20 @@ class ApiError(HeteroError):
     def unsure(self) -> bool:
         """True when what was asked for may have been carried out all the same."""
         return self.status >= 500 or (self.status == 0 and self.reason != "Unreachable")
+
+
+class AgentError(HeteroError):
+    """The agent of a node did not say what is used there.
+
+    Args:
+        node: The node.
+        reason: What happened, and what to do.
+    """
+
+    def __init__(self, node: str, reason: str) -> None:
+        super().__init__(f"node {node}: {reason}")
+        self.node = node
+        self.reason = reason
 
 
 def _answered(status: int) -> str:

@@ -47,7 +47,10 @@ def test_a_users_mistake_is_exit_code_2(kind: type[errors.HeteroError]) -> None:
         (errors.DriverFailed("acmeInit", 3, "no permission"), "acmeInit answered 3 (no permission)"),
         (errors.DriverTimeout("devices", 2.5), "the driver did not come back from 'devices' within 2.5 s"),
         (errors.RegionError("/r", "is no region"), "/r: is no region"),
+        (errors.Unbound("the pod has no placement"), "the pod has no placement"),
+        (errors.KubeletError("/k.sock", "no such method"), "/k.sock: no such method"),
         (errors.ApiError(409, "Conflict", "taken"), "the API server answered 409 Conflict: taken"),
+        (errors.AgentError("desk", "its report is cut off"), "node desk: its report is cut off"),
         (errors.ApiError(0, "Timeout", "GET /"), "the API server did not answer, Timeout: GET /"),
     ],
 )
@@ -78,7 +81,10 @@ PARENTS = {
     "DriverTimeout": "DriverFailed",
     "EnforcementError": "HeteroError",
     "RegionError": "EnforcementError",
+    "AgentError": "HeteroError",
     "ApiError": "HeteroError",
+    "Unbound": "HeteroError",
+    "KubeletError": "HeteroError",
     "WireError": "HeteroError",
 }
 

@@ -7,19 +7,11 @@ import io
 import json
 import sys
 import threading
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 
 from hetero import log
-
-
-@pytest.fixture(autouse=True)
-def quiet_again() -> Iterator[None]:
-    """Leave the process as a test found it."""
-    yield
-    log.configure()
 
 
 def test_a_command_that_works_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

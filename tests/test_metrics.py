@@ -1,21 +1,20 @@
-"""Metrics: there before the first event, right from many threads, and written so that Prometheus reads them."""
+"""The declarations: each once, named as Prometheus names things, and exported by those who count it."""
 
 from __future__ import annotations
 
 import re
-import threading
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hetero import metrics
-from hetero.metrics import Counter, Gauge, Histogram
+from hetero.instruments import Counter, Family, Gauge, Histogram, Samples
+
+UNITS = ("_bytes", "_ratio", "_seconds", "_celsius", "_watts")
 
 
 def test_all_metrics_are_declared_once() -> None:
     """Every metric of the module is in the list, under a name of its own that ends as names of its kind do."""
-    declared = {one for one in vars(metrics).values() if isinstance(one, Counter | Gauge | Histogram)}
+    declared = {one for one in vars(metrics).values() if isinstance(one, Counter | Gauge | Histogram | Family)}
     assert declared == set(metrics.ALL)
     names = [one.name for one in metrics.ALL]
     assert len(set(names)) == len(names)
@@ -24,145 +23,48 @@ def test_all_metrics_are_declared_once() -> None:
     assert all(one.help.endswith(".") for one in metrics.ALL)
 
 
-def test_a_counter_begins_at_zero() -> None:
-    """None happened is not the same as nobody looked."""
-    assert Counter("hetero_x_total", "X.").value() == 0
-    assert Counter("hetero_x_total", "X.", "kind").value("any") == 0
-
-
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 5))))
-def test_labels_are_counted_apart(events: list[tuple[str, int]]) -> None:
-    """Each label value has the sum of its own events."""
-    counter = Counter("hetero_x_total", "X.", "kind")
-    for label, amount in events:
-        counter.add(label, amount)
-    for label in "ab":
-        assert counter.value(label) == sum(amount for one, amount in events if one == label)
-
-
-def test_no_event_is_lost_between_threads() -> None:
-    """Eight threads, a thousand events each."""
-    counter = Counter("hetero_x_total", "X.")
-    threads = [threading.Thread(target=lambda: [counter.add() for _ in range(1000)]) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert counter.value() == 8000
-
-
-def test_labels_are_counted_right_between_threads() -> None:
-    """Threads that count the same and different labels at once: a label's first event is not lost either."""
-    counter = Counter("hetero_x_total", "X.", "kind")
-    begin = threading.Barrier(8)
-
-    def work(own: str) -> None:
-        begin.wait()
-        for number in range(200):
-            counter.add("all")
-            counter.add(own)
-            counter.add(f"round {number}")
-
-    threads = [threading.Thread(target=work, args=(f"thread {index}",)) for index in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert counter.value("all") == 1600
-    assert {counter.value(f"thread {index}") for index in range(8)} == {200}
-    assert {counter.value(f"round {number}") for number in range(200)} == {8}
-
-
-def test_asking_is_not_counting() -> None:
-    """A label value that was looked up has still not happened."""
-    counter = Counter("hetero_x_total", "X.", "kind")
-    assert [counter.value("a"), counter.value("a")] == [0, 0]
-    counter.add("a", 3)
-    assert (counter.value("a"), counter.value("b"), counter.value()) == (3, 0, 0)
-
-
-def test_a_counter_says_what_it_counts() -> None:
-    """Name, meaning and label are what an exposition shows."""
-    counter = Counter("hetero_x_total", "X happened.", "kind")
-    assert (counter.name, counter.help, counter.label) == ("hetero_x_total", "X happened.", "kind")
-    assert Counter("hetero_x_total", "X happened.").label == ""
-
-
-def test_no_counter_goes_back() -> None:
-    """A number that falls would read as a restart of the process."""
-    counter = Counter("hetero_x_total", "X.")
-    counter.add(amount=2)
-    with pytest.raises(ValueError, match=r"hetero_x_total only grows"):
-        counter.add(amount=-1)
-    assert counter.value() == 2
+def test_units_are_base_units() -> None:
+    """No name speaks of milliseconds, megabytes or percent; a unit stands at the end, before what says it counts."""
+    for one in metrics.ALL:
+        assert not re.search(r"_(ms|millis|mib|mb|gb|percent|percentage)(_|$)", one.name), one.name
+        for unit in UNITS:
+            assert unit not in one.name or one.name.removesuffix("_total").endswith(unit), one.name
 
 
 def test_a_label_is_one_word() -> None:
     """A label is a name of its own; what it may hold is not built into the metric's name."""
-    assert all(re.fullmatch(r"[a-z]*", one.label) for one in metrics.ALL)
-    assert {one.name: one.label for one in metrics.ALL}["hetero_plugin_failures_total"] == "plugin"
+    assert all(re.fullmatch(r"[a-z]+", label) for one in metrics.ALL for label in one.labels)
+    assert {one.name: one.labels for one in metrics.ALL}["hetero_plugin_failures_total"] == ("plugin",)
 
 
-def test_a_gauge_is_as_last_set() -> None:
-    """It may fall, and each label value has its own."""
-    gauge = Gauge("hetero_x", "X.", "kind")
-    gauge.set(3, "a")
-    gauge.set(1.5, "a")
-    assert (gauge.value("a"), gauge.value("b")) == (1.5, 0)
-    assert list(gauge.lines()) == ['hetero_x{kind="a"} 1.5']
-    assert list(Gauge("hetero_x", "X.").lines()) == ["hetero_x 0"]
+@pytest.mark.parametrize("process", metrics.EVERY)
+def test_a_process_exports_its_own_metrics(process: str) -> None:
+    """Also those that nothing has happened to, and none of another's: what it never counts is not "none"."""
+    text = metrics.exposition(process)
+    told = re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE)
+    assert told == [(one.name, one.kind) for one in metrics.ALL if process in one.by]
+    assert ("hetero_api_failures_total", "counter") in told
+    assert ("hetero_slice_launches_total" in text) == (process == "agent")
 
 
-@given(st.lists(st.floats(0, 100, allow_nan=False)))
-def test_every_observation_is_in_the_buckets_that_reach_it(values: list[float]) -> None:
-    """A bucket counts all that are not greater than its end, the last one all; count and sum are theirs."""
-    histogram = Histogram("hetero_x_seconds", "X.", buckets=(0.5, 1.0, 50.0))
-    for value in values:
-        histogram.observe(value)
-    samples = dict(line.split(" ") for line in histogram.lines())
-    for end in (0.5, 1.0, 50.0):
-        name = f'hetero_x_seconds_bucket{{le="{end:g}"}}'
-        assert int(samples[name]) == sum(value <= end for value in values)
-    assert int(samples['hetero_x_seconds_bucket{le="+Inf"}']) == int(samples["hetero_x_seconds_count"]) == len(values)
-    assert float(samples["hetero_x_seconds_sum"]) == pytest.approx(sum(values))
-    assert (histogram.count(), histogram.sum()) == (len(values), pytest.approx(sum(values)))
+def test_every_metric_is_exported_by_somebody() -> None:
+    """And by processes that there are."""
+    assert all(one.by and set(one.by) <= set(metrics.EVERY) for one in metrics.ALL)
 
 
-def test_a_histogram_exists_before_its_first_observation() -> None:
-    """Without a label its buckets are there, at zero; with one there is nothing to name yet."""
-    assert 'hetero_x_seconds_bucket{le="+Inf"} 0' in Histogram("hetero_x_seconds", "X.").lines()
-    assert list(Histogram("hetero_x_seconds", "X.", "path").lines()) == []
-
-
-def test_durations_are_told_apart_by_path() -> None:
-    """Each label value has buckets of its own, with its label before the bucket's."""
-    histogram = Histogram("hetero_x_seconds", "X.", "path", buckets=(1.0,))
-    histogram.observe(0.5, "/a")
-    histogram.observe(2, "/b")
-    assert list(histogram.lines()) == [
-        'hetero_x_seconds_bucket{path="/a",le="1"} 1',
-        'hetero_x_seconds_bucket{path="/a",le="+Inf"} 1',
-        'hetero_x_seconds_sum{path="/a"} 0.5',
-        'hetero_x_seconds_count{path="/a"} 1',
-        'hetero_x_seconds_bucket{path="/b",le="1"} 0',
-        'hetero_x_seconds_bucket{path="/b",le="+Inf"} 1',
-        'hetero_x_seconds_sum{path="/b"} 2',
-        'hetero_x_seconds_count{path="/b"} 1',
-    ]
-
-
-def test_the_exposition_has_meaning_kind_and_samples() -> None:
-    """One block for each metric, ended by a line feed; what would end a label value is escaped."""
-    counter = Counter("hetero_x_total", "X.", "kind")
-    counter.add('say "hi"\n\\')
-    assert metrics.exposition([counter]) == (
-        '# HELP hetero_x_total X.\n# TYPE hetero_x_total counter\nhetero_x_total{kind="say \\"hi\\"\\n\\\\"} 1\n'
-    )
-
-
-def test_the_exposition_has_every_metric() -> None:
-    """Also those that nothing has happened to."""
-    text = metrics.exposition()
-    for one in metrics.ALL:
-        assert f"# TYPE {one.name} {one.kind}\n" in text
+def test_metrics_without_a_label_are_there_before_their_first_event() -> None:
+    """None happened is not the same as nobody looked."""
+    text = metrics.exposition("scheduler")
     assert "hetero_expired_grants_total 0\n" in text or metrics.expired_grants.value()
+
+
+def test_families_are_told_as_they_were_collected() -> None:
+    """The samples of one scrape are in that one alone."""
+    samples = Samples()
+    samples.add(metrics.slice_processes, ("n", "lab", "train", "main", "fake", "fake-0", "0"), 3)
+    line = (
+        'hetero_slice_processes{node="n",namespace="lab",pod="train",container="main",vendor="fake",'
+        'device="fake-0",position="0"} 3\n'
+    )
+    assert line in metrics.exposition("agent", samples)
+    assert line not in metrics.exposition("agent")

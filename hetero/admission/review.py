@@ -14,6 +14,7 @@ import msgspec
 from hetero.admission import envelope, objects, patch, rules
 from hetero.admission.asks import pod_ask
 from hetero.admission.envelope import Operation, Request, ReviewedPod
+from hetero.admission.keys import Keys
 from hetero.admission.verdict import Verdict
 from hetero.admission.words import Words
 from hetero.config import AdmissionSettings
@@ -51,6 +52,7 @@ class Reviewer:
         self, vendors: Mapping[str, Vendor], settings: AdmissionSettings, quota_check: QuotaCheck | None = None
     ) -> None:
         self._words = Words(vendors)
+        self._keys = Keys(vendors, (label for label, _ in IGNORE))
         self._settings = settings
         self._quota_check = quota_check
 
@@ -68,7 +70,8 @@ class Reviewer:
         """The verdict on a new pod of a namespace."""
         if self._passes(pod):
             return Verdict()
-        warnings = tuple(_doubts(pod, self._words))
+        doubts = (*_doubts(pod, self._words), *self._keys.doubts(pod.metadata.notes))
+        warnings = tuple(doubt[:WARNING] for doubt in doubts)
         if not any(rules.named(one, self._words) for one in _containers(pod)):
             return Verdict(warnings=warnings)
         try:
@@ -149,4 +152,4 @@ def _doubts(pod: ReviewedPod, words: Words) -> Iterator[str]:
     for name in islice(words.kin(named), DOUBTED):
         meant = words.misspelt(name)
         if meant:
-            yield f"{name[:100]} is no resource of {words.owners[meant].title}; did you mean {meant}?"[:WARNING]
+            yield f"{name[:100]} is no resource of {words.owners[meant].title}; did you mean {meant}?"

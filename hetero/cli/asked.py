@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hetero.cli.manifests import read_pods
 from hetero.enforcement.limits import LOWEST
-from hetero.errors import InvalidValue
+from hetero.errors import InvalidValue, UserError
 from hetero.model.ask import Ask, ContainerAsk, PodAsk, Selection
 from hetero.model.device import Device
 from hetero.model.quantity import parse_count, parse_percent, parse_size
@@ -166,8 +166,9 @@ def _device(text: str, devices: Sequence[Device]) -> Device:
     for index, device in enumerate(devices):
         if text in (str(index), device.uuid):
             return device
-    there = f"0 to {len(devices) - 1}" if len(devices) > 1 else "0" if devices else "none"
-    raise InvalidValue("--device", text, f"is not on this machine; there are: {there} (see 'hetero devices')")
+    several = f"there are: 0 to {len(devices) - 1}"
+    there = several if len(devices) > 1 else "the only device is number 0" if devices else "there is none"
+    raise InvalidValue("--device", text, f"is not on this machine; {there} (see 'hetero devices')")
 
 
 def _kind(vendor: str, chosen: Device | None, devices: Sequence[Device]) -> tuple[str, str]:
@@ -184,6 +185,5 @@ def _kind(vendor: str, chosen: Device | None, devices: Sequence[Device]) -> tupl
         raise InvalidValue("--vendor", vendor, "has no device on this machine (see 'hetero devices')")
     several = len({kind[0] for kind in wanted}) < len(wanted)
     names = ", ".join(" ".join(kind).rstrip() if several else kind[0] for kind in wanted)
-    raise InvalidValue(
-        "--device", "", f"is needed: this machine has devices of several kinds ({names}); see 'hetero devices'"
-    )
+    option = "--device" if several else "--vendor"
+    raise UserError(f"{option} is needed: this machine has devices of several kinds ({names}); see 'hetero devices'")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from hetero.complaints import complaint
 from hetero.errors import InvalidConfiguration, InvalidValue
 from hetero.model.device import Device, Inventory, Node
 from hetero.vendor import Vendor
@@ -63,13 +64,19 @@ def inventory(document: Any, file: Path, vendors: Mapping[str, Vendor]) -> Inven
     Raises:
         InvalidConfiguration: With the field.
     """
+    unknown = sorted(str(key) for key in document if key != "nodes") if isinstance(document, dict) else []
+    if unknown:
+        told = f"{unknown[0]} is no key of a cluster; it has nodes (the file of a machine is for 'hetero sim run')"
+        raise InvalidConfiguration(str(file), told)
     try:
         cluster = msgspec.convert({} if document is None else document, ClusterFile)
         _check_size(cluster)
         nodes = tuple(node for entry in enumerate(cluster.nodes) for node in _nodes(*entry, vendors))
         _check_names(nodes)
         return Inventory(nodes=nodes)
-    except (msgspec.ValidationError, InvalidValue) as error:
+    except msgspec.ValidationError as error:
+        raise InvalidConfiguration(str(file), complaint(error, ClusterFile, document)) from error
+    except InvalidValue as error:
         raise InvalidConfiguration(str(file), str(error)) from error
 
 
@@ -113,7 +120,8 @@ def _named(node: str, devices: Iterable[Device], places: Iterable[int]) -> Itera
 def _devices(entry: DeviceEntry, field: str, vendors: Mapping[str, Vendor]) -> list[Device]:
     if entry.vendor not in vendors:
         known = ", ".join(vendors) or "none"
-        raise InvalidValue(f"{field}.vendor", entry.vendor, f"is no installed vendor (installed: {known})")
+        reason = f"is no installed vendor (installed: {known}); install its package"
+        raise InvalidValue(f"{field}.vendor", entry.vendor, reason)
     try:
         model = vendors[entry.vendor].splitting.model(entry.model, entry.memory, entry.mode)
     except InvalidValue as error:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
-from hetero.cli import output
+from hetero.cli import doctor_node, output
 from hetero.cli.context import Context
+from hetero.cli.finding import ABSENT, OK, PROBLEM, finding
 from hetero.driver import ABSENT as ABSENT_CODE
 from hetero.driver import NONSENSE, host
 from hetero.errors import DriverError, DriverFailed, DriverMissing, DriverTimeout, EnforcementError
@@ -18,16 +19,15 @@ from hetero.model.device import Device
 from hetero.monitoring.inventory import Inventory, Machine
 from hetero.vendor import Finding, Vendor
 
-OK, ABSENT, PROBLEM = "ok", "absent", "problem"
-
 
 @click.command("doctor")
 @output.option
 @click.pass_obj
 def command(context: Context, form: str) -> int:
     """Check drivers, native library, permissions and plugins; say what to fix. Exit code 1 if anything is wrong."""
-    rows = [*_settings(context), *_plugins(context), *_runtime(context)]
-    machine = _machine(context)
+    node = doctor_node.node(os.environ)
+    rows = [*_settings(context), *_plugins(context), *_place(context, node)]
+    machine = _machine(context, node)
     for vendor in context.vendors.values():
         rows += [*_driver(vendor, machine), *_enforcement(vendor)]
     if form == "json":
@@ -37,24 +37,20 @@ def command(context: Context, form: str) -> int:
     return 1 if any(row["state"] == PROBLEM for row in rows) else 0
 
 
-def _finding(part: str, state: str, detail: str, advice: str = "") -> dict[str, Any]:
-    return {"part": part, "state": state, "detail": detail, "advice": advice}
-
-
 def _settings(context: Context) -> Iterator[dict[str, Any]]:
     _ = context.settings
     path = context.config_path
-    yield _finding("configuration", OK, str(path) if path else "no file: everything has its default")
+    yield finding("configuration", OK, str(path) if path else "no file: everything has its default")
 
 
 def _plugins(context: Context) -> Iterator[dict[str, Any]]:
     plugins = context.plugins
     if not plugins.vendors:
-        yield _finding("plugins", PROBLEM, "no vendor is installed", "pip install a vendor's package")
+        yield finding("plugins", PROBLEM, "no vendor is installed", "pip install a vendor's package")
     for name in plugins.vendors:
-        yield _finding("plugins", OK, f"vendor {name} from {plugins.origins.get(name) or 'this process'}")
+        yield finding("plugins", OK, f"vendor {name} from {plugins.origins.get(name) or 'this process'}")
     for failure in plugins.failures.values():
-        yield _finding(f"plugin {failure.plugin}", PROBLEM, failure.reason, failure.advice or "reinstall or remove it")
+        yield finding(f"plugin {failure.plugin}", PROBLEM, failure.reason, failure.advice or "reinstall or remove it")
 
 
 def _runtime(context: Context) -> Iterator[dict[str, Any]]:
@@ -67,37 +63,49 @@ def _runtime(context: Context) -> Iterator[dict[str, Any]]:
         with SliceStore(directory).locked():
             pass
     except (EnforcementError, OSError) as error:
-        yield _finding("slices", PROBLEM, str(error), advice)
+        # The sentence of ``hetero run`` ends with the advice, which has a column of its own here.
+        yield finding("slices", PROBLEM, str(error).partition("; set HETERO_RUNTIME_DIR")[0], advice)
     else:
-        yield _finding("slices", OK, f"kept in {directory}")
+        yield finding("slices", OK, f"kept in {directory}")
 
 
-def _machine(context: Context) -> Machine:
+def _place(context: Context, node: str) -> Iterator[dict[str, Any]]:
+    """Where slices are kept: the agent's folders in its container, this user's anywhere else."""
+    if node:
+        yield from doctor_node.folders(context.settings.agent)
+        yield from doctor_node.container_runtime(node)
+    else:
+        yield from _runtime(context)
+
+
+def _machine(context: Context, node: str) -> Machine:
     """What the drivers list, and what slices hold where one does not."""
-    from hetero.allocation import local
-    from hetero.monitoring import usage
-
     inventory = Inventory(context.vendors)
     machine = inventory.look()
     if machine.failures:
         with contextlib.suppress(EnforcementError):  # told already
-            machine = inventory.remember(
-                usage.devices(local.store(context.runtime_directory(), context.vendors).live())
-            )
+            held = doctor_node.held(context.settings.agent) if node else _held(context)
+            machine = inventory.remember(held)
     return machine
+
+
+def _held(context: Context) -> Iterable[Device]:
+    from hetero.allocation import local
+    from hetero.monitoring import usage
+
+    return usage.devices(local.store(context.runtime_directory(), context.vendors).live())
 
 
 def _enforcement(vendor: Vendor) -> Iterator[dict[str, Any]]:
     try:
-        yield from (_found(vendor, finding) for finding in vendor.enforcement.check())
+        yield from (_found(vendor, found) for found in vendor.enforcement.check())
     except Exception as error:
         advice = "see its driver, above" if isinstance(error, DriverError) else "report it to the vendor"
-        yield _finding(f"{vendor.name} enforcement", PROBLEM, f"the check failed: {error}", advice)
+        yield finding(f"{vendor.name} enforcement", PROBLEM, f"the check failed: {error}", advice)
 
 
-def _found(vendor: Vendor, finding: Finding) -> dict[str, Any]:
-    state = OK if finding.ok else PROBLEM
-    return _finding(f"{vendor.name} {finding.subject}", state, finding.detail, finding.advice)
+def _found(vendor: Vendor, found: Finding) -> dict[str, Any]:
+    return finding(f"{vendor.name} {found.subject}", OK if found.ok else PROBLEM, found.detail, found.advice)
 
 
 def _driver(vendor: Vendor, machine: Machine) -> Iterator[dict[str, Any]]:
@@ -106,18 +114,16 @@ def _driver(vendor: Vendor, machine: Machine) -> Iterator[dict[str, Any]]:
     failure = machine.failures.get(vendor.name)
     try:
         driver = vendor.discovery.driver()
-        yield _finding(part, OK, f"{driver.version}, {driver.library}" + (f", API {driver.api}" if driver.api else ""))
+        yield finding(part, OK, f"{driver.version}, {driver.library}" + (f", API {driver.api}" if driver.api else ""))
     except Exception as error:
         failure = error
     devices = machine.of(vendor.name)
     if isinstance(failure, DriverMissing) and not devices:
-        yield _finding(part, ABSENT, f"{failure.library} was not found", f"to use its devices, {failure.advice}")
+        yield finding(part, ABSENT, f"{failure.library} was not found", f"to use its devices, {failure.advice}")
     elif failure is not None:
-        yield _finding(part, PROBLEM, str(failure), _advice(vendor, failure))
+        yield finding(part, PROBLEM, str(failure), _advice(vendor, failure))
     elif not devices:
-        yield _finding(
-            f"{vendor.name} devices", PROBLEM, "the driver shows none", "check that the device is plugged in"
-        )
+        yield finding(f"{vendor.name} devices", PROBLEM, "the driver shows none", "check that the device is plugged in")
     yield from (_device(vendor, device, failure) for device in devices)
 
 
@@ -125,13 +131,13 @@ def _device(vendor: Vendor, device: Device, failure: Exception | None) -> dict[s
     part = f"{vendor.name} device {device.index}"
     if not device.health.ok:
         advice = "see its driver, above" if failure else "restart or replace it"
-        return _finding(part, PROBLEM, f"{device.model.name}: {device.health.reason}", advice)
+        return finding(part, PROBLEM, f"{device.model.name}: {device.health.reason}", advice)
     # A device names its files as they are on the machine, which may be mounted somewhere else.
     files = [host(vendor.name, path) for path in device.paths]
     closed = [str(path) for path in files if path.exists() and not os.access(path, os.R_OK | os.W_OK)]
     if closed:
-        return _finding(part, PROBLEM, f"no permission for {', '.join(closed)}", "join the group that owns them")
-    return _finding(part, OK, f"{device.model.name}, {device.uuid}")
+        return finding(part, PROBLEM, f"no permission for {', '.join(closed)}", "join the group that owns them")
+    return finding(part, OK, f"{device.model.name}, {device.uuid}")
 
 
 def _advice(vendor: Vendor, failure: Exception) -> str:

@@ -16,6 +16,7 @@ code    meaning
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -26,11 +27,13 @@ from typing import TextIO
 import click
 
 from hetero import log, metrics
+from hetero.cli.main import INTERRUPTED
 from hetero.errors import HeteroError, InvalidRequest, UserError
 
 _log = log.logger("cli")
 
-INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a disk that is full, or of which a user has had his part."""
 
 # Control characters, directions of writing, halves of characters, and ends of lines.
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -51,7 +54,7 @@ def guarded(action: Callable[[], int]) -> int:
     except BrokenPipeError:
         return unread()
     except Exception as error:
-        return _defect(error)
+        return _full(error) if isinstance(error, OSError) and error.errno in FULL else _defect(error)
 
 
 def unread() -> int:
@@ -88,6 +91,9 @@ def _told(error: HeteroError) -> int:
 
 
 def _misused(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is a page of help, of many lines
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     context = getattr(error, "ctx", None)
     hint = f" (see '{context.command_path} --help')" if context is not None else ""
     say(f"{error.format_message().rstrip('.')}{hint}")
@@ -97,11 +103,22 @@ def _misused(error: click.ClickException) -> int:
 def _defect(error: Exception) -> int:
     say(f"an unexpected {type(error).__name__}: {error}; run again with --log-level debug to see where")
     _log.debug("unexpected error", trace=traceback.format_exc())
+    _flush_or_drop()
+    return 1
+
+
+def _full(error: OSError) -> int:
+    where = error.filename or "standard output, or a file of hetero,"
+    say(f"{where} cannot be written: {error.strerror}; make room, or write elsewhere")
+    _flush_or_drop()
+    return 1
+
+
+def _flush_or_drop() -> None:
     try:
         _flush()
     except OSError:  # the disk is full: said once is enough
         _drop(sys.stdout)
-    return 1
 
 
 def _flush() -> None:

@@ -16,7 +16,23 @@ from hetero.cli.failures import guarded, unread
 
 _log = log.logger("cli")
 
-COMMANDS = ("devices", "vendors", "run", "top", "plan", "explain", "doctor", "sim", "scheduler", "new-vendor")
+COMMANDS = (
+    "devices",
+    "vendors",
+    "run",
+    "top",
+    "change",
+    "plan",
+    "explain",
+    "doctor",
+    "sim",
+    "scheduler",
+    "agent",
+    "dashboard",
+    "certificate",
+    "uninstall",
+    "new-vendor",
+)
 """Ours, in the order of the help: a module of this package each, with a ``command``."""
 
 
@@ -33,6 +49,20 @@ class Commands(click.Group):
             command: click.Command = import_module(f"hetero.cli.{name.replace('-', '_')}").command
             return command
         return _of_plugins(ctx).get(name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names; of a slip, the word that was probably meant is told."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), 1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message.rstrip('.')}; perhaps '{near[0]}'", ctx) from error
 
     def make_context(self, *words: Any, **named: Any) -> click.Context:
         """Read the words; ``--help`` and ``--version`` are written here already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import keyword
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -17,6 +18,14 @@ from hetero.errors import InvalidValue
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _DOMAIN = re.compile(r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _LONGEST = 31
+
+_TAKEN = (
+    "annotations answer ask atexit before contextlib described dict faults garbage hookimpl identities illness int "
+    "isinstance json list machine memory models monkeypatch name names os package pytest self shutil str "
+    "surroundings tempfile vendor"
+)
+OURS = frozenset(_TAKEN.split())
+"""Names in the files in which the vendor is a variable: one of such a name would stand in another's place."""
 
 _SUFFIX = ".template"
 _PLACES = {"package": "@module@", "test_package.py": "test_@word@.py", "values.yaml": "values-@name@.yaml"}
@@ -106,9 +115,12 @@ def _fill(text: str, filled: dict[str, str]) -> str:
 def _check_name(context: Context, name: str) -> None:
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         reason = (
-            f"is no name of a vendor; write lower-case letters, digits and single '-', at most {_LONGEST} characters"
+            "is no name of a vendor; write lower-case letters, digits and single '-', a letter first, "
+            f"at most {_LONGEST} characters"
         )
         raise InvalidValue("NAME", name, reason)
+    if keyword.iskeyword(name) or name in OURS:
+        raise InvalidValue("NAME", name, "is a word that the package's own files use; write a longer one")
     plugins = context.plugins
     taken = {*plugins.vendors, *plugins.failures}
     if name in taken or importlib.util.find_spec(f"hetero_{name.replace('-', '_')}") is not None:

@@ -54,8 +54,11 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _on_devices(of: str, unit: str) -> output.Column:
+    def shown(amount: object) -> str:
+        return f"{amount}{unit}" if amount else "no limit"
+
     def text(row: output.Row) -> str:
-        return "\n".join(f"{one[of]}{unit}" for one in row["devices"]) or "-"
+        return "\n".join(shown(one[of]) for one in row["devices"]) or "-"
 
     return output.Column(of.split("_", maxsplit=1)[0], text, number=bool(unit))
 

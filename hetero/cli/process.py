@@ -35,12 +35,10 @@ class Chore:
     """What is done every now and again while the command runs; it is quick and never raises.
 
     Attributes:
-        action: What is done.
-        period: Seconds between two times.
+        action: What is done; returns the seconds until it wants to be done again.
     """
 
-    action: Callable[[], None]
-    period: float
+    action: Callable[[], float]
 
 
 def run(
@@ -48,7 +46,7 @@ def run(
     environment: Mapping[str, str],
     inherited: Sequence[int] = (),
     directory: str | None = None,
-    chore: Chore | None = None,
+    chores: Sequence[Chore] = (),
 ) -> int:
     """Run a command to its end.
 
@@ -57,7 +55,7 @@ def run(
         environment: All of its variables.
         inherited: Descriptors that it keeps open.
         directory: Where it runs; None for the present directory.
-        chore: Done meanwhile, by this process itself: a thread or a process of its own could outlive it.
+        chores: Done meanwhile, by this process itself: a thread or a process of its own could outlive it.
 
     Returns:
         Its exit code; 128 plus the signal's number when a signal ended it; 127 and 126 when it could not be started.
@@ -79,17 +77,17 @@ def run(
         target.append(child)
         for number in waiting:
             child.send_signal(number)
-        code = _wait(child, awake, chore)
+        code = _wait(child, awake, chores)
     return code if code >= 0 else 128 - code
 
 
-def _wait(child: subprocess.Popen[bytes], awake: int, chore: Chore | None) -> int:
-    due = time.monotonic()
+def _wait(child: subprocess.Popen[bytes], awake: int, chores: Sequence[Chore]) -> int:
+    due = [0.0 for _ in chores]
     while (code := child.poll()) is None:
-        if chore and time.monotonic() >= due:
-            chore.action()
-            due = time.monotonic() + chore.period
-        left = max(0.0, due - time.monotonic()) if chore else None
+        for index, chore in enumerate(chores):
+            if time.monotonic() >= due[index]:
+                due[index] = chore.action() + time.monotonic()
+        left = max(0.0, min(due) - time.monotonic()) if due else None
         if select.select([awake], [], [], left)[0]:
             os.read(awake, 4096)
     return code

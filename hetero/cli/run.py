@@ -16,6 +16,7 @@ from hetero.cli import process
 from hetero.cli.asked import CAP, POLICIES, Asked, Options, by_manifest, by_options
 from hetero.cli.context import Context
 from hetero.errors import HeteroError, InvalidValue, Unplaceable
+from hetero.model import wire
 from hetero.model.device import Inventory
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement, Unplaced
 from hetero.monitoring.inventory import NODE, Machine, discover
@@ -23,6 +24,7 @@ from hetero.monitoring.inventory import NODE, Machine, discover
 if TYPE_CHECKING:
     from hetero.allocation.local import Prepared
     from hetero.enforcement.slices import LocalSlice, SliceStore
+    from hetero.model.allocation import Slice
     from hetero.placement import Planner
 
 _log = log.logger("run")
@@ -49,9 +51,7 @@ def _not_empty(_: click.Context, parameter: click.Parameter, value: str | None) 
     type=click.Choice(POLICIES),
     help="Of compute: never more than --cores, or what others leave idle on top (default: cap).",
 )
-@click.option(
-    "--priority", callback=_not_empty, metavar="N", help="0 to 100: 0 is lent idle compute first (default: 1)."
-)
+@click.option("--priority", callback=_not_empty, metavar="N", help="0 to 100: 0 goes first (default: 1).")
 @click.option("--vendor", callback=_not_empty, help="Whose device, where a machine has devices of several vendors.")
 @click.option("-f", "manifest", type=click.Path(path_type=Path), help="Take ask and command from a manifest.")
 @click.option("--container", default="", help="Which container of the manifest.")
@@ -98,10 +98,18 @@ def _refuse_nonsense(options: Options, manifest: Path | None, container: str) ->
 def _need_devices(machine: Machine) -> None:
     """Without any device no ask can be held: the drivers' own words say why."""
     if not machine.devices:
-        reasons = "; ".join(f"{vendor}: {failure}" for vendor, failure in machine.failures.items())
-        raise Unplaceable(
-            f"this machine has no device to slice ({reasons or 'no driver shows any'}); see 'hetero doctor'"
-        )
+        reasons = "; ".join(_reasons(machine)) or "no driver shows any"
+        raise Unplaceable(f"this machine has no device to slice ({reasons}); see 'hetero doctor'")
+
+
+def _reasons(machine: Machine) -> Iterator[str]:
+    """What the drivers say; in one word of those that are not here, for most machines have one vendor's at most."""
+    absent = [vendor for vendor in machine.failures if machine.absent(vendor)]
+    for vendor, failure in machine.failures.items():
+        if vendor not in absent or len(absent) == 1:
+            yield f"{vendor}: {failure}"
+    if len(absent) > 1:
+        yield f"none of the drivers of {', '.join(absent)} is installed"
 
 
 def _run(context: Context, machine: Machine, asked: Asked) -> int:
@@ -114,27 +122,54 @@ def _run(context: Context, machine: Machine, asked: Asked) -> int:
     try:
         variables = _environment(asked, prepared)
         inherited = [hold.descriptor for hold in prepared.holds]
-        with _lending(asked, store) as chore:
-            return process.run(asked.words, variables, inherited, asked.directory, chore)
+        with _lending(asked, store) as lending, _precedence(context, store) as precedence:
+            return process.run(asked.words, variables, inherited, asked.directory, [*lending, *precedence])
     finally:
         prepared.close()
         _clean(store)
 
 
 @contextlib.contextmanager
-def _lending(asked: Asked, store: SliceStore) -> Iterator[process.Chore | None]:
+def _lending(asked: Asked, store: SliceStore) -> Iterator[list[process.Chore]]:
     """Whoever may be lent something sees to it, for himself and for the others of this directory."""
     if asked.policy == CAP:
-        yield None
+        yield []
         return
     from hetero.monitoring.lending import PERIOD_NS, Lender
 
     with contextlib.closing(Lender(store.directory)) as lender:
-        yield process.Chore(lender.look, PERIOD_NS / 1e9)
+
+        def look() -> float:
+            lender.look()
+            return PERIOD_NS / 1e9
+
+        yield [process.Chore(look)]
+
+
+@contextlib.contextmanager
+def _precedence(context: Context, store: SliceStore) -> Iterator[list[process.Chore]]:
+    """Whoever runs a slice sees to precedence, if nobody else of this directory does."""
+    from hetero.monitoring.precedence import OFF
+    from hetero.monitoring.watcher import Watcher
+
+    chosen = context.settings.agent.precedence
+    if chosen == OFF:
+        yield []
+        return
+    with contextlib.closing(Watcher(store.directory, _slice, chosen)) as watcher:
+        yield [process.Chore(watcher.look)]
+
+
+def _slice(data: bytes) -> Slice:
+    from hetero.enforcement.slices import LocalSlice
+
+    return wire.decode(data, LocalSlice).held
 
 
 def _clean(store: SliceStore) -> None:
     """Remove the slice, unless a process that was left behind still holds it. The program's exit code matters more."""
+    if not store.directory.exists():
+        return  # it went with its simulated machine, and must not come back for an empty list
     try:
         with store.locked():
             store.live()

@@ -57,11 +57,12 @@ def machine_of(document: Any, file: Path, vendors: Mapping[str, Vendor]) -> Mach
         InvalidConfiguration: With the field.
     """
     try:
-        if not isinstance(document, dict) or not isinstance(document.get("cards"), list) or not document["cards"]:
-            raise InvalidValue("cards", None, "is missing; list the machine's cards, each with vendor and model")
-        unknown = set(document) - {"name", "cards", "drivers"}
+        unknown = set(document) - {"name", "cards", "drivers"} if isinstance(document, dict) else ()
         if unknown:
-            raise InvalidValue(min(map(str, unknown)), None, "is no key of a machine; it has name, drivers and cards")
+            complaint = f"{min(map(str, unknown))} is no key of a machine; it has name, drivers and cards"
+            raise InvalidConfiguration(str(file), complaint)
+        if not isinstance(document, dict) or not isinstance(document.get("cards"), list) or not document["cards"]:
+            raise InvalidConfiguration(str(file), "cards are missing; list them, each with vendor and model")
         cards = tuple(card for index, one in enumerate(document["cards"]) for card in _cards(index, one, vendors))
         return Machine(name=str(document.get("name", file.stem)), cards=cards, drivers=_drivers(document, vendors))
     except InvalidValue as error:

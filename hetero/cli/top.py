@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hetero.cli import output
+from hetero.cli import cluster_rows, live, output
 from hetero.cli.context import Context
 from hetero.errors import InvalidValue
 
@@ -35,13 +35,54 @@ def _finite(_: click.Context, parameter: click.Parameter, value: float) -> float
 @click.option(
     "--interval", default=1.0, show_default=True, type=click.FloatRange(0.1, 60), callback=_finite, help="Seconds."
 )
+@click.option("--cluster", is_flag=True, help="The cards and slices of a whole cluster instead of this machine's.")
+@click.option("--node", default="", help="With --cluster: only this node.")
+@click.option("-n", "--namespace", default="", help="With --cluster: only slices of this namespace.")
+@click.option("--vendor", default="", help="With --cluster: only cards of this vendor.")
+@click.option(
+    "--sort",
+    type=click.Choice(cluster_rows.SORTS),
+    default="node",
+    show_default=True,
+    help="With --cluster: by name, by what is used, or those with most left first.",
+)
+@click.option(
+    "--agents", default="", help="With --cluster: namespace of hetero's agents (default: the only one that has any)."
+)
+@live.options
 @output.option
 @click.pass_obj
-def command(context: Context, once: bool, interval: float, form: str) -> None:
+def command(  # noqa: PLR0913  one for each option
+    context: Context, /, *, once: bool, interval: float, form: str, cluster: bool, access: live.Access, **chosen: str
+) -> int:
     """Slices and their processes: memory and compute, used and allowed.
 
-    Compute is what was used during one interval; "30+40" are 30 percent of its own and 40 that are lent for now.
+    Compute is what was used during one interval; "30+40" are 30 percent of its own and 40 that are lent for now. A
+    slice that "yields" makes way for one of a higher priority.
+    With --cluster: what is promised, by the pods' placements, and what is used, as the agents of the nodes say.
     """
+    agents = chosen.pop("agents")
+    if cluster:
+        from hetero.cli import cluster_top
+
+        again = 0.0 if once or not sys.stdout.isatty() else interval
+        shown = cluster_rows.Chosen(**chosen)
+        cluster_top.run(context, access, shown, namespace=agents, interval=again, form=form)
+        return 0
+    _refuse_without_cluster(access, agents, chosen)
+    _here(context, once=once, interval=interval, form=form)
+    return 0
+
+
+def _refuse_without_cluster(access: live.Access, agents: str, chosen: Mapping[str, str]) -> None:
+    """Options that mean nothing on one machine are not passed over in silence."""
+    given = {**chosen, "agents": agents, "kubeconfig": access.kubeconfig, "context": access.context}
+    for name, value in given.items():
+        if value and (name, value) != ("sort", "node"):
+            raise InvalidValue(f"--{name}", value, "is about a cluster; say --cluster as well")
+
+
+def _here(context: Context, *, once: bool, interval: float, form: str) -> None:
     from hetero.allocation import local
     from hetero.monitoring.inventory import Inventory
 
@@ -73,11 +114,14 @@ def _samples(store: SliceStore, inventory: Inventory, interval: float) -> Iterat
 
 
 def _watch(samples: Iterable[list[dict[str, Any]]]) -> None:
+    from rich.console import Console
     from rich.live import Live
 
-    with Live(output.table([], COLUMNS), screen=True, auto_refresh=False) as live:
+    console = Console()
+    with Live(output.table([], COLUMNS), console=console, screen=True, auto_refresh=False) as live:
         for rows in samples:
-            live.update(output.table(list(_lines(rows)), COLUMNS), refresh=True)
+            shown, _ = output.narrowed(list(_lines(rows)), COLUMNS, console.width)
+            live.update(shown, refresh=True)
 
 
 def _devices(inventory: Inventory) -> list[dict[str, Any]]:
@@ -112,6 +156,7 @@ def _row(row: SliceRow, numbers: Mapping[str, int]) -> dict[str, Any]:
         "compute_used_percent": _known(round(row.compute_used, 1)),
         "compute_limit_percent": row.compute_limit or None,
         "compute_lent_percent": row.compute_lent,
+        "yielding": row.yields,
         "refused_allocations": row.refused,
         "processes": [
             {
@@ -136,7 +181,7 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
         for process in row["processes"]:
             yield {
                 **dict.fromkeys(
-                    ("slice", "device", "memory_limit_mib", "compute_limit_percent", "compute_lent_percent")
+                    ("slice", "device", "memory_limit_mib", "compute_limit_percent", "compute_lent_percent", "yielding")
                 ),
                 **process,
                 "what": f"  {process['pid']} {process['name']}",
@@ -158,7 +203,8 @@ def _memory(row: Mapping[str, Any]) -> str:
 
 def _compute(row: Mapping[str, Any]) -> str:
     used, limit, lent = row["compute_used_percent"], row["compute_limit_percent"], row["compute_lent_percent"]
-    return _of("-" if used is None else f"{used:.0f}", f"{limit}+{lent}" if limit and lent else limit, "%")
+    shown = _of("-" if used is None else f"{used:.0f}", f"{limit}+{lent}" if limit and lent else limit, "%")
+    return f"{shown} yields" if row["yielding"] else shown
 
 
 def _of(used: str, limit: float | str | None, unit: str) -> str:
@@ -178,8 +224,8 @@ COLUMNS = (
     output.column("slice", "slice"),
     output.column("#", "device", number=True),
     output.Column("memory", _memory, number=True),
-    output.Column("", _memory_bar),
+    output.Column("", _memory_bar, spare=True),
     output.Column("compute", _compute, number=True),
-    output.Column("", _compute_bar),
+    output.Column("", _compute_bar, spare=True),
     output.column("command, processes", "what"),
 )

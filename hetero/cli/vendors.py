@@ -24,8 +24,8 @@ def _resources(row: Mapping[str, Any]) -> str:
 
 COLUMNS = (
     output.column("vendor", "name"),
-    output.column("version", "version"),
-    output.column("package", "package"),
+    output.column("version", "version", spare=True),
+    output.column("package", "package", spare=True),
     output.Column("driver", lambda row: row["driver"]["version"] if row["driver"] else "-"),
     output.Column("resources", _resources),
     output.Column("features", lambda row: "\n".join(row["features"])),

@@ -6,10 +6,8 @@ A region is two megabytes, nearly all of it slots of processes. Here its head an
 from __future__ import annotations
 
 import os
-import struct
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -17,6 +15,11 @@ from hetero.enforcement import layout
 from hetero.errors import RegionError
 
 _HEAD = layout.DEVICE.start + layout.DEVICES * layout.DEVICE.size
+_PLACES = tuple(layout.DEVICE.place("uuid", position) for position in range(layout.DEVICES))
+_FIELDS = layout.DEVICE.only(
+    "uuid", "core_limit", "policy", "priority", "budget_ns", "refilled_ns", "busy_ns", "throttled_ns", "wanted_ns",
+    "lent_until_ns", "lent_percent", "yield_percent", "yield_until_ns",
+)  # fmt: skip
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +37,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         budget_ns: Device time that may be drawn; negative when more was drawn than there was.
         seen_ns: When a program last drew device time or waited for some; 0: never.
         lent: Percent that is lent at the moment.
+        held_to: Percent that it keeps to while others go first, whatever else it has; 0: it makes way for nobody.
     """
 
     position: int
@@ -47,9 +51,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     budget_ns: int
     seen_ns: int
     lent: int
+    held_to: int = 0
 
 
-def read(path: Path) -> tuple[Account, ...]:
+def read(path: Path | str) -> tuple[Account, ...]:
     """The accounts of the devices that a region names, without stopping anybody.
 
     Raises:
@@ -57,11 +62,11 @@ def read(path: Path) -> tuple[Account, ...]:
     """
     data = _head(path)
     now = time.monotonic_ns()
-    accounts = (_account(data, position, now) for position in range(layout.DEVICES))
-    return tuple(account for account in accounts if account.uuid)
+    # Most positions name nothing: that shows by the first byte.
+    return tuple([_account(data, place, now) for place in range(layout.DEVICES) if data[_PLACES[place]]])
 
 
-def _head(path: Path) -> bytes:
+def _head(path: Path | str) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -70,30 +75,31 @@ def _head(path: Path) -> bytes:
             os.close(descriptor)
     except OSError as error:
         raise RegionError(str(path), f"cannot be read: {error.strerror}") from error
-    if len(data) < _HEAD or _get(data, layout.REGION, "magic") != layout.MAGIC:
+    if len(data) < _HEAD or layout.REGION.get(data, "magic") != layout.MAGIC:
         raise RegionError(str(path), "is no region")
-    version, state = _get(data, layout.REGION, "layout_version"), _get(data, layout.REGION, "state")
+    version, state = layout.REGION.get(data, "layout_version"), layout.REGION.get(data, "state")
     if version != layout.VERSION or state != layout.READY:
         raise RegionError(str(path), f"is of version {version} and state {state}: neither is read here")
     return data
 
 
 def _account(data: bytes, position: int, now: int) -> Account:
-    names = ("core_limit", "priority", "busy_ns", "throttled_ns", "budget_ns")
-    policy = _get(data, layout.DEVICE, "policy", position)
-    lent = _get(data, layout.DEVICE, "lent_until_ns", position) > now
+    (
+        uuid, core_limit, policy, priority, budget_ns, refilled_ns, busy_ns, throttled_ns, wanted_ns,
+        lent_until_ns, lent_percent, yield_percent, yield_until_ns,
+    ) = _FIELDS.unpack_from(data, _PLACES[position])  # fmt: skip
     return Account(
         position=position,
-        uuid=_get(data, layout.DEVICE, "uuid", position).split(b"\0", 1)[0].decode(errors="replace"),
+        uuid=uuid.split(b"\0", 1)[0].decode(errors="replace"),
         read_ns=now,
+        core_limit=core_limit,
         policy=layout.POLICIES[policy if policy < len(layout.POLICIES) else 0],
+        priority=priority,
+        busy_ns=busy_ns,
+        throttled_ns=throttled_ns,
+        budget_ns=budget_ns,
         # Whoever waits for long draws nothing meanwhile, but fills the account again and again.
-        seen_ns=max(_get(data, layout.DEVICE, name, position) for name in ("wanted_ns", "refilled_ns")),
-        lent=_get(data, layout.DEVICE, "lent_percent", position) if lent else 0,
-        **{name: _get(data, layout.DEVICE, name, position) for name in names},
+        seen_ns=max(wanted_ns, refilled_ns),
+        lent=lent_percent if lent_until_ns > now else 0,
+        held_to=yield_percent if yield_until_ns > now and yield_percent < 100 else 0,
     )
-
-
-def _get(data: bytes, record: layout.Record, name: str, position: int = 0) -> Any:
-    field = record.fields[name]
-    return struct.unpack_from("<" + field.format, data, record.start + position * record.size + field.offset)[0]

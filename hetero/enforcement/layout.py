@@ -5,8 +5,11 @@ Offsets are in bytes from the start of the record named; all fields are little e
 
 from __future__ import annotations
 
+import functools
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 MAGIC = 0x4E4F494745524854
 VERSION = 2
@@ -30,7 +33,12 @@ class Field:
     @property
     def size(self) -> int:
         """Bytes."""
-        return struct.calcsize("<" + self.format)
+        return self.packed.size
+
+    @functools.cached_property
+    def packed(self) -> struct.Struct:
+        """Packs and unpacks it."""
+        return struct.Struct("<" + self.format)
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,38 @@ class Record:
     start: int
     size: int
     fields: dict[str, Field]
+
+    def unpack(self, data: bytes, index: int = 0) -> dict[str, Any]:
+        """All fields of one record by name, in one step; for records whose fields have one value each."""
+        return dict(zip(self._ordered, self._whole.unpack_from(data, self.start + index * self.size), strict=True))
+
+    def only(self, *names: str) -> struct.Struct:
+        """Unpacks these fields of one record in one step, from its begin on; they are named in the order they have."""
+        form, end = "<", 0
+        for field in map(self.fields.__getitem__, names):
+            form += f"{field.offset - end}x{field.format}"
+            end = field.offset + field.size
+        return struct.Struct(form)
+
+    def place(self, name: str, index: int = 0) -> int:
+        """Where a field of one record stands in the file."""
+        return self.start + index * self.size + self.fields[name].offset
+
+    def get(self, data: bytes, name: str, index: int = 0) -> Any:
+        """The field's value, or the first of them."""
+        return self.get_all(data, name, index)[0]
+
+    def get_all(self, data: bytes, name: str, index: int = 0) -> tuple[Any, ...]:
+        """The field's values."""
+        return self.fields[name].packed.unpack_from(data, self.place(name, index))
+
+    @functools.cached_property
+    def _ordered(self) -> Mapping[str, Field]:
+        return dict(sorted(self.fields.items(), key=lambda item: item[1].offset))
+
+    @functools.cached_property
+    def _whole(self) -> struct.Struct:
+        return self.only(*self._ordered)
 
 
 REGION = Record(
@@ -78,6 +118,7 @@ DEVICE = Record(
         "memory.bytes": Field(128, "Q"),
         "memory.last": Field(136, "Q"),
         "refused": Field(144, "Q"),
+        "exhausted": Field(152, "Q"),
         "budget_ns": Field(256, "q"),
         "refilled_ns": Field(264, "Q"),
         "busy_ns": Field(320, "Q"),
@@ -87,6 +128,8 @@ DEVICE = Record(
         "wanted_ns": Field(352, "Q"),
         "lent_until_ns": Field(384, "Q"),
         "lent_percent": Field(392, "I"),
+        "yield_percent": Field(396, "I"),
+        "yield_until_ns": Field(400, "Q"),
     },
 )
 
@@ -103,6 +146,8 @@ SLOT = Record(
         "busy_ns": Field(1152, f"{DEVICES}Q"),
         "drawn_ns": Field(1280, f"{DEVICES}q"),
         "launches": Field(1408, f"{DEVICES}Q"),
+        "context_bytes": Field(1536, f"{DEVICES}Q"),
+        "module_bytes": Field(1664, f"{DEVICES}Q"),
     },
 )
 

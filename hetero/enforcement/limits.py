@@ -51,6 +51,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[DeviceLimit, ...]
 
 
+def priority_of(held: Slice) -> int:
+    """The priority of a slice, 0 to :data:`LOWEST`; 1 where nobody said, so that those who ask for 0 go first."""
+    return 1 if held.priority is None else min(held.priority, LOWEST)
+
+
 def limits_of(held: Slice) -> Limits:
     """The limits that a slice's shares come to."""
     return Limits(slice_id=held.id, devices=tuple(_limit(grant, held) for grant in held.grants))
@@ -64,7 +69,7 @@ def _limit(grant: Grant, held: Slice) -> DeviceLimit:
         cores=grant.share.cores,
         physical=physical * MIB,
         policy=held.policy,
-        priority=1 if held.priority is None else min(held.priority, LOWEST),
+        priority=priority_of(held),
     )
 
 

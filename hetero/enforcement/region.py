@@ -8,86 +8,31 @@ judged by ``/proc``, which is right for processes of the own pid namespace, and 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
-import mmap
 import os
 import secrets
+import stat
 import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from hetero.enforcement import layout
+from hetero.enforcement import layout, reading
 from hetero.enforcement.limits import DeviceLimit, Limits
+from hetero.enforcement.reading import ProcessUse, RegionState
 from hetero.errors import RegionError
 
 _CLOCK_SLACK_NS = 2_000_000_000
 """The start of a process is known to a second, and the clock may be set a little."""
 
+_PATIENCE = 0.01
+"""Seconds for the lock of a region, which programs hold for moments; whoever changes many is not kept by one."""
 
-class DeviceUse(msgspec.Struct, frozen=True, kw_only=True):
-    """One device of a slice.
-
-    Attributes:
-        uuid: The device; empty in a region that was made from environment variables alone.
-        memory_limit: Bytes; 0 is no limit.
-        memory_used: Bytes.
-        core_limit: Percent; 0 or 100 is no limit.
-        busy_ns: Device time used since the region was created.
-        throttled_ns: Time that programs were held back.
-        launches: Kernels launched.
-        refused: Allocations refused.
-        policy: ``cap``: never more than ``core_limit``; ``conserve``: what others leave idle on top of it.
-        priority: 0 is served first, among the slices of a device.
-        lent: Percent that is lent on top of ``core_limit`` at the moment.
-        unmeasured: Launches that went through although their time could not be measured.
-    """
-
-    uuid: str
-    memory_limit: int
-    memory_used: int
-    core_limit: int
-    busy_ns: int
-    throttled_ns: int
-    launches: int
-    refused: int
-    policy: str = "cap"
-    priority: int = 1
-    lent: int = 0
-    unmeasured: int = 0
-
-
-class ProcessUse(msgspec.Struct, frozen=True, kw_only=True):
-    """One process of a slice.
-
-    Attributes:
-        pid: As the process sees itself.
-        name: Its command, cut to 31 bytes.
-        memory: Bytes per device, in the order of the slice.
-        busy_ns: Device time per device.
-        joined_ns: CLOCK_REALTIME at which it joined the slice; 0 when not known.
-        host_pid: As the machine sees it; 0 when the process cannot know.
-    """
-
-    pid: int
-    name: str
-    memory: tuple[int, ...]
-    busy_ns: tuple[int, ...]
-    joined_ns: int = 0
-    host_pid: int = 0
-
-
-class RegionState(msgspec.Struct, frozen=True, kw_only=True):
-    """What a region says at one moment; ``read_ns`` is CLOCK_MONOTONIC of the reading."""
-
-    slice_id: str
-    read_ns: int
-    devices: tuple[DeviceUse, ...]
-    processes: tuple[ProcessUse, ...]
+_ALL_OF_IT = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+"""A ``struct flock`` for who writes a file. Locked by description, as the native runtime does: a lock by process ends
+when any thread of it closes the file, as whoever reads it does. Source: fcntl(2), "Open file description locks"."""
 
 
 def create(path: Path, limits: Limits) -> None:
@@ -113,7 +58,7 @@ def create(path: Path, limits: Limits) -> None:
 
 
 class Loan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a slice may have for a while on top of its cores; ``until_ns`` is CLOCK_MONOTONIC."""
+    """What a slice may have for a while, on top of its cores or at most; ``until_ns`` is CLOCK_MONOTONIC."""
 
     percent: int
     until_ns: int
@@ -128,10 +73,12 @@ def change(  # noqa: PLR0913 — each is a limit of its own, and named
     policy: str | None = None,
     priority: int | None = None,
     lent: Loan | None = None,
+    yielding: Loan | None = None,
 ) -> None:
     """Change limits of a device of a slice, whose programs go on and keep to the new ones from then on.
 
-    Memory below what is held takes nothing away: growth is refused until enough was given back.
+    Memory below what is held takes nothing away: growth is refused until enough was given back. What is ``lent`` comes
+    on top of the cores; one that is ``yielding`` has no more than that whatever else is said, and 0 percent ends it.
 
     Raises:
         RegionError: The region cannot be read or written, or a limit does not fit into it.
@@ -140,8 +87,9 @@ def change(  # noqa: PLR0913 — each is a limit of its own, and named
     _check_limits(path, Limits(slice_id="", devices=(limit,)))
     if not 0 <= device < layout.DEVICES:
         raise RegionError(str(path), f"a slice has no device {device}")
-    if lent and not (0 <= lent.percent <= 100 and 0 <= lent.until_ns < 1 << 64):
-        raise RegionError(str(path), f"{lent} is no loan")
+    for loan in filter(None, (lent, yielding)):
+        if not (0 <= loan.percent <= 100 and 0 <= loan.until_ns < 1 << 64):
+            raise RegionError(str(path), f"{loan} is no loan")
     values = {
         "memory_limit": memory,
         "core_limit": cores,
@@ -149,34 +97,28 @@ def change(  # noqa: PLR0913 — each is a limit of its own, and named
         "priority": priority,
         "lent_percent": lent.percent if lent else None,
         "lent_until_ns": lent.until_ns if lent else None,
+        "yield_percent": yielding.percent if yielding else None,
+        "yield_until_ns": yielding.until_ns if yielding else None,
     }
-    with _mapped(path) as memory_map:
+    with _changing(path) as descriptor:
         for name, value in values.items():
             if value is not None:
-                _store(memory_map, layout.DEVICE, name, value, device)
-        changed = _get(memory_map, layout.REGION, "limits_changed")
-        _store(memory_map, layout.REGION, "limits_changed", (changed + 1) % (1 << 32))
+                _store(descriptor, layout.DEVICE, name, value, device)
+        _count(descriptor)
 
 
-def read(path: Path) -> RegionState:
-    """Read a region as it is now, without stopping anybody.
+def read(path: Path | str, *, processes: bool = True) -> RegionState:
+    """Read a region as it is now, without stopping anybody: its head, its devices, and the slots that were ever taken.
+
+    Args:
+        path: The file.
+        processes: Tell of each process, not only how many there are.
 
     Raises:
         RegionError: It is missing, unfinished, damaged or of another version.
     """
-    data = _bytes(path)
-    _check(path, data)
-    # Positions are kept: a slice whose first device has no limit still begins with it.
-    count = max((index + 1 for index in range(layout.DEVICES) if _described(data, index)), default=0)
-    now = time.monotonic_ns()
-    return RegionState(
-        slice_id=_text(_get(data, layout.REGION, "slice_id")),
-        read_ns=now,
-        devices=tuple(_device(data, index, now) for index in range(count)),
-        processes=tuple(
-            _process(data, index, count) for index in range(layout.SLOTS) if _get(data, layout.SLOT, "state", index)
-        ),
-    )
+    data, length = _bytes(path)
+    return reading.state(path, data, length, processes=processes)
 
 
 def alive(process: ProcessUse) -> bool:
@@ -202,26 +144,62 @@ def _started_ns(pid: int) -> int | None:
     return int(boot.split()[1]) * 1_000_000_000 + ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
-def _bytes(path: Path) -> bytes:
-    """What is there, up to a byte beyond a region: programs may have made it as long as they like, or a pipe."""
+_FEW = layout.SLOT.start + 4 * layout.SLOT.size
+"""All that there is to read of most slices: their programs have no more processes than that."""
+
+
+def _bytes(path: Path | str) -> tuple[bytes, int]:
+    """All up to the last slot that was ever taken, and how long the file is: programs may have made it anything.
+
+    A region is two megabytes, nearly all of it slots that nobody ever took. It is not mapped: see :func:`_changing`.
+    """
     try:
-        with open(path, "rb", opener=_open) as file:
-            return file.read(layout.SIZE + 1) or b""
+        descriptor = _open(str(path), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            known = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+            return (_pages(descriptor) if known else b""), found.st_size  # a pipe cannot be read from the middle
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise RegionError(str(path), f"cannot be read: {error.strerror}") from error
 
 
+def _pages(descriptor: int) -> bytes:
+    data = os.pread(descriptor, _FEW, 0)
+    if len(data) < _FEW:
+        return data
+    end = layout.SLOT.start + reading.used(data) * layout.SLOT.size
+    return os.pread(descriptor, end, 0) if end > _FEW else data  # anew, not put together: it may be two megabytes
+
+
 @contextlib.contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap]:
-    """A sound region's memory, for one at a time who changes limits from here."""
-    _check(path, _bytes(path))
+def _changing(path: Path) -> Iterator[int]:
+    """A sound region, open for one at a time who changes limits from here.
+
+    It is not mapped: its programs may cut the file short at any moment, and whoever touches memory beyond the end of a
+    file is killed by the kernel.
+    """
+    reading.check(path, *_bytes(path))
     try:
-        with open(path, "r+b", opener=_open) as file:
-            fcntl.lockf(file, fcntl.LOCK_EX)
-            with mmap.mmap(file.fileno(), layout.SIZE) as memory_map:
-                yield memory_map
-    except (OSError, ValueError) as error:
-        raise RegionError(str(path), f"cannot be changed: {error}") from error
+        with open(path, "r+b", buffering=0, opener=_open) as file:
+            _lock(file.fileno())
+            yield file.fileno()
+    except OSError as error:
+        raise RegionError(str(path), f"cannot be changed: {error.strerror}") from error
+
+
+def _lock(descriptor: int) -> None:
+    """Not without end: a program of the slice may hold the lock for as long as it likes."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _ALL_OF_IT)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_PATIENCE / 10)
 
 
 def _open(path: str, flags: int) -> int:
@@ -232,6 +210,8 @@ def _write(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+        # The slots are empty: a hole takes no memory from whoever makes the region. A node has hundreds, in a tmpfs.
+        file.truncate(layout.SIZE)
 
 
 def _check_limits(path: Path, limits: Limits) -> None:
@@ -261,7 +241,8 @@ def _check_device(path: Path, device: DeviceLimit) -> None:
 
 
 def _packed(limits: Limits) -> bytes:
-    data = bytearray(layout.SIZE)
+    """All before the slots."""
+    data = bytearray(layout.SLOT.start)
     header = {
         "magic": layout.MAGIC,
         "layout_version": layout.VERSION,
@@ -285,87 +266,17 @@ def _packed(limits: Limits) -> bytes:
     return bytes(data)
 
 
-def _check(path: Path, data: bytes) -> None:
-    if len(data) < layout.REGION.size or _get(data, layout.REGION, "magic") != layout.MAGIC:
-        raise RegionError(str(path), "is no region")
-    version = _get(data, layout.REGION, "layout_version")
-    if version != layout.VERSION:
-        raise RegionError(str(path), f"is of version {version}; this release reads version {layout.VERSION}")
-    if len(data) != layout.SIZE:
-        than = "longer" if len(data) > layout.SIZE else "shorter"
-        raise RegionError(str(path), f"is {than} than {layout.SIZE} bytes")
-    size = _get(data, layout.REGION, "size")
-    if size != layout.SIZE:
-        raise RegionError(str(path), f"is damaged: it claims {size} bytes instead of {layout.SIZE}")
-    counts = (_get(data, layout.REGION, "device_count"), _get(data, layout.REGION, "slot_capacity"))
-    if counts[0] > layout.DEVICES or counts[1] != layout.SLOTS:
-        raise RegionError(str(path), f"is damaged: it counts {counts[0]} devices and {counts[1]} slots")
-    if _get(data, layout.REGION, "state") != layout.READY:
-        raise RegionError(str(path), "was never finished")
+def _count(descriptor: int) -> None:
+    """Count a change up; programs look at the count alone."""
+    head = os.pread(descriptor, layout.REGION.size, 0)
+    if len(head) == layout.REGION.size:  # else a program has cut it just now
+        _store(descriptor, layout.REGION, "limits_changed", (layout.REGION.get(head, "limits_changed") + 1) % (1 << 32))
 
 
-def _described(data: bytes, index: int) -> bool:
-    """A position counts when it names a device or limits one."""
-    named = _get(data, layout.DEVICE, "uuid", index).strip(b"\0")
-    limited = _get(data, layout.DEVICE, "memory_limit", index) or _get(data, layout.DEVICE, "core_limit", index)
-    return bool(named or limited)
-
-
-def _device(data: bytes, index: int, now: int) -> DeviceUse:
-    names = ("memory_limit", "core_limit", "busy_ns", "throttled_ns", "launches", "refused", "priority", "unmeasured")
-    values = {name: _get(data, layout.DEVICE, name, index) for name in names}
-    policy = _get(data, layout.DEVICE, "policy", index)
-    lent = _get(data, layout.DEVICE, "lent_until_ns", index) > now
-    return DeviceUse(
-        uuid=_text(_get(data, layout.DEVICE, "uuid", index)),
-        memory_used=_get(data, layout.DEVICE, "memory.bytes", index),
-        policy=layout.POLICIES[policy if policy < len(layout.POLICIES) else 0],
-        lent=_get(data, layout.DEVICE, "lent_percent", index) if lent else 0,
-        **values,
-    )
-
-
-def _process(data: bytes, index: int, devices: int) -> ProcessUse:
-    return ProcessUse(
-        pid=_get(data, layout.SLOT, "pid", index),
-        joined_ns=_get(data, layout.SLOT, "start_ns", index),
-        host_pid=_get(data, layout.SLOT, "host_pid", index),
-        name=_text(_get(data, layout.SLOT, "name", index)),
-        memory=tuple(_held(data, index, device) for device in range(devices)),
-        busy_ns=_get_all(data, layout.SLOT, "busy_ns", index)[:devices],
-    )
-
-
-def _held(data: bytes, slot: int, device: int) -> int:
-    """Bytes of a device that a process holds after its last change; ``native/runtime/ledger.c`` tells which that is."""
-    entry = slot * layout.SLOT.size // layout.ENTRY.size + device
-    last_slot, last_number = divmod(_get(data, layout.DEVICE, "memory.last", device), 1 << 48)
-    number = max(_get(data, layout.ENTRY, "done", entry), last_number if last_slot == slot else 0)
-    after: int = _get_all(data, layout.ENTRY, "after", entry)[number % 2]
-    return after
-
-
-def _place(record: layout.Record, name: str, index: int) -> int:
-    return record.start + index * record.size + record.fields[name].offset
-
-
-def _get_all(data: bytes | mmap.mmap, record: layout.Record, name: str, index: int) -> tuple[Any, ...]:
-    return struct.unpack_from("<" + record.fields[name].format, data, _place(record, name, index))
-
-
-def _get(data: bytes | mmap.mmap, record: layout.Record, name: str, index: int = 0) -> Any:
-    return _get_all(data, record, name, index)[0]
-
-
-def _store(data: mmap.mmap, record: layout.Record, name: str, value: int, index: int = 0) -> None:
-    """In one piece, since programs read it at the same time; :mod:`struct` writes byte by byte."""
-    kind = ctypes.c_uint64 if record.fields[name].format == "Q" else ctypes.c_uint32
-    kind.from_buffer(data, _place(record, name, index)).value = value
+def _store(descriptor: int, record: layout.Record, name: str, value: int, index: int = 0) -> None:
+    """In one call, since programs read it at the same time: the kernel copies an aligned word at once."""
+    os.pwrite(descriptor, record.fields[name].packed.pack(value), record.place(name, index))
 
 
 def _put(data: bytearray, record: layout.Record, name: str, value: object, index: int = 0) -> None:
-    struct.pack_into("<" + record.fields[name].format, data, _place(record, name, index), value)
-
-
-def _text(value: bytes) -> str:
-    return value.split(b"\0", 1)[0].decode(errors="replace")
+    record.fields[name].packed.pack_into(data, record.place(name, index), value)

@@ -105,11 +105,25 @@ class SliceStore:
             descriptor = _open_lock(directory)
             undo.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits only for one who looks whether somebody holds it
-            partial = directory / f"{_RECORD}.partial"
-            partial.write_text(wire.encode(record))
-            partial.rename(directory / _RECORD)  # whoever looks without the store's lock sees all of it or nothing
+            _write(directory, record)
             undo.pop_all()
         return Hold(descriptor)
+
+    def read(self, slice_id: str) -> LocalSlice | None:
+        """The record of a slice; None when there is none that can be read."""
+        try:
+            return _read(self.path(slice_id))
+        except (OSError, WireError):
+            return None
+
+    def rewrite(self, record: LocalSlice) -> None:
+        """Keep another record of a slice that there is. Call it inside :meth:`locked`.
+
+        Raises:
+            EnforcementError: The file system refused.
+        """
+        with _usable(self.directory):
+            _write(self.path(record.held.id), record)
 
     def make_directory(self, slice_id: str) -> Path:
         """The directory for a new slice, for this user alone.
@@ -204,6 +218,13 @@ def _usable(directory: Path) -> Iterator[None]:
         raise EnforcementError(
             f"{directory}: slices cannot be kept there ({error.strerror}); set HETERO_RUNTIME_DIR to another directory"
         ) from error
+
+
+def _write(directory: Path, record: LocalSlice) -> None:
+    """Whoever looks without the store's lock sees all of it or nothing."""
+    partial = directory / f"{_RECORD}.partial"
+    partial.write_text(wire.encode(record))
+    partial.rename(directory / _RECORD)
 
 
 def _read(directory: Path) -> LocalSlice | None:

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from hetero import metrics
 from hetero.errors import ApiError
-from hetero.kube import configuration, failures
+from hetero.kube import bounded, configuration, failures
 from hetero.kube.watch import Watch
 
 if TYPE_CHECKING:
@@ -80,6 +80,29 @@ class Api:
         target = _target(path, query)
         return self._read("GET", target, self._send("GET", target, timeout=patience))
 
+    def relayed(self, path: str, *, limit: int, seconds: float) -> bytes:
+        """What a pod answers, by way of the server: see :func:`hetero.kube.paths.relayed`.
+
+        A pod that cannot be reached is no failure of the server, and is not counted as one.
+
+        Args:
+            path: Of the pod's port.
+            limit: Bytes of the answer.
+            seconds: For all of it.
+
+        Raises:
+            ApiError: The server refused, or it did not reach the pod; the answer is too long or took too long.
+        """
+        timeout = urllib3.Timeout(connect=min(self.timeout, seconds), read=seconds)
+        try:
+            response = self._open("GET", path, timeout=timeout, preload_content=False)
+            body = bounded.read(response, limit, seconds)
+        except HTTPError as error:
+            raise failures.unanswered(f"GET {path}", error) from error
+        if response.status >= 300:
+            raise failures.refused(f"GET {path}", response.status, response.headers, body)
+        return body
+
     def post(self, path: str, body: bytes) -> bytes:
         """Create what the body, JSON, says."""
         return self._request("POST", path, body, "application/json")
@@ -124,16 +147,19 @@ class Api:
         return data
 
     def _send(self, method: str, target: str, body: bytes | None = None, content_type: str = "", **options: Any) -> Any:
+        try:
+            return self._open(method, target, body, content_type, **options)
+        except HTTPError as error:
+            metrics.api_failures.add(failures.word(error))
+            raise failures.unanswered(f"{method} {target}", error) from error
+
+    def _open(self, method: str, target: str, body: bytes | None = None, content_type: str = "", **options: Any) -> Any:
         headers = {"Accept": "application/json", "User-Agent": "hetero", **self._authorization()}
         if body is not None:
             headers["Content-Type"] = content_type
         options = {"timeout": urllib3.Timeout(connect=self.timeout, read=self.timeout), **options}
         url = f"{self._settings.host}{target}"
-        try:
-            return self._pool.urlopen(method, url, body=body, headers=headers, retries=False, redirect=False, **options)
-        except HTTPError as error:
-            metrics.api_failures.add(failures.word(error))
-            raise failures.unanswered(f"{method} {target}", error) from error
+        return self._pool.urlopen(method, url, body=body, headers=headers, retries=False, redirect=False, **options)
 
     @staticmethod
     def _refused(method: str, target: str, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
 DEFAULT = "~/.kube/config"
-SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def load(kubeconfig: str | None, context: str | None) -> Configuration:
@@ -38,19 +37,31 @@ def found() -> str | None:
     if named:
         return named
     default = Path(DEFAULT).expanduser()
-    return str(default) if default.is_file() else None
+    return str(default) if _is_file(default) else None
 
 
 def _from_file(settings: Configuration, path: str, context: str | None) -> None:
     from kubernetes.config import load_kube_config  # noqa: PLC0415
 
-    if not any(Path(one).expanduser().is_file() for one in path.split(os.pathsep)):
+    if not any(_is_file(Path(one).expanduser()) for one in path.split(os.pathsep)):
         raise InvalidConfiguration(path, "is no file; name a kubeconfig, or set KUBECONFIG")
     try:
         load_kube_config(path, context, settings, persist_config=False)  # type: ignore[no-untyped-call]
-    # Whatever a person may have written into the file; the loader lets most of it through as it is.
+    except (AttributeError, LookupError, TypeError) as error:  # the loader's own words are of Python's types
+        reason = "cannot be used as a kubeconfig: its parts are not those of one; name another, or set KUBECONFIG"
+        raise InvalidConfiguration(path, reason) from error
+    # Whatever else a person may have written into the file; the loader lets most of it through as it is.
     except Exception as error:
         raise InvalidConfiguration(path, f"cannot be used as a kubeconfig: {_sentence(error)}") from error
+
+
+def _is_file(path: Path) -> bool:
+    """True for a file that is there; after ``sudo -u`` the home directory may still be another user's."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}; name a kubeconfig, or set KUBECONFIG"
+        raise InvalidConfiguration(str(path), reason) from error
 
 
 def _in_cluster(settings: Configuration) -> None:
@@ -59,10 +70,9 @@ def _in_cluster(settings: Configuration) -> None:
     try:
         load_incluster_config(settings)  # type: ignore[no-untyped-call]
     except (ConfigException, OSError) as error:
+        inside = f" with a service account ({_sentence(error)})" if "KUBERNETES_SERVICE_HOST" in os.environ else ""
         raise InvalidConfiguration(
-            SERVICE_ACCOUNT,
-            f"there is no kubeconfig, and this is no pod with a service account ({_sentence(error)}); "
-            f"name a kubeconfig, or set KUBECONFIG",
+            DEFAULT, f"is not there, and this is no pod{inside}; name a kubeconfig, or set KUBECONFIG"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Events on pods: what ``kubectl describe pod`` shows. Best effort, never in anybody's way.
+"""Events on pods and nodes: what ``kubectl describe`` shows. Best effort, never in anybody's way.
 
 Equal events are counted up in one object, as other components do it, and an object that is talked about too much is
 talked about less. Source: Kubernetes client-go ``tools/record/events_cache.go`` for the figures.
@@ -42,15 +42,27 @@ MESSAGE = 1024
 Severity = Literal["Normal", "Warning"]
 
 
+Kind = Literal["Pod", "Node"]
+
+NODES_NAMESPACE = "default"
+"""Where events about nodes are, which live in none. Source: Kubernetes client-go, ``tools/record/event.go``."""
+
+
 class Happened(msgspec.Struct, frozen=True):
-    """What makes two events equal."""
+    """What makes two events equal; the namespace is empty for a node."""
 
     namespace: str
-    pod: str
+    name: str
     uid: str
     severity: Severity
     reason: str
     message: str
+    kind: Kind = "Pod"
+
+    @property
+    def place(self) -> str:
+        """The namespace of the event itself."""
+        return NODES_NAMESPACE if self.kind == "Node" else self.namespace
 
 
 class _Posted(msgspec.Struct):
@@ -61,7 +73,7 @@ class _Posted(msgspec.Struct):
 
 
 class Events:
-    """Posts events about pods, from a thread of its own.
+    """Posts events about pods and nodes, from a thread of its own.
 
     Args:
         api: The server.
@@ -91,7 +103,13 @@ class Events:
             reason: One word in CamelCase.
             message: A sentence; more than 1024 bytes are cut.
         """
-        event = Happened(pod.namespace, pod.name, pod.uid, kind_of, reason, cut(message))
+        self._wait(Happened(pod.namespace, pod.name, pod.uid, kind_of, reason, cut(message)))
+
+    def post_node(self, node: Metadata, kind_of: Severity, reason: str, message: str) -> None:
+        """Say something about a node; as :meth:`post`."""
+        self._wait(Happened("", node.name, node.uid, kind_of, reason, cut(message), "Node"))
+
+    def _wait(self, event: Happened) -> None:
         with self._changed:
             if event not in self._waiting and len(self._waiting) >= WAITING:
                 metrics.events.add("dropped")
@@ -119,7 +137,7 @@ class Events:
                 self._say(event, times)
             # One event, whatever is wrong with it, must not silence the others.
             except Exception:
-                _log.exception("an event could not be posted", pod=event.pod, reason=event.reason)
+                _log.exception("an event could not be posted", about=event.name, reason=event.reason)
                 metrics.events.add("failed")
             with self._changed:
                 self._busy = False
@@ -136,8 +154,8 @@ class Events:
     def _say(self, event: Happened, times: int) -> None:
         known = self._posted.pop(event, None)
         # Counted also when it is not sent now, so that the next one that is sent tells how often it was.
-        now = _Posted(known.name if known else _name(event.pod), (known.count if known else 0) + times)
-        allowed = self._talk.allows(event.uid or event.pod)
+        now = _Posted(known.name if known else _name(event.name), (known.count if known else 0) + times)
+        allowed = self._talk.allows(event.uid or event.name)
         outcome = self._sent(event, now, again=known is not None) if allowed else "dropped"
         if known or outcome == "posted":
             self._posted[event] = now
@@ -154,35 +172,37 @@ class Events:
                     again = False
                     continue
                 if error.status not in (0, 429) and error.status < 500:
-                    _log.warning("an event was refused", pod=event.pod, reason=event.reason, error=str(error))
+                    _log.warning("an event was refused", about=event.name, reason=event.reason, error=str(error))
                     return "failed"
                 if self._stopping.wait(self._backoff.next(error.retry_after)):
                     return "failed"
                 continue
             self._backoff.reset()
             return "posted"
-        _log.warning("an event could not be posted", pod=event.pod, reason=event.reason)
+        _log.warning("an event could not be posted", about=event.name, reason=event.reason)
         return "failed"
 
     def _send(self, event: Happened, posted: _Posted, *, again: bool) -> None:
         if again:
             update = msgspec.json.encode({"count": posted.count, "lastTimestamp": _now()})
-            self._api.patch(paths.event(event.namespace, posted.name), update)
+            self._api.patch(paths.event(event.place, posted.name), update)
             return
         try:
-            self._api.post(paths.events(event.namespace), self._body(event, posted))
+            self._api.post(paths.events(event.place), self._body(event, posted))
         except ApiError as error:
             if error.reason != "AlreadyExists":  # an answer was lost, not the event
                 raise
 
     def _body(self, event: Happened, posted: _Posted) -> bytes:
         now = _now()
-        about = {"kind": "Pod", "apiVersion": "v1", "namespace": event.namespace, "name": event.pod, "uid": event.uid}
+        about = {"kind": event.kind, "apiVersion": "v1", "name": event.name, "uid": event.uid}
+        if event.kind == "Pod":
+            about["namespace"] = event.namespace
         return msgspec.json.encode(
             {
                 "kind": "Event",
                 "apiVersion": "v1",
-                "metadata": {"name": posted.name, "namespace": event.namespace},
+                "metadata": {"name": posted.name, "namespace": event.place},
                 "involvedObject": about,
                 "type": event.severity,
                 "reason": event.reason,
@@ -203,9 +223,9 @@ def cut(message: str) -> str:
     return message if len(raw) <= MESSAGE else raw[: MESSAGE - 3].decode(errors="ignore") + "…"
 
 
-def _name(pod: str) -> str:
+def _name(about: str) -> str:
     """A name that no other event has; names may have 253 characters."""
-    return f"{pod[:236]}.{secrets.token_hex(8)}"
+    return f"{about[:236]}.{secrets.token_hex(8)}"
 
 
 def _now() -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from hetero import metrics
@@ -18,13 +19,15 @@ from hetero.errors import ApiError
 from hetero.kube.backoff import Backoff
 from hetero.kube.client import Api
 from hetero.kube.decoding import Change, Codec, HasMetadata
-from hetero.kube.snapshot import PAGE, snapshot
+from hetero.kube.packed import Packed
+from hetero.kube.snapshot import PAGE, gather
 from hetero.kube.watch import Watch
 from hetero.log import logger
 
 _log = logger("kube")
 
 T = TypeVar("T", bound=HasMetadata)
+T_contra = TypeVar("T_contra", bound=HasMetadata, contravariant=True)
 
 SILENCE = 90.0
 """Seconds without a byte after which a watch is taken for dead; the server sends a bookmark about every 60."""
@@ -36,16 +39,16 @@ BRIEF = 1.0
 """Seconds; a watch that ends earlier without a line counts as a failure, so that there is no busy loop."""
 
 
-class Handler(Protocol[T]):
+class Handler(Protocol[T_contra]):
     """Who is told. Called by one thread, never twice at once."""
 
-    def replace(self, items: list[T]) -> None:
-        """These are all objects; any other that was there is gone."""
+    def replace(self, items: Collection[T_contra]) -> None:
+        """These are all objects; any other that was there is gone. Each look at them may give other, equal structs."""
 
-    def put(self, item: T) -> None:
+    def put(self, item: T_contra) -> None:
         """This one is new or has changed."""
 
-    def remove(self, item: T) -> None:
+    def remove(self, item: T_contra) -> None:
         """This one, given as it was last, is gone."""
 
 
@@ -59,11 +62,13 @@ class Informer(Generic[T]):
         handler: Who is told. If it raises, that is logged and the collection is listed anew.
         query: Selectors.
         page: Objects for each page of a list.
+        packed: Keep a list small until the handler has it: for a large collection, where memory counts for more than
+            the processor's time.
         silence: Seconds after which a watch without a byte is taken for dead.
         backoff: Delays between tries.
 
     ``synced`` is set when the handler has been given the first list; ``heard`` is the monotonic time of the server's
-    last word.
+    last word, and until the first one that at which this was made.
     """
 
     def __init__(  # noqa: PLR0913  four that are needed, four that tests and odd clusters turn
@@ -75,6 +80,7 @@ class Informer(Generic[T]):
         query: Mapping[str, str] | None = None,
         *,
         page: int = PAGE,
+        packed: bool = False,
         silence: float = SILENCE,
         backoff: Backoff | None = None,
     ) -> None:
@@ -85,13 +91,15 @@ class Informer(Generic[T]):
         self._handler = handler
         self._query = dict(query or {})
         self._page = page
+        self._new: Callable[[], list[T] | Packed[T]] = partial(Packed, kind) if packed else list
         self._silence = silence
         self._backoff = backoff or Backoff()
         self._version = ""
-        self.heard = 0.0
+        self.heard = time.monotonic()
         self._watch: Watch | None = None
+        self._parted = time.monotonic()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"informer {self._codec.kind}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"informer {self.kind}", daemon=True)
 
     def start(self) -> None:
         """Begin; ``synced`` is set when the handler has been given the first list."""
@@ -106,9 +114,23 @@ class Informer(Generic[T]):
             self._thread.join(self._api.timeout + 1.0)
 
     @property
+    def kind(self) -> str:
+        """Of its objects, as metrics and the log name it: the name of their struct."""
+        return self._codec.kind
+
+    @property
     def version(self) -> str:
         """How far it is: the collection's version that the handler has seen; empty before the first list."""
         return self._version
+
+    @property
+    def apart(self) -> float:
+        """Seconds since a watch was open; 0 while one is."""
+        return 0.0 if self._watch is not None else time.monotonic() - self._parted
+
+    def measure(self) -> None:
+        """Bring the gauge of its lag up to date."""
+        metrics.informer_lag.set(time.monotonic() - self.heard, self.kind)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -118,7 +140,7 @@ class Informer(Generic[T]):
                 self._failed(error)
             # A handler's defect must not end the thread, and what it missed must reach it: everything is given anew.
             except Exception:
-                _log.exception("a handler failed; everything is listed anew", kind=self._codec.kind)
+                _log.exception("a handler failed; everything is listed anew", kind=self.kind)
                 self._version = ""
                 self._stopping.wait(self._backoff.next())
 
@@ -136,15 +158,16 @@ class Informer(Generic[T]):
         if _history_is_lost(error):
             self._version = ""
         delay = self._backoff.next(error.retry_after)
-        _log.warning("following is interrupted", kind=self._codec.kind, error=str(error), retry_in=round(delay, 2))
+        _log.warning("following is interrupted", kind=self.kind, error=str(error), retry_in=round(delay, 2))
         self._stopping.wait(delay)
 
     # Listing
 
     def _list(self) -> None:
-        metrics.relists.add(self._codec.kind)
+        metrics.relists.add(self.kind)
         stopped = self._stopping.is_set
-        version, items = snapshot(self._api, self._path, self._codec, self._query, page=self._page, stopped=stopped)
+        items = self._new()
+        version = gather(self._api, self._path, self._codec, items, self._query, page=self._page, stopped=stopped)
         if self._stopping.is_set():
             return
         self._handler.replace(items)
@@ -168,6 +191,7 @@ class Informer(Generic[T]):
                 self._backoff.reset()
         finally:
             self._watch = None
+            self._parted = time.monotonic()
             watch.close()
         return heard
 

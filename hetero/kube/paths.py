@@ -21,6 +21,14 @@ def pod(namespace: str, name: str) -> str:
     return _within(namespace, "pods", name)
 
 
+def relayed(namespace: str, name: str, port: int, path: str) -> str:
+    """What a pod has at a path of one of its ports, by way of the API server.
+
+    Source: Kubernetes API reference, ``connect GET requests to proxy of Pod``.
+    """
+    return f"{_within(namespace, 'pods', f'{name}:{port}')}/proxy/{quote(path.lstrip('/'))}"
+
+
 def binding(namespace: str, name: str) -> str:
     """Where a pod's binding is posted."""
     return f"{pod(namespace, name)}/binding"
@@ -29,6 +37,11 @@ def binding(namespace: str, name: str) -> str:
 def node(name: str) -> str:
     """One node."""
     return f"{NODES}/{quote(name, safe='')}"
+
+
+def namespace(name: str) -> str:
+    """One namespace."""
+    return f"{NAMESPACES}/{quote(name, safe='')}"
 
 
 def quotas(namespace: str) -> str:
@@ -44,6 +57,21 @@ def events(namespace: str) -> str:
 def event(namespace: str, name: str) -> str:
     """One event."""
     return _within(namespace, "events", name)
+
+
+def grouped(version: str, plural: str, name: str = "", *, namespace: str = "") -> str:
+    """An object of any group, or the collection of them.
+
+    Args:
+        version: ``v1``, or group and version, such as ``apps/v1``.
+        plural: The kind as paths have it.
+        name: Of the object; empty for the collection.
+        namespace: Empty for kinds that live in none, and for the collection of all namespaces.
+    """
+    parts = ["/apis" if "/" in version else "/api", version]
+    parts += ["namespaces", quote(namespace, safe="")] if namespace else []
+    parts += [plural, quote(name, safe="")] if name else [plural]
+    return "/".join(parts)
 
 
 def _within(*parts: str) -> str:

@@ -5,14 +5,15 @@ Source: Kubernetes API concepts, "Retrieving large results sets in chunks".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeVar
 
 from hetero.errors import ApiError
 from hetero.kube.client import Api
 from hetero.kube.decoding import Codec, HasMetadata
 
 T = TypeVar("T", bound=HasMetadata)
+T_contra = TypeVar("T_contra", contravariant=True)
 
 PAGE = 500
 """Objects asked for at once; a page is decoded and dropped before the next one is read."""
@@ -22,6 +23,16 @@ PATIENCE = 60.0
 
 TRIES = 2
 """Times that the pages' history may be lost before the list is asked for in one piece."""
+
+
+class Sink(Protocol[T_contra]):
+    """What takes a collection page by page; a list can."""
+
+    def extend(self, items: Iterable[T_contra], /) -> None:
+        """These come next."""
+
+    def clear(self) -> None:
+        """All that came before is out of date."""
 
 
 def snapshot(  # noqa: PLR0913  four that are needed, two by name alone
@@ -48,25 +59,53 @@ def snapshot(  # noqa: PLR0913  four that are needed, two by name alone
     Raises:
         ApiError: The server refused, or did not answer.
     """
+    items: list[T] = []
+    return gather(api, path, codec, items, query, page=page, stopped=stopped), items
+
+
+def gather(  # noqa: PLR0913  as above
+    api: Api,
+    path: str,
+    codec: Codec[T],
+    into: Sink[T],
+    query: Mapping[str, str] | None = None,
+    *,
+    page: int = PAGE,
+    stopped: Callable[[], bool] = lambda: False,
+) -> str:
+    """The same, page by page into something of the caller's; the version.
+
+    Args:
+        api: The server.
+        path: The collection.
+        codec: Reads the objects.
+        into: Takes them. Until this returns it may be cleared and filled again.
+        query: Selectors.
+        page: Objects for each page.
+        stopped: True when nobody wants the rest any more.
+
+    Raises:
+        ApiError: The server refused, or did not answer.
+    """
     for _ in range(TRIES):
         try:
-            return _pages(api, path, codec, {**(query or {}), "limit": str(page)}, stopped)
+            return _pages(api, path, codec, into, {**(query or {}), "limit": str(page)}, stopped)
         except ApiError as error:
             if error.status != 410:
                 raise
-    return _pages(api, path, codec, query or {}, stopped)
+    return _pages(api, path, codec, into, query or {}, stopped)
 
 
-def _pages(
-    api: Api, path: str, codec: Codec[T], query: Mapping[str, str], stopped: Callable[[], bool]
-) -> tuple[str, list[T]]:
-    items: list[T] = []
+def _pages(  # noqa: PLR0913, PLR0917  as above
+    api: Api, path: str, codec: Codec[T], into: Sink[T], query: Mapping[str, str], stopped: Callable[[], bool]
+) -> str:
+    into.clear()
     following = ""
     while True:
         metadata, some = codec.page(
             api.get(path, {**query, **({"continue": following} if following else {})}, timeout=PATIENCE)
         )
-        items += some
+        into.extend(some)
         following = metadata.continue_ or ""
         if not following or stopped():
-            return metadata.resource_version, items
+            return metadata.resource_version

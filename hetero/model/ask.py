@@ -31,7 +31,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         vendor: Name of the vendor.
         family: Resource family of the vendor; empty when it has one.
         count: Devices, ≥ 1. Each gives the same share.
-        memory: MiB on each device, or None when asked in percent or not at all (then: the whole memory).
+        memory: MiB on each device, or None when asked in percent or not at all (then: the whole memory, or what the
+            template has where one is named).
         memory_percentage: 1 to 100 percent of each device's memory, or None.
         cores: Percent of each device's compute; 0 sets no limit, 100 takes the device for itself.
         priority: 0 is the highest; None when the pod does not say.

@@ -137,11 +137,13 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         name: Of the machine.
         devices: In any order.
         cordoned: Identities of devices that get no new program; those that run there stay.
+        foreign: Vendors of whose devices is told here alone: they are given out by somebody else.
     """
 
     name: str
     devices: tuple[Device, ...] = ()
     cordoned: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,6 +50,11 @@ def checked(settings: Mapping[str, Any], kind: type[T], field: str) -> T:
     Raises:
         InvalidValue: With the very key that is wrong, where it is about one.
     """
+    known = kind.__struct_encode_fields__
+    unknown = [key for key in settings if key not in known] if kind.__struct_config__.forbid_unknown_fields else []
+    if unknown:
+        reason = f"is given for a key that is not known; known are {', '.join(known)}"
+        raise InvalidValue(f"{field}.{unknown[0]}", settings[unknown[0]], reason)
     try:
         return msgspec.convert(settings, kind, strict=False)
     except msgspec.ValidationError as error:

@@ -14,6 +14,7 @@ import msgspec
 
 from hetero.errors import InvalidRequest, InvalidValue
 from hetero.model.ask import Ask, Selection
+from hetero.model.device import SLOTS, DeviceModel
 from hetero.model.quantity import parse_count
 
 
@@ -57,6 +58,8 @@ class Resources:
         use_devices: Annotation with identities of devices that may serve.
         avoid_devices: Annotation with identities that must not.
         same_numa: Annotation that asks for one NUMA node with ``"true"``.
+        further_annotations: Those that the family reads by itself, beside the above; one that is nearly such a one is
+            told to be misspelt.
     """
 
     vendor: str
@@ -73,6 +76,7 @@ class Resources:
     use_devices: str = ""
     avoid_devices: str = ""
     same_numa: str = ""
+    further_annotations: tuple[str, ...] = ()
 
     def names(self) -> tuple[ResourceName, ...]:
         """The resource names with their meaning, those that the family has."""
@@ -85,8 +89,20 @@ class Resources:
         )
         return tuple(ResourceName(name=name, meaning=meaning) for name, meaning in meanings if name)
 
+    def counted(self, model: DeviceModel) -> Mapping[str, int]:
+        """The names that a node's kubelet counts, and how many programs one device of a model adds to each.
+
+        A container that asks one of them gets its devices through the kubelet. What fits where is the planner's
+        business: the kubelet needs a number that is never too small. Override it where instances of a chip have names
+        of their own.
+
+        Args:
+            model: A model of this family.
+        """
+        return {self.count: model.capacity.get(SLOTS, 1)}
+
     def annotations(self) -> tuple[str, ...]:
-        """The annotation names that the family reads."""
+        """The annotation names that the family reads to narrow the choice of devices."""
         keys = (self.use_models, self.avoid_models, self.use_devices, self.avoid_devices, self.same_numa)
         return tuple(key for key in keys if key)
 

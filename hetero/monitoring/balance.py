@@ -38,6 +38,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
         active: It ran something or wanted to.
         settled: It did so for long enough that ``used`` tells what it needs.
         held_back: It wanted more than it was given.
+        held_to: Percent that it has to keep to while others go first; 0: it makes way for nobody.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = False
     settled: bool = False
     held_back: bool = False
+    held_to: int = 0
 
     @property
     def limited(self) -> bool:
@@ -81,6 +83,8 @@ def need(tenant: Tenant, crowded: bool = False) -> int:
     """Percent that the slice would use by the next look if it could; at most 100."""
     if not tenant.active:
         return 0
+    if tenant.held_to:  # more it cannot use, whatever it wants: the rest is for those it makes way for
+        return tenant.held_to
     if not tenant.limited:
         return min(100, math.ceil(tenant.used))
     if tenant.held_back:

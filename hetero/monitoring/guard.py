@@ -19,6 +19,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from hetero import metrics
 from hetero.errors import DriverTimeout, EnforcementError
 from hetero.model.allocation import ContainerEdits, Slice
 from hetero.model.device import Device, Sample
@@ -211,7 +212,14 @@ class Guarded(Discovery):
 
     def begin_sample(self) -> Pending[Sequence[Sample]]:
         """Ask what the devices do without waiting."""
-        return self.guard.begin("sample", lambda: tuple(self._discovery.sample()))
+        return self.guard.begin("sample", self._sample)
+
+    def _sample(self) -> Sequence[Sample]:
+        began = time.perf_counter()
+        try:
+            return tuple(self._discovery.sample())
+        finally:
+            metrics.sample_seconds.observe(time.perf_counter() - began, self.vendor)
 
 
 class GuardedEnforcement(Enforcement):

@@ -28,7 +28,7 @@ SETTLED = 5
 
 _LOCK = "lending.lock"
 
-Place = tuple[Path, int]
+Place = tuple[str, int]
 """A region, and the position of a device in it."""
 
 
@@ -53,7 +53,7 @@ class Lender:
         """Lend by what happened since the last look, if this one leads. Call it once a period; it never raises."""
         try:
             if self._lock is None:
-                self._lock = _locked(self._directory / _LOCK)
+                self._lock = locked(self._directory / _LOCK)
             if self.leads:
                 self._lend()
         except Exception as error:  # a program must not end because of what its neighbours might be lent
@@ -66,7 +66,7 @@ class Lender:
             self._lock = None
 
     def _lend(self) -> None:
-        read = {(path, one.position): one for path in regions(self._directory) for one in _accounts(path)}
+        read = {(path, one.position): one for path in regions(self._directory) for one in accounts_of(path)}
         self._seen = {place: _appended(self._seen.get(place), now) for place, now in read.items()}
         for places in _by_device(read):
             tenants = [tenant(name_of(place), self._seen[place]) for place in places]
@@ -76,9 +76,12 @@ class Lender:
                     _write(place, read[place], lent[name_of(place)])
 
 
-def regions(directory: Path) -> list[Path]:
-    """The regions of the slices below a runtime directory."""
-    return sorted(directory.glob("slices/*/region"))
+def regions(directory: Path) -> list[str]:
+    """Where the slices below a runtime directory have their regions; one that is being made has none yet."""
+    slices = directory / "slices"
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return [f"{slices}/{name}/region" for name in sorted(os.listdir(slices))]  # noqa: PTH208 — names
+    return []
 
 
 def name_of(place: Place) -> str:
@@ -99,6 +102,7 @@ def tenant(name: str, seen: Sequence[Account]) -> Tenant:
         active=active(before, now),
         settled=len(seen) > SETTLED and all(active(*pair) for pair in zip(seen, list(seen)[1:], strict=False)),
         held_back=_held_back(before, now),
+        held_to=now.held_to,
     )
 
 
@@ -126,7 +130,8 @@ def _appended(seen: deque[Account] | None, now: Account) -> deque[Account]:
     return kept
 
 
-def _accounts(path: Path) -> tuple[Account, ...]:
+def accounts_of(path: str) -> tuple[Account, ...]:
+    """The accounts of a slice's region; none of one that cannot be read."""
     try:
         return accounts.read(path)
     except RegionError as error:  # a slice that is being made or removed
@@ -148,10 +153,10 @@ def _write(place: Place, account: Account, percent: int) -> None:
         return
     path, position = place
     with contextlib.suppress(RegionError):  # its slice has ended meanwhile
-        region.change(path, position, lent=region.Loan(percent=percent, until_ns=account.read_ns + LOAN_NS))
+        region.change(Path(path), position, lent=region.Loan(percent=percent, until_ns=account.read_ns + LOAN_NS))
 
 
-def _locked(path: Path) -> int | None:
+def locked(path: Path) -> int | None:
     """A descriptor that holds the lock; None when another process does."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:

@@ -9,7 +9,7 @@ import msgspec
 
 from hetero import log
 from hetero.enforcement import region
-from hetero.enforcement.region import DeviceUse, RegionState
+from hetero.enforcement.reading import DeviceUse, RegionState
 from hetero.enforcement.slices import LocalSlice
 from hetero.errors import RegionError
 from hetero.model.device import Device, Quantities
@@ -51,6 +51,7 @@ class SliceRow(msgspec.Struct, frozen=True, kw_only=True):
         memory_used: MiB; -1 when the vendor keeps no region.
         compute_limit: Percent of the device; 0 when there is none.
         compute_lent: Percent of the device on top of the limit, for now.
+        yields: It makes way for a slice of a higher priority, for now.
         compute_used: Percent of the device between the two readings; -1 when not known.
         refused: Allocations refused since the slice began.
         processes: Those that use the device, by process id.
@@ -64,6 +65,7 @@ class SliceRow(msgspec.Struct, frozen=True, kw_only=True):
     memory_used: int = -1
     compute_limit: int = 0
     compute_lent: int = 0
+    yields: bool = False
     compute_used: float = -1.0
     refused: int = 0
     processes: tuple[ProcessRow, ...] = ()
@@ -128,6 +130,7 @@ def _row(now: Reading, before: Reading | None, position: int) -> SliceRow:
         memory_used=_mib(use.memory_used),
         compute_used=_share(now.state, earlier, use.busy_ns, _busy(earlier, position)),
         compute_lent=use.lent,
+        yields=use.yielding,
         refused=use.refused,
         processes=_processes(now.state, earlier, position),
     )

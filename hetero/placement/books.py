@@ -60,6 +60,10 @@ class Books:
         """What is charged for a key."""
         return self._held.get(key)
 
+    def all(self) -> dict[str, Placement]:
+        """What is charged, by key; a copy."""
+        return self._held.copy()
+
     @contextmanager
     def without(self, *keys: str) -> Iterator[None]:
         """The ledger and the accounts as if these pods were not there; those that are not charged do not matter."""

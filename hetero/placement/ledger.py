@@ -192,6 +192,17 @@ class Ledger:
         found = {name: self._named(name, wrong) for name in names}
         return {name: uuids for name, uuids in found.items() if uuids}
 
+    def taken(self, node: str) -> dict[str, Quantities]:
+        """What is charged to the devices of a node, those that are not there included; nothing of what is not."""
+        found = self.strays.of(node)
+        number = self.index.get(node)
+        for uuid, place in self._places[number].items() if number is not None else ():
+            amounts = self.used[:, int(self.starts[number]) + place].tolist()
+            charged = {name: amount for name, amount in zip(self.catalogue.dimensions, amounts, strict=True) if amount}
+            if charged:
+                found[uuid] = {**found.get(uuid, {}), **charged}
+        return found
+
     def _named(self, node: str, some: Mapping[int, Device | None]) -> list[str]:
         rows = range(*self.rows(self.index[node]).indices(self.extent))
         return [device.uuid for row in rows if (device := some.get(row)) is not None]

@@ -19,9 +19,10 @@ from hetero.placement.ledger import Ledger, Rows
 from hetero.placement.names import Numbers
 from hetero.placement.options import Options
 from hetero.placement.preemption import victims
-from hetero.placement.quota import Accounts, Quota, least
+from hetero.placement.quota import Accounts, Quota, Use, least
 from hetero.placement.score import Scorer
 from hetero.placement.shapes import Shapes
+from hetero.placement.standing import Standing, standing
 from hetero.placement.summary import Group, groups, summary
 from hetero.placement.verdict import Verdicts
 from hetero.placement.view import View
@@ -69,6 +70,10 @@ class Planner:
     def inventory(self) -> Inventory:
         """The nodes as they are now, in the order of their names."""
         return Inventory(nodes=tuple(self._ledger.nodes[name] for name in sorted(self._ledger.nodes)))
+
+    def names(self) -> list[str]:
+        """The nodes, in any order."""
+        return list(self._ledger.index)
 
     def device(self, node: str, uuid: str) -> Device | None:
         """A device as its node's inventory describes it; None when there is none such. O(1)."""
@@ -126,6 +131,26 @@ class Planner:
             devices = zip(ledger.devices[rows], range(rows.start, rows.stop), strict=True)
             free[name] = {device.uuid: ledger.left(row) for device, row in devices if device is not None}
         return free
+
+    def standing(self, before: Standing | None = None) -> Standing:
+        """A copy of all devices and what is taken of them; of an earlier one what has not changed is used again."""
+        return standing(self._ledger, before)
+
+    def quotas_in_use(self) -> list[Use]:
+        """Each limit of each quota with what is taken of it, by namespace. O(quotas and kinds of pods)."""
+        return list(self._accounts.uses())
+
+    def placements(self) -> dict[str, Placement]:
+        """What is charged, by key; a copy."""
+        return self._books.all()
+
+    def taken(self, node: str) -> dict[str, Quantities]:
+        """What the columns have charged to the devices of a node, those that are not there included."""
+        return self._ledger.taken(node)
+
+    def everywhere(self) -> list[str]:
+        """The names of all nodes that there are or that something is charged to."""
+        return sorted({*self._ledger.index, *self._ledger.strays.nodes()})
 
     # Decisions
 

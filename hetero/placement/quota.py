@@ -6,7 +6,7 @@ would sum: containers side by side, or one init container, whichever is more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_FLOOR
 from itertools import islice
 from typing import Any
@@ -72,6 +72,22 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     limits: tuple[Limit, ...] = ()
     scopes: tuple[Scope, ...] = ()
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of one limit is taken.
+
+    Attributes:
+        namespace: Whose quota it is.
+        quota: Name of the ResourceQuota.
+        limit: The line.
+        used: By the pods that the quota counts, in the unit of the limit.
+    """
+
+    namespace: str
+    quota: str
+    limit: Limit
+    used: int
 
 
 def read(name: str, hard: Mapping[str, Any], vendors: Mapping[str, Vendor], scopes: Sequence[Scope] = ()) -> Quota:
@@ -199,6 +215,14 @@ class Accounts:
     def limits(self, namespace: str) -> bool:
         """True when the namespace has any quota."""
         return namespace in self._quotas
+
+    def uses(self) -> Iterator[Use]:
+        """Each limit with what is taken of it, by namespace and in the order of its quotas."""
+        for namespace in sorted(self._quotas):
+            for quota in self._quotas[namespace]:
+                used = self._counted(namespace, quota.scopes)
+                for limit in quota.limits:
+                    yield Use(namespace=namespace, quota=quota.name, limit=limit, used=used.get(limit.key, 0))
 
     def room(self, namespace: str, traits: Traits = _PLAIN) -> dict[Dimension, int] | None:
         """What a pod may take at most, in the dimensions that are limited: below 0 where more is taken than allowed.

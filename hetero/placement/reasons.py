@@ -84,7 +84,8 @@ class NoRoom:
         numa = Counter(self.ledger.numa[self.rows][room].tolist())
         where = " on one NUMA node" if ask.selection.same_numa else ""
         if self.need.rule is None or (where and max(numa.values(), default=0) < ask.count):
-            return Reason.NUMA_MISMATCH, f"no NUMA node has {ask.count} devices with room, only {self.fitting} in all"
+            together = f"no NUMA node has {ask.count} devices with room"
+            return Reason.NUMA_MISMATCH, f"{together}; all of them have {self.fitting}"
         indices = _listed(str(self._device(self.rows.start + place).index) for place in room.tolist())
         what = "none of them may be given alone" if ask.count == 1 else f"no {ask.count} of them may be given together"
         return Reason.TOPOLOGY, f"room on {_counted(self.fitting)} (index {indices}), but {what}{where}"

@@ -42,6 +42,14 @@ class Strays:
             self.add(node, uuid, name, -amount)
         yield from found
 
+    def of(self, node: str) -> dict[str, Quantities]:
+        """What is charged to devices of a node that are not there."""
+        return {uuid: dict(held) for uuid, held in self._held.get(node, {}).items()}
+
+    def nodes(self) -> list[str]:
+        """The nodes with charges."""
+        return list(self._held)
+
     def __len__(self) -> int:
         """Devices with charges."""
         return sum(map(len, self._held.values()))

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import chain
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from hetero import log, metrics
@@ -102,12 +103,19 @@ def public(*, webhook: Verb, common: list[Route], limit: int) -> Starlette:
     return Starlette(routes=[_route("/webhook", Handling(_at_once(webhook)), limit), *common])
 
 
-def common(ready: Callable[[], str], measure: Callable[[], None]) -> list[Route]:
+def common(
+    ready: Callable[[], str],
+    measure: Callable[[], None],
+    process: str = "scheduler",
+    more: Callable[[], Iterable[str]] | None = None,
+) -> list[Route]:
     """What every application has.
 
     Args:
         ready: Says what is waited for; empty when ready.
         measure: Brings the gauges up to date.
+        process: Whose metrics are exported.
+        more: What is told after them, piece by piece; made in a thread, for it may be long.
     """
 
     async def healthz(_: Request) -> Response:
@@ -119,7 +127,8 @@ def common(ready: Callable[[], str], measure: Callable[[], None]) -> list[Route]
 
     async def exposed(_: Request) -> Response:
         measure()
-        return Response(metrics.exposition(), headers={"content-type": metrics.CONTENT_TYPE})
+        headers, text = {"content-type": metrics.CONTENT_TYPE}, metrics.exposition(process)
+        return StreamingResponse(chain([text], more()), headers=headers) if more else Response(text, headers=headers)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", exposed)]
 

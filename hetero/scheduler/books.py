@@ -102,6 +102,11 @@ class Books:
         lower = [(one.importance, key) for key, one in there.items() if one.priority < priority]
         return [key for _, key in sorted(lower)]
 
+    def keys_on(self, node: str) -> list[str]:
+        """The pods that hold devices of a node or are promised some."""
+        promised = (grant.placement for grant in self.grants.all())
+        return list(dict.fromkeys([*self._on_node.get(node, ()), *(one.key for one in promised if one.node == node)]))
+
     def shown(self) -> list[str]:
         """The pods that the cluster shows with devices."""
         return list(self._held)

@@ -12,7 +12,7 @@ from pathlib import Path
 from hetero import log, metrics
 from hetero.errors import InvalidConfiguration
 
-_log = log.logger("scheduler")
+_log = log.logger("server")
 
 State = tuple[int, int, int]
 

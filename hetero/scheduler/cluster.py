@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -32,6 +33,9 @@ _log = log.logger("scheduler")
 
 GRANT_SECONDS = 10.0
 
+UNKNOWN = "unknown"
+"""Why a pod waits that kube-scheduler has not asked about, at least not this process."""
+
 
 class Cluster:
     """Devices, pods and quotas of a cluster.
@@ -50,6 +54,7 @@ class Cluster:
         books: Who holds what.
         nominations: Who waits for room that preemption makes.
         refused: Who was refused by every node.
+        pending: The pods that ask devices and have no node, by their identity.
         nodes: Handler for nodes.
         pods: Handler for pods.
         quotas: Handler for ResourceQuotas.
@@ -73,6 +78,7 @@ class Cluster:
         self.books = Books(self.planner, clock, grant_seconds)
         self.nominations = Nominations(self.planner)
         self.refused = Refused(clock)
+        self.pending: set[str] = set()
         self.nodes = Nodes(self.planner, self.lock, self.books.doubt)
         self.pods = Pods(self)
         self.quotas = Quotas(self.planner, vendors, self.lock, self.loosen)
@@ -108,8 +114,10 @@ class Cluster:
             counts = self.books.grants.counts()
             exceeded = self.planner.overcommitted()
             held, nodes = len(self.books), len(self.nodes)
+            waiting = Counter(self.refused.reason(key) or UNKNOWN for key in self.pending)
         metrics.nodes.set(nodes)
         metrics.pods.set(held)
+        metrics.waiting_pods.set_all(waiting)
         metrics.overcommitted.set(sum(map(len, exceeded.values())))
         for kind, count in counts.items():
             metrics.grants.set(count, kind)
@@ -125,11 +133,12 @@ class Pods:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    def replace(self, items: list[objects.Pod]) -> None:
+    def replace(self, items: Collection[objects.Pod]) -> None:
         """These are all pods."""
         keys = {item.metadata.uid for item in items}
         with self._cluster.lock:
             self._cluster.books.only(keys)
+            self._cluster.pending &= keys
             self._cluster.nominations.only(keys)
         for item in items:
             self.put(item)
@@ -159,10 +168,14 @@ class Pods:
         if self._cluster.nominations.drop(item.metadata.uid):
             self._cluster.loosen()
         self._cluster.refused.drop(item.metadata.uid)
+        self._cluster.pending.discard(item.metadata.uid)
 
     def _waits(self, item: objects.Pod) -> None:
+        asks = self._cluster.asks.asks_devices(item)
+        if asks:
+            self._cluster.pending.add(item.metadata.uid)
         node = item.status.nominated_node_name
-        if not node or not self._cluster.asks.asks_devices(item):
+        if not node or not asks:
             if self._cluster.nominations.drop(item.metadata.uid):
                 self._cluster.loosen()
             return

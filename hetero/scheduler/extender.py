@@ -116,6 +116,7 @@ class Extender:
 
     def _verdict(self, pod: Pod, ask: PodAsk | str, names: Sequence[str]) -> Verdict:
         if isinstance(ask, str):
+            metrics.refusals.add("other")
             return Verdict([], {}, dict.fromkeys(names, ask), ask)
         self._recent.note(ask)
         priority, at = pod.spec.priority or 0, self._cluster.books.loosened
@@ -126,7 +127,8 @@ class Extender:
             if verdict.fits:
                 self._cluster.refused.drop(ask.key)
             else:
-                self._cluster.refused.note(pod.metadata, ask, priority, at)
+                metrics.refusals.add(verdict.reason)
+                self._cluster.refused.note(pod.metadata, ask, priority, at, verdict.reason)
         return verdict
 
     def _filter_in_full(self, args: Args, ask: PodAsk | str, nodes: NodeList) -> FilterResult:

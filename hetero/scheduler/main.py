@@ -9,10 +9,10 @@ import uvloop
 from hetero import log
 from hetero.config import SchedulerSettings, Settings
 from hetero.kube.client import Api
+from hetero.listening import Address, address, guard, listen
 from hetero.plugins import Plugins
 from hetero.scheduler import collector
 from hetero.scheduler.certificate import Certificate
-from hetero.scheduler.listening import Address, address, guard, listen
 from hetero.scheduler.server import Listener, Servers, until_told
 from hetero.scheduler.service import Service
 

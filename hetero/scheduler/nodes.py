@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 import msgspec
@@ -12,8 +12,8 @@ from hetero import log, metrics
 from hetero.errors import HeteroError, WireError
 from hetero.kube import objects
 from hetero.model import wire
-from hetero.model.annotations import CORDON, INVENTORY
-from hetero.model.device import Node
+from hetero.model.annotations import CORDON, inventories
+from hetero.model.device import Device, Node
 
 _log = log.logger("scheduler")
 
@@ -25,13 +25,45 @@ def node(shown: objects.Node) -> Node | None:
         WireError: Its inventory cannot be read, or is another node's.
     """
     notes = shown.metadata.notes
-    if INVENTORY not in notes:
+    found = _merged([_inventory(notes[key], shown.metadata.name) for key in inventories(notes)])
+    if found is None:
         return None
-    found = wire.decode(notes[INVENTORY], Node)
-    if found.name != shown.metadata.name:
-        raise WireError(f"the inventory is that of node {found.name!r}")
     words = (word.strip() for key in CORDON for word in notes.get(key, "").split(","))
     return msgspec.structs.replace(found, cordoned=tuple(sorted({*found.cordoned, *words} - {""})))
+
+
+def _inventory(text: str, name: str) -> Node:
+    found = wire.decode(text, Node)
+    if found.name != name:
+        raise WireError(f"the inventory is that of node {found.name!r}")
+    return found
+
+
+def _merged(parts: Sequence[Node]) -> Node | None:
+    """What all agents of a node have found.
+
+    What two of them list, as while a vendor moves from one to another, is there once: as the first has it, and not well
+    if either says so.
+    """
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    cordoned = tuple(one for part in parts for one in part.cordoned)
+    return msgspec.structs.replace(parts[0], devices=_once(parts), cordoned=cordoned, foreign=())
+
+
+def _once(parts: Sequence[Node]) -> tuple[Device, ...]:
+    devices: list[Device] = []
+    places: dict[str, int] = {}
+    for part in parts:
+        before = dict(places)
+        for device in part.devices:
+            place = before.get(device.uuid)
+            if place is None:
+                places[device.uuid] = len(devices)
+                devices.append(device)
+            elif devices[place].health.ok and not device.health.ok:
+                devices[place] = msgspec.structs.replace(devices[place], health=device.health)
+    return tuple(devices)
 
 
 class Host(Protocol):
@@ -59,7 +91,7 @@ class Nodes:
         self._changed = changed
         self._known: dict[str, int] = {}  # names of nodes with devices, with a hash of what they say
 
-    def replace(self, items: list[objects.Node]) -> None:
+    def replace(self, items: Collection[objects.Node]) -> None:
         """These are all nodes."""
         names = {item.metadata.name for item in items}
         with self._lock:
@@ -110,4 +142,4 @@ class Nodes:
 
 def _said(item: objects.Node) -> int:
     notes = item.metadata.notes
-    return hash(tuple(notes.get(key) for key in (INVENTORY, *CORDON)))
+    return hash(tuple((key, notes.get(key)) for key in (*inventories(notes), *CORDON)))

@@ -64,5 +64,16 @@ def _more(cluster: Cluster, ask: PodAsk, priority: int, node: str, given: list[s
     """Those that must go as well; None when not even that helps."""
     removable = cluster.books.removable(node, priority)
     known = [key for key in given if cluster.books.node_of(key) == node]
-    gone = cluster.planner.victims(ask, node, [key for key in removable if key not in known], known)
+    # Of equals those are spared last that are on a device which a victim leaves: few more have to go there.
+    left = {uuid for key in known for uuid in _devices(cluster, key)}
+    others = [key for key in removable if key not in known]
+    others.sort(key=lambda key: (-(cluster.books.priority_of(key) or 0), not left.isdisjoint(_devices(cluster, key))))
+    gone = cluster.planner.victims(ask, node, others, known)
     return None if gone is None else [key for key in gone if key not in given]
+
+
+def _devices(cluster: Cluster, key: str) -> set[str]:
+    """Identities of the devices that a pod is charged to."""
+    placement = cluster.planner.charged(key)
+    containers = placement.containers if placement else ()
+    return {share.device for container in containers for share in container.devices}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from hetero import log
@@ -58,7 +58,7 @@ class Quotas:
         self._lock = lock
         self._known: dict[str, dict[str, Quota]] = {}
 
-    def replace(self, items: list[objects.ResourceQuota]) -> None:
+    def replace(self, items: Collection[objects.ResourceQuota]) -> None:
         """These are all quotas."""
         with self._lock:
             namespaces = {*self._known, *(item.metadata.namespace for item in items)}

@@ -35,6 +35,7 @@ class Waiting:
         priority: Its priority.
         at: How often room had been made when it was refused, or woken last.
         since: When that was, by the clock.
+        reason: Why no node served, in a word.
         wakings: How often it was woken since it was first refused.
         due: Not to be woken before, by the clock.
     """
@@ -44,6 +45,7 @@ class Waiting:
     priority: int
     at: int
     since: float
+    reason: str = ""
     wakings: int = 0
     due: float = 0.0
 
@@ -59,12 +61,12 @@ class Refused:
         self._clock = clock
         self._waiting: OrderedDict[str, Waiting] = OrderedDict()
 
-    def note(self, pod: Metadata, ask: PodAsk, priority: int, at: int) -> None:
+    def note(self, pod: Metadata, ask: PodAsk, priority: int, at: int, reason: str = "") -> None:
         """A pod was refused by every node, when room had been made so often."""
         now = self._clock()
         before = self._waiting.pop(ask.key, None)
         wakings, due = (before.wakings, before.due) if before else (0, 0.0)
-        self._waiting[ask.key] = Waiting(pod, ask, priority, at, now, wakings, due)
+        self._waiting[ask.key] = Waiting(pod, ask, priority, at, now, reason, wakings, due)
         if len(self._waiting) > MOST:
             self._waiting.popitem(last=False)
 
@@ -77,6 +79,11 @@ class Refused:
         now = self._clock()
         found = [one for one in self._waiting.values() if one.at < at and one.since + REST <= now and one.due <= now]
         yield from sorted(found, key=lambda one: (-one.priority, one.since))
+
+    def reason(self, key: str) -> str:
+        """Why a pod was refused last; empty when it was not, or so long ago that it is forgotten."""
+        one = self._waiting.get(key)
+        return one.reason if one else ""
 
     def waits(self, one: Waiting) -> bool:
         """True when that very refusal stands: the pod was not asked for again, bound or deleted."""

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from hetero import log
 from hetero.scheduler.certificate import Certificate
 
-_log = log.logger("scheduler")
+_log = log.logger("server")
 
 KEPT_ALIVE = 120
 """Seconds that an idle connection is kept, longer than clients written in Go keep theirs (90): a connection that both
@@ -37,12 +37,14 @@ class Listener:
         opened: The listening socket.
         certificate: None for plain HTTP.
         name: For the log.
+        protocol: How HTTP is spoken, where it is not spoken as uvicorn does.
     """
 
     app: Starlette
     opened: socket.socket
     certificate: Certificate | None = None
     name: str = ""
+    protocol: type[asyncio.Protocol] | None = None
 
 
 class _Server(uvicorn.Server):
@@ -100,12 +102,15 @@ def _server(listener: Listener) -> uvicorn.Server:
     config = uvicorn.Config(
         listener.app,
         loop="none",  # it runs already
-        http="httptools",
+        http=listener.protocol or "httptools",
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
+        # Who connects is who asks: what X-Forwarded-For says was written by anybody, and uvicorn would believe it of
+        # whoever comes from loopback, as all do who come by a port that is forwarded.
+        proxy_headers=False,
         timeout_keep_alive=KEPT_ALIVE,
         timeout_graceful_shutdown=GRACE,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,12 +17,15 @@ from hetero.kube import objects, paths
 from hetero.kube.client import Api
 from hetero.kube.events import Events
 from hetero.kube.informer import Informer
+from hetero.peer_metrics import Names
 from hetero.placement import Scorer
 from hetero.scheduler import app, ledger
 from hetero.scheduler.binder import Binder
 from hetero.scheduler.cluster import Cluster
+from hetero.scheduler.drift import Drift
 from hetero.scheduler.extender import Extender
 from hetero.scheduler.foreign import Foreign
+from hetero.scheduler.peers import Source
 from hetero.scheduler.posting import Posting
 from hetero.scheduler.recent import Recent
 from hetero.scheduler.telling import Telling
@@ -73,10 +75,12 @@ class Service:
             self.cluster, recent, Posting(api), telling, self.in_step, annotations=foreign.annotations
         )
         self._waking = Waking(self.cluster, api)
+        self._drift = Drift(self.cluster)
         self._looking = threading.Thread(target=self._look, name="look after pods", daemon=True)
         verbs = Extender(self.cluster, recent, telling, self.in_step)
         reviewer = Reviewer(vendors, settings.admission, self.cluster.quota_refusal)
-        common = app.common(self.waiting, self.measure)
+        names = Names(current=settings.metrics.peer_names, legacy=settings.metrics.legacy_names)
+        common = app.common(self.waiting, self.measure, more=Source(self.cluster, names).pieces if names else None)
         limit = own.body_mib << 20
         self.extender: Starlette = app.extender(
             app.Verbs(
@@ -132,8 +136,8 @@ class Service:
     def measure(self) -> None:
         """Bring the gauges up to date."""
         self.cluster.measure()
-        for kind, informer in self._informers.items():
-            metrics.informer_lag.set(time.monotonic() - informer.heard, kind)
+        for informer in self._informers.values():
+            informer.measure()
 
     def _look(self) -> None:
         while not self.in_step():
@@ -141,7 +145,7 @@ class Service:
                 return
         self._once_in_step()
         while not self._stopping.wait(LOOK):
-            for action in (self._binder.settle, self._waking.look):
+            for action in (self._binder.settle, self._waking.look, self._drift.look):
                 try:
                     action()
                 except Exception:  # a defect must not end the thread: rooms would be kept, and pods wait, for ever

@@ -5,16 +5,19 @@ Each function holds the cluster's lock from its first look to its last charge.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hetero.model.ask import PodAsk
 from hetero.model.placement import Placement
-from hetero.model.share import Refusal
+from hetero.model.share import Reason, Refusal
 from hetero.scheduler.cluster import Cluster
 from hetero.scheduler.grants import Kind
 from hetero.scheduler.names import FEW, levels
 from hetero.scheduler.nominations import KEPT
+
+_WORDS = frozenset(Reason)
 
 UNDER_WAY = "the pod is being bound to another node"
 """Why a node does not serve a pod whose Binding is under way, or was sent and not answered."""
@@ -35,6 +38,20 @@ class Verdict:
     failed: dict[str, str]
     unresolvable: dict[str, str]
     summary: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why no node serves, in a word: what holds for most of those that could, or else for most of all.
+
+        Only nodes that have what is asked are of interest where there are some, in a cluster of several chips.
+        """
+        for said in (self.failed, self.unresolvable):
+            counts = Counter(said.values()).most_common()
+            words = [_word(sentence) for sentence, _ in counts]
+            known = [word for word in words if word != Reason.NO_DEVICES]
+            if known:
+                return known[0]
+        return Reason.NO_DEVICES
 
 
 def fitting(cluster: Cluster, ask: PodAsk, priority: int, names: Sequence[str]) -> Verdict:
@@ -92,6 +109,11 @@ def take(cluster: Cluster, ask: PodAsk, node: str) -> Placement | Refusal:
         if isinstance(placement, Placement):
             cluster.books.grant(placement, Kind.BINDING, ask.traits)
         return placement
+
+
+def _word(sentence: str) -> str:
+    word = sentence.partition(":")[0]
+    return word if word in _WORDS else "other"
 
 
 def _pinned(cluster: Cluster, ask: PodAsk) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hetero.agent.totals import totals
 from hetero.model import wire
 from hetero.model.annotations import INVENTORY
-from hetero.model.device import CORES, MEMORY, SLOTS, Node
+from hetero.model.device import Node
 from hetero.vendor import Vendor
 
 ROOMY = {"cpu": "64", "memory": "256Gi", "pods": "250"}
@@ -38,20 +39,3 @@ def hollow_node(
         "spec": spec,
         "status": {"capacity": amounts, "allocatable": amounts, "conditions": [ready]},
     }
-
-
-def totals(described: Node, vendors: Mapping[str, Vendor]) -> dict[str, str]:
-    """What all devices of a machine have together, by the resource names of their families, in the families' units."""
-    found: dict[str, int] = {}
-    for device in described.devices:
-        for words in vendors[device.model.vendor].resources:
-            if words.family == device.model.family:
-                has = device.model.capacity
-                counted = {
-                    words.count: has.get(SLOTS, 1),
-                    words.memory: has.get(MEMORY, 0) // words.memory_unit,
-                    words.cores: has.get(CORES, 0),
-                }
-                for name, amount in counted.items():
-                    found[name] = found.get(name, 0) + amount
-    return {name: str(amount) for name, amount in found.items() if name and amount}

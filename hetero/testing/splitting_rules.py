@@ -86,11 +86,16 @@ class SplittingRules(Subject):
         self.for_any_ask(check)
 
     def test_no_share_gives_less_than_asked(self) -> None:
-        """Rounding goes up, and what is given is charged: memory to the MiB, compute to the percent."""
+        """Rounding goes up, and what is given is charged: memory to the MiB, compute to the percent.
+
+        Who names a template and no memory asks for what the template has.
+        """
 
         def check(model: DeviceModel, ask: Ask) -> None:
             given = self._quantities(model, ask)
-            wanted = {MEMORY: ask.memory_on(model.capacity.get(MEMORY, 0)), CORES: ask.cores}
+            unnamed = ask.template and ask.memory is None and ask.memory_percentage is None
+            memory = 0 if unnamed else ask.memory_on(model.capacity.get(MEMORY, 0))
+            wanted = {MEMORY: memory, CORES: ask.cores}
             for name, asked in wanted.items():
                 if given and name in model.capacity:
                     assert given.get(name, 0) >= asked, (name, given, ask)

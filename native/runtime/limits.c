@@ -77,6 +77,12 @@ static void lend(struct hetero_region_device *device, const struct hetero_new_li
 	atomic_store(&device->lent_until_ns, limits->lent_until_ns);
 }
 
+static void yield(struct hetero_region_device *device, const struct hetero_new_limits *limits)
+{
+	atomic_store(&device->yield_percent, limits->yield_percent);
+	atomic_store(&device->yield_until_ns, limits->yield_until_ns);
+}
+
 bool hetero_limits_change(struct hetero_region *region, unsigned device, const struct hetero_new_limits *limits)
 {
 	if (device >= HETERO_DEVICES || !hetero_region_lock(region))
@@ -92,6 +98,8 @@ bool hetero_limits_change(struct hetero_region *region, unsigned device, const s
 		atomic_store(&place->priority, limits->priority);
 	if (limits->kinds & HETERO_LIMIT_LENT)
 		lend(place, limits);
+	if (limits->kinds & HETERO_LIMIT_YIELD)
+		yield(place, limits);
 	atomic_fetch_add(&region->limits_changed, 1);
 	hetero_region_unlock(region);
 	return true;

@@ -50,6 +50,12 @@ bool hetero_memory_reserve(struct hetero_region *region, unsigned device, uint64
 	return false;
 }
 
+void hetero_memory_exhausted(struct hetero_region *region, unsigned device)
+{
+	if (device < HETERO_DEVICES)
+		atomic_fetch_add_explicit(&region->devices[device].exhausted, 1, memory_order_relaxed);
+}
+
 /* A forked child may free what its parent reserved; the parent's ledger is not the child's to change. */
 void hetero_memory_release(struct hetero_region *region, unsigned device, uint64_t bytes)
 {
@@ -60,6 +66,15 @@ void hetero_memory_release(struct hetero_region *region, unsigned device, uint64
 	pthread_mutex_lock(&turn->mutex);
 	hetero_ledger_shrink(region, (unsigned)(slot - region->slots), device, bytes, &turn->number);
 	pthread_mutex_unlock(&turn->mutex);
+}
+
+void hetero_memory_tell(struct hetero_region *region, unsigned device, enum hetero_memory_kind kind, int64_t bytes)
+{
+	struct hetero_region_slot *slot = device < HETERO_DEVICES ? hetero_slot_join(region) : NULL;
+	if (!slot)
+		return;
+	_Atomic uint64_t *told = kind == HETERO_MEMORY_CONTEXT ? slot->context_bytes : slot->module_bytes;
+	atomic_fetch_add_explicit(&told[device], (uint64_t)bytes, memory_order_relaxed);
 }
 
 /* True once a tick of the coarse clock, some milliseconds. */

@@ -16,6 +16,9 @@
 /* How much a slice may save up, as time of a whole device. Shorter, and a slice whose neighbours keep the device from it for a
  * while loses what it was owed; longer, and the share is only right over seconds. */
 #define BURST_NS 100000000
+/* How much of what is lent is kept for the next launches, likewise. It is not saved up: the slice would spend it when the loan
+ * is over, on top of what it was promised, and whoever lent would wait for that. */
+#define LOAN_NS 2000000
 /* What a new account starts with, likewise: enough for the first launches to be measured. */
 #define START_NS 10000000
 /* A refill that is worth a store. */
@@ -25,8 +28,11 @@
 #define LEAST_GRANT_NS 1000000
 /* A debt is forgiven beyond what this time pays. */
 #define LONGEST_DEBT_NS 4000000000
-/* A limit that is changed meanwhile is noticed within this time. */
+/* A limit that is changed meanwhile is noticed within this time; the end of a yield sooner. */
 #define LONGEST_SLEEP_NS 100000000
+#define YIELDING_SLEEP_NS 10000000
+/* A yield is for moments, and renewed: what says more was not written by whoever lends. */
+#define LONGEST_YIELD_NS 10000000000u
 
 #define RATE_ONE 1000
 
@@ -51,14 +57,24 @@ static uint32_t lent(const struct hetero_region_device *device, uint64_t now)
 	return until > now && percent < 100 ? percent : until > now ? 100 : 0;
 }
 
+/* Percent that the slice keeps to while others go first; 0 while it need not. */
+static uint32_t yields(const struct hetero_region_device *device, uint64_t now)
+{
+	uint64_t until = atomic_load_explicit(&device->yield_until_ns, memory_order_relaxed);
+	uint32_t percent = atomic_load_explicit(&device->yield_percent, memory_order_relaxed);
+	return percent < 100 && until > now && until - now <= LONGEST_YIELD_NS ? percent : 0;
+}
+
 /* Percent, 0 for no limit. It may change at any time: whoever counts with it reads it once. */
 static uint32_t limit_of(const struct hetero_region_device *device, uint64_t now)
 {
 	uint32_t limit = atomic_load_explicit(&device->core_limit, memory_order_relaxed);
+	uint32_t yielded = yields(device, now);
 	if (!limit || limit >= 100)
-		return 0;
+		return yielded;
 	limit += lent(device, now);
-	return limit < 100 ? limit : 100;
+	limit = limit < 100 ? limit : 100;
+	return yielded && yielded < limit ? yielded : limit;
 }
 
 unsigned hetero_slots_taken(const struct hetero_region *region)
@@ -69,10 +85,14 @@ unsigned hetero_slots_taken(const struct hetero_region *region)
 	return taken ? taken : 1;
 }
 
-bool hetero_pacer_limits(const struct hetero_region *region, unsigned device)
+uint32_t hetero_pacer_limit(const struct hetero_region *region, unsigned device)
 {
-	uint32_t limit = atomic_load_explicit(&region->devices[device].core_limit, memory_order_relaxed);
-	return limit > 0 && limit < 100;
+	return limit_of(&region->devices[device], hetero_monotonic_ns());
+}
+
+void hetero_pacer_wanted(struct hetero_region *region, unsigned device)
+{
+	atomic_store_explicit(&region->devices[device].wanted_ns, hetero_monotonic_ns(), memory_order_relaxed);
 }
 
 static int64_t least(int64_t one, int64_t other)
@@ -113,9 +133,27 @@ static void add_within(_Atomic int64_t *budget, int64_t amount, int64_t lowest, 
 	while (!atomic_compare_exchange_weak(budget, &before, after));
 }
 
+/* How much of a limit the slice was promised; the rest is lent. */
+static uint32_t promised(const struct hetero_region_device *device, uint32_t limit)
+{
+	uint32_t own = atomic_load_explicit(&device->core_limit, memory_order_relaxed);
+	return own && own < limit ? own : limit;
+}
+
 static int64_t burst(uint32_t limit)
 {
 	return (int64_t)BURST_NS * limit / 100;
+}
+
+/* The budget after a time: at the limit's rate up to what is kept of a loan, from there at the promised one. */
+static int64_t filled(int64_t budget, int64_t passed, uint32_t limit, uint32_t own)
+{
+	int64_t kept = (int64_t)LOAN_NS * limit / 100, after = budget + passed * limit / 100;
+	if (after > kept) {
+		int64_t rising = budget < kept ? (kept - budget) * 100 / limit : 0;
+		after = greatest(budget, kept) + (passed - rising) * own / 100;
+	}
+	return least(after, burst(own));
 }
 
 /* Whoever moves the clock of the account forward pays in for the time between: nobody pays twice. */
@@ -124,8 +162,11 @@ static void refill(struct hetero_region_device *device, uint32_t limit, uint64_t
 	uint64_t last = atomic_load_explicit(&device->refilled_ns, memory_order_relaxed);
 	if (now < last + REFILL_NS || !atomic_compare_exchange_strong(&device->refilled_ns, &last, now))
 		return;
-	uint64_t passed = !last ? START_NS : now - last < 60000000000u ? now - last : 60000000000u;
-	add_within(&device->budget_ns, (int64_t)(passed * limit / 100), INT64_MIN, burst(limit));
+	int64_t passed = !last ? START_NS : (int64_t)(now - last < 60000000000u ? now - last : 60000000000u);
+	uint32_t own = promised(device, limit);
+	int64_t before = atomic_load_explicit(&device->budget_ns, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak(&device->budget_ns, &before, filled(before, passed, limit, own)))
+		;
 }
 
 static void rest(uint64_t ns)
@@ -146,7 +187,8 @@ static uint32_t await_budget(struct hetero_region_device *place, int64_t patienc
 		int64_t left = patience_ns - (int64_t)(now - start);
 		if (budget >= 0 || left <= 0)
 			break;
-		rest((uint64_t)least(least(-budget * 100 / limit + 1, left), LONGEST_SLEEP_NS));
+		int64_t longest = yields(place, now) ? YIELDING_SLEEP_NS : LONGEST_SLEEP_NS;
+		rest((uint64_t)least(least(-budget * 100 / limit + 1, left), longest));
 		now = hetero_monotonic_ns();
 	}
 	if (now != start)
@@ -177,7 +219,8 @@ static void transfer(struct hetero_region *region, unsigned device, int64_t ns, 
 {
 	int64_t real_ns = real_time(device, ns);
 	int64_t lowest = -(int64_t)(LONGEST_DEBT_NS * limit / 100);
-	add_within(&region->devices[device].budget_ns, -real_ns, lowest, burst(limit));
+	struct hetero_region_device *place = &region->devices[device];
+	add_within(&place->budget_ns, -real_ns, lowest, burst(promised(place, limit)));
 	hetero_pacer_count(region, device, real_ns, 0);
 	atomic_fetch_add_explicit(&granted[device], ns, memory_order_relaxed);
 	atomic_fetch_add_explicit(hetero_pacer_drawn(region, device), ns, memory_order_relaxed);
@@ -206,4 +249,13 @@ void hetero_pacer_leave(struct hetero_region *region, unsigned device)
 	int64_t left = atomic_load_explicit(hetero_pacer_drawn(region, device), memory_order_relaxed);
 	if (limit && left)
 		transfer(region, device, -left, limit);
+}
+
+/* Without a limit nothing is drawn, so nothing that was owed under one is owed any more. */
+void hetero_pacer_lift(struct hetero_region *region, unsigned device)
+{
+	int64_t left = atomic_exchange(hetero_pacer_drawn(region, device), 0);
+	atomic_fetch_sub_explicit(&granted[device], left, memory_order_relaxed);
+	hetero_pacer_count(region, device, -real_time(device, left), 0);
+	add_within(&region->devices[device].budget_ns, 0, 0, INT64_MAX);
 }

@@ -59,6 +59,7 @@ static void forget_times(struct hetero_region_device *device)
 	atomic_store(&device->refilled_ns, 0);
 	atomic_store(&device->wanted_ns, 0);
 	atomic_store(&device->lent_until_ns, 0);
+	atomic_store(&device->yield_until_ns, 0);
 }
 
 void hetero_reboot_settle(struct hetero_region *region)

@@ -87,6 +87,8 @@ static void take(struct hetero_region_slot *slot, const struct hetero_region_slo
 		atomic_store(&slot->busy_ns[device], 0);
 		atomic_store(&slot->launches[device], 0);
 		atomic_store(&slot->drawn_ns[device], 0);
+		atomic_store(&slot->context_bytes[device], 0);
+		atomic_store(&slot->module_bytes[device], 0);
 	}
 	hetero_keeper_claim(keeper, &slot->alive);
 	HETERO_POINT("slots.claimed");
@@ -193,6 +195,8 @@ static void bury(struct hetero_region *region, unsigned slot)
 	struct hetero_region_slot *dead = &region->slots[slot];
 	for (unsigned device = 0; device < HETERO_DEVICES; device++) {
 		return_held(region, slot, device);
+		atomic_store(&dead->context_bytes[device], 0);
+		atomic_store(&dead->module_bytes[device], 0);
 		HETERO_POINT("slots.returned");
 		return_drawn(&region->devices[device], &dead->drawn_ns[device]);
 	}

@@ -187,6 +187,11 @@ static void only_what_is_named_is_changed(struct hetero_region *region)
 	CHECK(hetero_limits_change(region, 3, &some));
 	CHECK(atomic_load(&device->policy) == 1 && atomic_load(&device->priority) == 7);
 	CHECK(!hetero_limits_change(region, HETERO_DEVICES, &some));
+	some = (struct hetero_new_limits){.kinds = HETERO_LIMIT_YIELD, .yield_percent = 1, .yield_until_ns = 9};
+	CHECK(atomic_load(&device->yield_percent) == 0);
+	CHECK(hetero_limits_change(region, 3, &some));
+	CHECK(atomic_load(&device->yield_percent) == 1 && atomic_load(&device->yield_until_ns) == 9);
+	CHECK(atomic_load(&device->core_limit) == 40);
 }
 
 int main(void)

@@ -43,6 +43,7 @@ static struct hetero_region_device *device_with(struct hetero_region *region, un
 	place->core_limit = percent;
 	place->busy_ns = place->throttled_ns = 0;
 	place->budget_ns = 0;
+	place->yield_until_ns = 0;
 	place->refilled_ns = clock_ns;
 	return place;
 }
@@ -61,11 +62,11 @@ static void a_limit_is_between_0_and_100(struct hetero_region *region)
 	const uint32_t no_limits[] = {0, 100, 101, UINT32_MAX}, limits[] = {1, 30, 99};
 	for (unsigned i = 0; i < sizeof no_limits / sizeof *no_limits; i++) {
 		device_with(region, 0, no_limits[i]);
-		CHECK(!hetero_pacer_limits(region, 0));
+		CHECK(!hetero_pacer_limit(region, 0));
 	}
 	for (unsigned i = 0; i < sizeof limits / sizeof *limits; i++) {
 		device_with(region, 0, limits[i]);
-		CHECK(hetero_pacer_limits(region, 0));
+		CHECK(hetero_pacer_limit(region, 0));
 	}
 }
 
@@ -164,18 +165,101 @@ static void who_has_no_limit_never_waits(struct hetero_region *region)
 	CHECK(hetero_slot_join(region)->launches[2] == 3);
 }
 
+/* A slice of 30 percent that has some more for so long. */
+static struct hetero_region_device *lent_to(struct hetero_region *region, unsigned device, uint32_t percent, int64_t ns)
+{
+	struct hetero_region_device *place = device_with(region, device, 30);
+	place->policy = HETERO_POLICY_CONSERVE;
+	place->lent_percent = percent;
+	place->lent_until_ns = clock_ns + (uint64_t)ns;
+	return place;
+}
+
 static void a_loan_counts_until_it_expires(struct hetero_region *region)
 {
-	struct hetero_region_device *place = device_with(region, 7, 30);
-	place->policy = HETERO_POLICY_CONSERVE;
-	place->lent_percent = 50;
-	place->lent_until_ns = clock_ns + 100 * MS;
-	clock_ns += 50 * MS;
+	struct hetero_region_device *place = lent_to(region, 7, 50, 100 * MS);
+	clock_ns += 2 * MS;
 	hetero_pacer_draw(region, 7, MS, PATIENCE);
-	CHECK(place->budget_ns + *hetero_pacer_drawn(region, 7) == 40 * MS);
-	clock_ns += 50 * MS;
+	CHECK(place->budget_ns + *hetero_pacer_drawn(region, 7) == 2 * MS * 80 / 100);
+	clock_ns += 98 * MS;
 	hetero_pacer_draw(region, 7, 10 * MS, PATIENCE);
-	CHECK(place->budget_ns == 30 * MS - 6 * MS); /* the burst of 30 percent, less what was still wanted */
+	CHECK(place->budget_ns + *hetero_pacer_drawn(region, 7) == (2 * 80 + 98 * 30) * MS / 100);
+}
+
+/* Of 100 percent, 70 of them lent, a neighbour leaves it 46: what it did not get of the loan is nothing that it is owed. */
+static void a_loan_that_was_not_used_is_not_saved_up(struct hetero_region *region)
+{
+	struct hetero_region_device *place = lent_to(region, 11, 70, 200 * MS);
+	for (int i = 0; i < 20; i++) {
+		use(region, 11, 46 * MS / 10);
+		clock_ns += 10 * MS;
+	}
+	place->lent_until_ns = 0;
+	uint64_t start = clock_ns;
+	CHECK(place->budget_ns + *hetero_pacer_drawn(region, 11) <= 8 * MS); /* kept, a grant, and a look's refill */
+	for (int i = 0; i < 10; i++)
+		use(region, 11, 46 * MS / 10);
+	CHECK(clock_ns - start >= 100 * MS);
+}
+
+/* Beside a loan a slice saves what it was promised, as it does without: work that comes in bursts has its share. */
+static void what_was_promised_is_saved_up_beside_a_loan(struct hetero_region *region)
+{
+	struct hetero_region_device *place = lent_to(region, 12, 10, 10000 * MS);
+	clock_ns += 200 * MS;
+	hetero_pacer_draw(region, 12, MS, PATIENCE);
+	CHECK(place->budget_ns + *hetero_pacer_drawn(region, 12) == 30 * MS);
+}
+
+static void yield_to(struct hetero_region_device *place, uint32_t percent, int64_t ns)
+{
+	place->yield_percent = percent;
+	place->yield_until_ns = clock_ns + (uint64_t)ns;
+}
+
+/* With a limit and without, below the limit and above; nothing but 1 to 99 percent is one, and nothing for long. */
+static void who_yields_is_held_to_that(struct hetero_region *region)
+{
+	struct hetero_region_device *place = device_with(region, 9, 0);
+	yield_to(place, 1, 100 * MS);
+	CHECK(hetero_pacer_limit(region, 9) == 1);
+	place->core_limit = 30;
+	CHECK(hetero_pacer_limit(region, 9) == 1);
+	yield_to(place, 40, 100 * MS);
+	CHECK(hetero_pacer_limit(region, 9) == 30);
+	place->core_limit = 0;
+	CHECK(hetero_pacer_limit(region, 9) == 40);
+	const uint32_t none[] = {0, 100, UINT32_MAX};
+	for (unsigned i = 0; i < sizeof none / sizeof *none; i++) {
+		yield_to(place, none[i], 100 * MS);
+		CHECK(hetero_pacer_limit(region, 9) == 0);
+	}
+	yield_to(place, 1, 3600 * 1000 * MS);
+	CHECK(hetero_pacer_limit(region, 9) == 0);
+}
+
+/* Nobody has to end it: whoever renews it may be gone. */
+static void a_yield_ends_by_itself_and_who_waits_notices(struct hetero_region *region)
+{
+	struct hetero_region_device *place = device_with(region, 9, 0);
+	uint64_t start = clock_ns;
+	yield_to(place, 1, 100 * MS);
+	hetero_pacer_draw(region, 9, 50 * MS, INT64_MAX);
+	*hetero_pacer_drawn(region, 9) -= 50 * MS;
+	hetero_pacer_draw(region, 9, 50 * MS, INT64_MAX);
+	CHECK(clock_ns - start >= 100 * MS && clock_ns - start <= 111 * MS);
+}
+
+static void what_was_owed_under_a_yield_is_forgiven_after_it(struct hetero_region *region)
+{
+	struct hetero_region_device *place = device_with(region, 9, 0);
+	yield_to(place, 1, 100 * MS);
+	hetero_pacer_draw(region, 9, 30 * MS, 0);
+	*hetero_pacer_drawn(region, 9) -= 10 * MS;
+	clock_ns += 200 * MS;
+	hetero_pacer_lift(region, 9);
+	CHECK(place->budget_ns == 0 && *hetero_pacer_drawn(region, 9) == 0);
+	CHECK(place->busy_ns == 10 * MS); /* what was drawn and not used is no use */
 }
 
 /* Kernels of the five workloads of a limiter's comparison: 8 us to 20 ms. */
@@ -250,6 +334,11 @@ int main(void)
 	a_rate_makes_predictions_real(region);
 	who_has_no_limit_never_waits(region);
 	a_loan_counts_until_it_expires(region);
+	a_loan_that_was_not_used_is_not_saved_up(region);
+	what_was_promised_is_saved_up_beside_a_loan(region);
+	who_yields_is_held_to_that(region);
+	a_yield_ends_by_itself_and_who_waits_notices(region);
+	what_was_owed_under_a_yield_is_forgiven_after_it(region);
 	over_a_second_the_share_is_the_limit(region);
 	a_limit_that_is_lifted_ends_the_waiting(region);
 	threads_together_get_no_more_than_the_share(region);

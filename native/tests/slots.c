@@ -120,19 +120,48 @@ static void a_full_slice_gives_no_memory_until_somebody_dies(struct hetero_regio
 			atomic_store(&region->slots[i].alive.word, FUTEX_OWNER_DIED);
 }
 
+static int tells_of_kinds(struct hetero_region *region)
+{
+	const struct hetero_region_slot *slot = hetero_slot_join(region);
+	if (!slot)
+		return 1;
+	hetero_memory_tell(region, 2, HETERO_MEMORY_CONTEXT, 4096);
+	hetero_memory_tell(region, 2, HETERO_MEMORY_MODULE, 512);
+	hetero_memory_tell(region, 2, HETERO_MEMORY_MODULE, -256);
+	hetero_memory_tell(region, HETERO_DEVICES, HETERO_MEMORY_MODULE, 1); /* no device of the slice */
+	CHECK(atomic_load(&slot->context_bytes[2]) == 4096 && atomic_load(&slot->module_bytes[2]) == 256);
+	return checks_failed;
+}
+
+static void what_the_dead_held_is_of_no_kind(struct hetero_region *region)
+{
+	uint64_t left = 0;
+	CHECK(in_child(tells_of_kinds, region) == 0);
+	hetero_region_lock(region);
+	CHECK(hetero_slots_sweep(region) > 0);
+	hetero_region_unlock(region);
+	for (unsigned i = 0; i < HETERO_SLOTS; i++)
+		left += atomic_load(&region->slots[i].context_bytes[2]) + atomic_load(&region->slots[i].module_bytes[2]);
+	CHECK(left == 0);
+}
+
 static int takes_the_dead_ones_slot(struct hetero_region *region)
 {
 	const struct hetero_region_slot *slot = hetero_slot_join(region);
 	if (!slot)
 		return 1;
 	uint64_t held = hetero_ledger_held(region, (unsigned)(slot - region->slots), 0);
-	return atomic_load(&slot->busy_ns[0]) == 0 && held == 0 ? 0 : 1;
+	uint64_t told = atomic_load(&slot->context_bytes[1]) + atomic_load(&slot->module_bytes[1]);
+	return atomic_load(&slot->busy_ns[0]) == 0 && held == 0 && told == 0 ? 0 : 1;
 }
 
 static void a_slot_that_is_taken_again_starts_from_nothing(struct hetero_region *region)
 {
-	for (unsigned i = 0; i < HETERO_SLOTS; i++)
+	for (unsigned i = 0; i < HETERO_SLOTS; i++) {
 		atomic_store(&region->slots[i].busy_ns[0], 7);
+		atomic_store(&region->slots[i].context_bytes[1], 7);
+		atomic_store(&region->slots[i].module_bytes[1], 7);
+	}
 	CHECK(in_child(takes_the_dead_ones_slot, region) == 0);
 }
 
@@ -147,6 +176,7 @@ int main(void)
 	a_process_has_one_slot_that_says_who_it_is(region);
 	more_processes_than_slots_can_follow_each_other(region);
 	sweeping_frees_the_dead_and_what_they_held(region);
+	what_the_dead_held_is_of_no_kind(region);
 	a_full_slice_gives_no_memory_until_somebody_dies(region);
 	a_slot_that_is_taken_again_starts_from_nothing(region);
 	unlink(path);

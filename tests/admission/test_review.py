@@ -186,9 +186,32 @@ def test_a_misspelt_resource_is_doubted(
     assert warning == f"fake.example/npumemory is no resource of Fake NPU; did you mean {MEMORY}?"
 
 
+@pytest.mark.parametrize("limits", [SLICE, {"fake.example/other": "1"}])
+def test_a_misspelt_annotation_is_doubted_and_never_refused(
+    reviewed: Review, pod: PodMaker, container: ContainerMaker, limits: dict[str, str]
+) -> None:
+    """Nothing else would say that it changes nothing; whoever creates the pod is shown what was meant."""
+    notes = {"hetero.io/node-polcy": "spread", "fake.example/use-model": "X", "prometheus.io/scrape": "true"}
+    answer = reviewed(pod(container(limits=limits), annotations=notes))
+    assert answer.allowed
+    assert answer.response["warnings"] == [
+        "annotation fake.example/use-model is none of Fake NPU; did you mean fake.example/use-models?",
+        "annotation hetero.io/node-polcy is none of hetero; did you mean hetero.io/node-policy?",
+    ]
+
+
+def test_a_label_among_the_annotations_is_told_so(reviewed: Review, pod: PodMaker, container: ContainerMaker) -> None:
+    """Who wants the webhook to leave a pod alone would wonder why it does not."""
+    answer = reviewed(pod(container(limits=SLICE), annotations={"hetero.io/webhook": "ignore"}))
+    [warning] = answer.response["warnings"]
+    assert warning.endswith("means nothing: it is a label; move it to metadata.labels")
+
+
 def test_a_warning_is_as_short_as_clients_show(reviewed: Review, pod: PodMaker, container: ContainerMaker) -> None:
     """However long a name is."""
-    answer = reviewed(pod(container(limits={f"fake.example/npumem{'-' * 3}": "1", "fake.example/" + "npu" * 90: "1"})))
+    limits = {f"fake.example/npumem{'-' * 3}": "1", "fake.example/" + "npu" * 90: "1"}
+    answer = reviewed(pod(container(limits=limits), annotations={"hetero.io/" + "x" * 300: "1"}))
+    assert len(answer.response["warnings"]) >= 2
     assert all(len(warning) <= 250 for warning in answer.response["warnings"])
 
 

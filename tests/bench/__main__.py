@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.bench.figures import Figure, table, write
 
 ROOT = Path(__file__).parents[2]
-BENCHES = ("placement", "slices", "native")
+BENCHES = ("agent", "dashboard", "placement", "prestart", "slices", "native")
 
 
 def main(names: list[str]) -> int:

@@ -47,7 +47,7 @@ def started(kubeconfig: Path, directory: Path) -> Iterator[Service]:
     """
     directory.mkdir(parents=True, exist_ok=True)
     pair, log = Authority(directory / "certificates").issue("scheduler"), directory / "scheduler.log"
-    extender, public = _free_address(), _free_address()
+    extender, public = free_address(), free_address()
     command = [
         sys.executable, "-c", "from hetero.cli.main import main; main()",
         "scheduler", f"--kubeconfig={kubeconfig}", f"--extender={extender}", f"--public={public}",
@@ -56,18 +56,23 @@ def started(kubeconfig: Path, directory: Path) -> Iterator[Service]:
     start = time.monotonic()
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
-            _wait_until_ready(process, f"http://{extender}/readyz", log)
+            wait_until_ready(process, f"http://{extender}/readyz", log)
             ready_s = time.monotonic() - start
             yield Service(process.pid, f"http://{extender}", f"https://{public}", pair, ready_s)
         finally:
             end(process)
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Wait until a service of ours says that it is ready.
+
+    Raises:
+        RuntimeError: It ended, or was not ready in time; with the end of its log.
+    """
     deadline = time.monotonic() + STARTING_S
     while not _ready(url):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the scheduler did not get ready: {log.read_text()[-2000:]}")
+            raise RuntimeError(f"it did not get ready: {log.read_text()[-2000:]}")
         time.sleep(0.05)
 
 
@@ -79,6 +84,7 @@ def _ready(url: str) -> bool:
         return False
 
 
-def _free_address() -> str:
+def free_address() -> str:
+    """An address of this machine that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return f"127.0.0.1:{taken.getsockname()[1]}"

@@ -184,9 +184,9 @@ def test_the_file_named_on_the_command_line_wins(file: Path, tmp_path: Path, mon
     ("text", "says"),
     [
         ("log: {level: loud}", "'loud' is no level"),
-        ("logs: {}", "unknown field `logs`"),
+        ("logs: {}", "logs is no key that is known; perhaps log"),
         ("vendors: {required: acme}", "vendors.required"),
-        ("[1]", "Expected `object`"),
+        ("[1]", "the document is [1]; write keys with values"),
         ("a: b: c", "line 1, column 5"),
     ],
 )

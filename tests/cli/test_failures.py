@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -155,6 +156,16 @@ def test_a_wrong_word_is_one_line_with_the_help_that_explains_it(
     assert re.fullmatch(f"hetero: {line}\n", captured.err)
 
 
+def test_no_word_at_all_gets_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the library lays it out: who types a group's name alone wants to know its commands."""
+    assert guarded(lambda: _group.main([], prog_name="hetero", standalone_mode=False) or 0) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert lines[0] == "Usage: hetero [OPTIONS] COMMAND [ARGS]..."
+    assert "  run  A command." in lines
+
+
 def test_a_wrong_word_without_a_command_has_no_hint(told: Told) -> None:
     """An error raised by hand knows no command."""
     assert told(click.UsageError("that is wrong.")) == (2, ["hetero: that is wrong"])
@@ -164,9 +175,7 @@ def test_a_wrong_word_without_a_command_has_no_hint(told: Told) -> None:
 # What nobody expected
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("x"), KeyError("x"), OSError(28, "No space left on device"), RecursionError()]
-)
+@pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), OSError(5, "Input/output error"), RecursionError()])
 def test_a_defect_is_one_line_without_a_traceback(told: Told, error: Exception) -> None:
     """Which error, and how to see where: a user cannot do anything with more."""
     code, [line] = told(error)
@@ -354,7 +363,18 @@ def test_a_full_disk_is_one_line(size: int) -> None:
         words = [sys.executable, "-c", FULL.format(size=size)]
         found = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, env=BUFFERED, check=False, timeout=60)
     assert found.returncode == 1
-    assert re.fullmatch(rb"hetero: an unexpected OSError: .*No space left on device; run again .*\n", found.stderr)
+    assert re.fullmatch(
+        rb"hetero: standard output, .* cannot be written: No space left on device; make room, .*\n", found.stderr
+    )
+
+
+def test_a_file_that_does_not_fit_is_named(told: Told) -> None:
+    """A full disk is no defect, whatever was to be written to it."""
+    error = OSError(errno.EDQUOT, "Disk quota exceeded", "/run/hetero/slice.json")
+    assert told(error) == (
+        1,
+        ["hetero: /run/hetero/slice.json cannot be written: Disk quota exceeded; make room, or write elsewhere"],
+    )
 
 
 @both_ways

@@ -213,6 +213,43 @@ def test_a_long_word_is_folded_on_a_narrow_terminal() -> None:
     assert "".join(line.split()[0] for line in shown[ruler + 1 :] if line.strip()) == word
 
 
+WIDE_ROW = {"name": "small", "memory": "1024 MiB", "uuid": "GPU-00000000-1111-2222-3333-444444444444", "state": "ok"}
+WIDE = [*COLUMNS, column("UUID", "uuid", spare=True), column("STATE", "state")]
+
+
+def _narrowed(row: dict[str, Any], width: int) -> tuple[list[str], list[str]]:
+    """The lines of a table of one row on a terminal of that width, and the headings that are left out."""
+    shown, left_out = output.narrowed([row], WIDE, width)
+    console = Console(width=width, force_terminal=True, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(shown)
+    return capture.get().splitlines(), left_out
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out", "words"),
+    [
+        (200, [], ["small", "1024", "MiB", WIDE_ROW["uuid"], "ok"]),
+        (60, [], ["small", "1024", "MiB", WIDE_ROW["uuid"][:34], "ok"]),
+        (40, ["UUID"], ["small", "1024", "MiB", "ok"]),
+    ],
+)
+def test_a_narrow_terminal_gets_whole_words(width: int, left_out: list[str], words: list[str]) -> None:
+    """A spare column is folded, then left out and named, before a word or a number of another is broken."""
+    lines, missing = _narrowed(WIDE_ROW, width)
+    [ruler] = [index for index, line in enumerate(lines) if "──" in line]
+    assert missing == left_out
+    assert lines[ruler + 1].split() == words
+    assert all(len(line) <= width for line in lines)
+
+
+def test_a_terminal_without_room_for_words_breaks_them() -> None:
+    """Nothing is left out then that is not spare, and no line is longer than the terminal."""
+    lines, missing = _narrowed(WIDE_ROW, 16)
+    assert missing == []
+    assert all(len(line) <= 16 for line in lines)
+
+
 def test_a_terminal_gets_a_line_below_the_heading() -> None:
     """Printed to a real terminal, of whatever width it has."""
     code = "from hetero.cli.output import column, emit_table\nemit_table([{'name': 'one'}], [column('NAME', 'name')])\n"

@@ -6,12 +6,17 @@ tested, and nothing is claimed.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.cluster import binaries, namespace
+from tests.cluster.images.workload import Lacking
+from tests.cluster.node.cluster import why_not
+from tests.cluster.ready import images
 
 ROOT = Path(__file__).parents[2]
 SKIPPED = "skipped, nothing was tested"
@@ -34,13 +39,22 @@ def main(arguments: list[str]) -> int:
     if reason := namespace.why_not():
         print(f"{reason}: {SKIPPED}")
         return 0
-    return _enclosed(found, arguments)
+    try:
+        return _enclosed(found, {} if why_not() else images(found), arguments)
+    except Lacking as lacking:
+        print(lacking)
+        return 2
 
 
-def _enclosed(found: Path, arguments: list[str]) -> int:
+def _enclosed(found: Path, archives: Mapping[str, Path], arguments: list[str]) -> int:
     """Run the tests; whatever they did, nothing of them may be left."""
     with tempfile.TemporaryDirectory(prefix="hetero-cluster-") as state:
-        told = {**os.environ, "HETERO_KUBE_BIN": str(found), "HETERO_CLUSTER_STATE": state}
+        told = {
+            **os.environ,
+            "HETERO_KUBE_BIN": str(found),
+            "HETERO_CLUSTER_STATE": state,
+            "HETERO_CLUSTER_IMAGES": json.dumps({name: str(file) for name, file in archives.items()}),
+        }
         code = namespace.run([sys.executable, "-m", "tests.cluster.inside", *arguments], told)
         left = list(Path(state).iterdir())
     if left:

@@ -6,32 +6,55 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.cluster import users
 from tests.cluster.certificates import Authority
 from tests.cluster.namespace import ADDRESS
+from tests.cluster.node.network import SERVICE, SERVICES
 from tests.cluster.processes import Program, until
 
-PORT = 6443
 SECONDS_TO_START = 90.0
 """A quiet machine takes 5; two busy cores take longer."""
 
 
+@dataclass(frozen=True)
+class Ports:
+    """Where the programs listen; two control planes of one network have others.
+
+    Attributes:
+        api: Of the API server.
+        etcd: The first of etcd's two.
+        controllers: Of the controller manager's health.
+    """
+
+    api: int = 6443
+    etcd: int = 2379
+    controllers: int = 10257
+
+
 class ControlPlane:
-    """A Kubernetes without nodes. :meth:`up` within a network namespace, see :mod:`tests.cluster.namespace`.
+    """A Kubernetes. :meth:`up` within a network namespace, see :mod:`tests.cluster.namespace`.
 
     Args:
         binaries: Where the programs are.
         directory: For its state, its logs and the files that clients need.
+        nodes: Names of the nodes whose kubelets may come. With any of them the control plane is as a real cluster has
+            it: pods have service accounts, nodes the rights of nodes and no others, and one without a heartbeat loses
+            its pods. Without, nodes are what tests write to the API, and stay as they are.
+        ports: Where it listens.
     """
 
-    server = f"https://127.0.0.1:{PORT}"
-
-    def __init__(self, binaries: Path, directory: Path) -> None:
+    def __init__(
+        self, binaries: Path, directory: Path, *, nodes: Collection[str] = (), ports: Ports | None = None
+    ) -> None:
         self._binaries = binaries
+        self._nodes = tuple(nodes)
+        self._ports = ports or Ports()
+        self.server = f"https://127.0.0.1:{self._ports.api}"
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.authority = Authority(directory / "certificates")
@@ -44,8 +67,9 @@ class ControlPlane:
         self._start("kube-apiserver", *self._apiserver())
         until(self._client.ready, "the API server is ready", seconds=SECONDS_TO_START, programs=self.programs.values())
         self._start("kube-controller-manager", *self._controllers())
-        for path, document in users.role():
-            self._client.post(path, document)
+        if not self._nodes:  # where pods can run, the scheduler under test is installed with rights of its own
+            for path, document in users.role():
+                self._client.post(path, document)
 
     def down(self) -> None:
         """Stop everything, the last first; what is stored goes with the directory."""
@@ -88,7 +112,7 @@ class ControlPlane:
         return program
 
     def _etcd(self) -> Sequence[str]:
-        client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
+        client, peer = (f"http://127.0.0.1:{self._ports.etcd + number}" for number in range(2))
         return [
             "etcd", f"--data-dir={self.directory / 'etcd'}", "--unsafe-no-fsync", "--logger=zap", "--log-level=warn",
             f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
@@ -96,20 +120,20 @@ class ControlPlane:
         ]  # fmt: skip
 
     def _apiserver(self) -> Sequence[str]:
-        served = self.authority.issue("apiserver", ["127.0.0.1", ADDRESS, "10.96.0.1"])
+        served = self.authority.issue("apiserver", ["127.0.0.1", ADDRESS, SERVICE])
         signing = self.authority.signing_key("service-accounts")
         tokens = self.directory / "tokens.csv"
-        tokens.write_text(users.tokens())
+        tokens.write_text(users.tokens(self._nodes))
         return [
-            "kube-apiserver", "--etcd-servers=http://127.0.0.1:2379", f"--secure-port={PORT}",
+            "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{self._ports.etcd}", f"--secure-port={self._ports.api}",
             "--bind-address=0.0.0.0", f"--advertise-address={ADDRESS}", "--endpoint-reconciler-type=none",
             f"--tls-cert-file={served.certificate}", f"--tls-private-key-file={served.key}",
-            f"--token-auth-file={tokens}", "--authorization-mode=RBAC", "--anonymous-auth=false",
-            "--service-cluster-ip-range=10.96.0.0/16", "--service-account-issuer=https://hetero.test",
+            f"--token-auth-file={tokens}", "--anonymous-auth=false",
+            f"--client-ca-file={self.authority.pair.certificate}",
+            f"--service-cluster-ip-range={SERVICES}", "--service-account-issuer=https://hetero.test",
             f"--service-account-signing-key-file={signing}", f"--service-account-key-file={signing}",
-            # No kubelet and no image: pods need no account, and a pod need not wait until its namespace has one.
-            "--disable-admission-plugins=ServiceAccount", "--watch-cache=true",
-            "--max-requests-inflight=4000", "--max-mutating-requests-inflight=2000",
+            "--watch-cache=true", "--max-requests-inflight=4000", "--max-mutating-requests-inflight=2000",
+            *(_FOR_KUBELETS if self._nodes else _WITHOUT_KUBELETS),
         ]  # fmt: skip
 
     def _controllers(self) -> Sequence[str]:
@@ -117,12 +141,24 @@ class ControlPlane:
         return [
             "kube-controller-manager", f"--kubeconfig={admin}", f"--authentication-kubeconfig={admin}",
             f"--authorization-kubeconfig={admin}", "--leader-elect=false", "--bind-address=127.0.0.1",
-            f"--cert-dir={self.directory / 'controllers'}",
+            f"--secure-port={self._ports.controllers}", f"--cert-dir={self.directory / 'controllers'}",
             f"--service-account-private-key-file={self.authority.pair.certificate.parent / 'service-accounts.key'}",
-            f"--root-ca-file={self.authority.pair.certificate}",
+            f"--root-ca-file={self.authority.pair.certificate}", "--kube-api-qps=500", "--kube-api-burst=1000",
             # Nodes without a kubelet send no heartbeat, and none of their pods is to be evicted for it.
-            "--node-monitor-grace-period=8760h", "--kube-api-qps=500", "--kube-api-burst=1000",
+            *([] if self._nodes else ["--node-monitor-grace-period=8760h"]),
         ]  # fmt: skip
+
+
+_FOR_KUBELETS = (
+    "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
+    # No proxy makes a service's address lead anywhere, so webhooks are called where their pods are.
+    "--enable-aggregator-routing=true", "--kubelet-preferred-address-types=InternalIP", "--allow-privileged=true",
+)  # fmt: skip
+_WITHOUT_KUBELETS = (
+    "--authorization-mode=RBAC", "--allow-privileged=true",
+    # No kubelet and no image: pods need no account, and a pod need not wait until its namespace has one.
+    "--disable-admission-plugins=ServiceAccount",
+)  # fmt: skip
 
 
 class _Client:

@@ -17,6 +17,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.cluster.node import cgroups
+
 ADDRESS = "10.87.0.1"
 """Of this side of the network; an API server does not advertise a loopback address."""
 
@@ -46,10 +48,20 @@ def why_not() -> str:
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
-    """Run a command in namespaces of its own and return its exit code; a signal that ends us ends all of it."""
+    """Run a command in namespaces of its own and return its exit code; a signal that ends us ends all of it.
+
+    Control groups that it made below this run's are removed, which no kernel does; and those that earlier runs left
+    because they were killed.
+    """
     held = ["setpriv", "--pdeathsig", "KILL", *command(arguments)]
-    with subprocess.Popen(held, env={**environment, INSIDE: "1"}) as process:
-        return _relayed(process)
+    group = cgroups.name_of(os.getpid())
+    cgroups.sweep()
+    try:
+        with subprocess.Popen(held, env={**environment, INSIDE: "1", cgroups.RUN: group}) as process:
+            return _relayed(process)
+    finally:
+        if left := cgroups.remove(group):
+            raise OSError(f"control groups are left: {', '.join(map(str, left))}")
 
 
 def enter(state: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -25,11 +26,12 @@ printf '#!/bin/sh\\n' > "$2"; chmod +x "$2"
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A machine whose only Go is a stand-in, with an empty cache."""
+    """A machine whose only compilers are stand-ins, with an empty cache."""
     (tmp_path / "bin").mkdir()
-    compiler = tmp_path / "bin/go"
-    compiler.write_text(COMPILER)
-    compiler.chmod(0o755)
+    for name in ("go", "gcc"):
+        compiler = tmp_path / "bin" / name
+        compiler.write_text(COMPILER)
+        compiler.chmod(0o755)
     return {
         "PATH": f"{tmp_path}/bin:/usr/bin:/bin",
         "HETERO_CACHE": str(tmp_path / "cache"),
@@ -66,15 +68,55 @@ def test_a_named_directory_that_lacks_a_program_is_an_error(environment: dict[st
 
 
 def test_programs_are_built_once(environment: dict[str, str]) -> None:
-    """All of them, without C, with the version that clients ask for; the second time they are there."""
+    """All of them, without C but for those that need it; the second time they are there."""
     place = find(environment)
     assert sorted(path.name for path in place.iterdir()) == sorted(binaries.PACKAGES)
     built = calls(environment)
     assert len(built) == len(binaries.PACKAGES)
-    assert all(line.startswith("0 build -trimpath") for line in built)
-    assert all(f"gitVersion={binaries.version()}" in line for line in built)
+    assert [line.rsplit("/", 1)[1] for line in built if not line.startswith("0 build -trimpath")] == ["runc"]
     assert find(environment) == place
     assert calls(environment) == built
+
+
+def test_kubernetes_knows_its_version(environment: dict[str, str]) -> None:
+    """Clients ask for it; the other programs have no such variable."""
+    find(environment)
+    told = {line.rsplit("/", 1)[1] for line in calls(environment) if f"gitVersion={binaries.version()}" in line}
+    assert {"kubelet", "kubectl", "kube-apiserver"} <= told
+    assert not told & {*binaries.RUNTIME.packages, *binaries.HELM.packages}
+
+
+def test_another_helm_builds_helm_alone(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes takes a quarter of an hour, and nobody who raises another tool's version should wait for it."""
+    tools = tmp_path / "tools"
+    shutil.copytree(binaries.TOOLS, tools)
+    monkeypatch.setattr(binaries, "TOOLS", tools)
+    before = find(environment)
+    built = len(calls(environment))
+    with (tools / "helm/go.sum").open("a") as sums:
+        sums.write("another v1.0.0 h1:0\n")
+    after = find(environment)
+    assert after != before
+    assert [line.rsplit(" ", 1)[1] for line in calls(environment)[built:]] == ["helm.sh/helm/v3/cmd/helm"]
+    assert sorted(path.name for path in after.iterdir()) == sorted(binaries.PACKAGES)
+
+
+def test_a_cache_that_is_moved_still_works(environment: dict[str, str], tmp_path: Path) -> None:
+    """What joins the sets is relative, as in a cache that is packed up and unpacked elsewhere."""
+    place = find(environment)
+    binaries.cache(environment).rename(tmp_path / "moved")
+    assert all((tmp_path / "moved" / place.name / program).is_file() for program in binaries.PACKAGES)
+
+
+def test_without_a_c_compiler_it_says_what_is_missing(environment: dict[str, str]) -> None:
+    """One program is part C; once it is built, nobody needs the compiler."""
+    with pytest.raises(binaries.Missing, match=r"no C compiler \(no-such-cc\) to build runc"):
+        find({**environment, "CC": "no-such-cc -m64"})
+    assert calls(environment) == []
+    place = find(environment)
+    assert find({**environment, "CC": "no-such-cc"}) == place
 
 
 def test_two_that_build_at_once_build_once(environment: dict[str, str]) -> None:
@@ -95,8 +137,9 @@ def test_a_build_that_fails_leaves_nothing(environment: dict[str, str]) -> None:
 
 def test_another_compiler_is_another_cache(environment: dict[str, str]) -> None:
     """What a program was built by is part of what it is."""
-    assert binaries.key("go1.98") != binaries.key("go1.99")
-    assert find(environment).name == binaries.key("go1.99")
+    keys = {release: [tools.key(release) for tools in binaries.TOOLSETS] for release in ("go1.98", "go1.99")}
+    assert not {*keys["go1.98"]} & {*keys["go1.99"]}
+    assert find(environment).name == binaries.joint_key(keys["go1.99"])
 
 
 @pytest.mark.parametrize(
@@ -124,11 +167,22 @@ def test_with_nothing_to_test_with_it_is_skipped_aloud(environment: dict[str, st
     assert not binaries.cache(environment).exists()
 
 
-def test_versions_are_pinned_and_no_host_is_named() -> None:
+@pytest.mark.parametrize("tools", binaries.TOOLSETS, ids=lambda tools: tools.name)
+def test_versions_are_pinned_and_no_host_is_named(tools: binaries.Toolset) -> None:
     """Every program is a tool of the module, every module has its sum, and whence they come is the machine's affair."""
-    module = (binaries.TOOLS / "go.mod").read_text()
-    for package in binaries.PACKAGES.values():
-        assert f"\t{package}\n" in module[: module.index(")")]
-    sums = (binaries.TOOLS / "go.sum").read_text()
-    assert re.search(rf"^k8s\.io/kubernetes {re.escape(binaries.version())} h1:", sums, re.MULTILINE)
+    module = (tools.module / "go.mod").read_text()
+    listed = re.search(r"^tool (\((.*?)^\)|\S+$)", module, re.MULTILINE | re.DOTALL)
+    assert listed is not None
+    assert set(listed[0].split()[1:]) - {"(", ")"} == set(tools.packages.values())
+    sums = (tools.module / "go.sum").read_text()
+    required = re.findall(r"^\t(\S+) (v\S+)", module[module.index("require") :], re.MULTILINE)
+    unreplaced = [(name, version) for name, version in required if f"{name} => " not in module]
+    assert unreplaced
+    assert all(f"{name} {version}" in sums for name, version in unreplaced)
     assert "://" not in module + sums
+
+
+def test_the_pinned_kubernetes_is_the_version_that_is_told() -> None:
+    """One place says it."""
+    sums = (binaries.KUBERNETES.module / "go.sum").read_text()
+    assert re.search(rf"^k8s\.io/kubernetes {re.escape(binaries.version())} h1:", sums, re.MULTILINE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,23 @@ RULES: tuple[Mapping[str, Any], ...] = (
 """All that the scheduler under test may do."""
 
 
-def tokens() -> str:
-    """The file of ``--token-auth-file``."""
-    return "".join(f"{user},{user},{user}{f',{group}' if group else ''}\n" for user, group in GROUPS.items())
+def kubelet(node: str) -> str:
+    """The user as which a node's kubelet comes."""
+    return f"system:node:{node}"
+
+
+def tokens(nodes: Iterable[str] = ()) -> str:
+    """The file of ``--token-auth-file``, with a kubelet for each node."""
+    groups = {**GROUPS, **{kubelet(node): "system:nodes" for node in nodes}}
+    return "".join(f"{user},{user},{user}{f',{group}' if group else ''}\n" for user, group in groups.items())
 
 
 def role() -> list[tuple[str, dict[str, Any]]]:
     """The scheduler's role and who has it: paths and objects to post."""
     group = "rbac.authorization.k8s.io"
-    metadata = {"name": EXTENDER}
-    reference = {"apiGroup": group, "kind": "ClusterRole", "name": EXTENDER}
+    name = f"{EXTENDER}-under-test"  # the chart has one of the plain name
+    metadata = {"name": name}
+    reference = {"apiGroup": group, "kind": "ClusterRole", "name": name}
     subject = {"apiGroup": group, "kind": "User", "name": EXTENDER}
     common = {"apiVersion": f"{group}/v1", "metadata": metadata}
     return [

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hetero.enforcement import accounts, layout, region
 from hetero.enforcement.limits import DeviceLimit, Limits
@@ -40,6 +42,33 @@ def test_both_readings_say_the_same(made: Path) -> None:
     for name in ("uuid", "core_limit", "policy", "priority", "busy_ns", "throttled_ns", "lent"):
         assert [getattr(one, name) for one in light] == [getattr(one, name) for one in whole], name
     assert [one.lent for one in light] == [40, 0]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    damage=st.lists(st.tuples(st.integers(0, layout.SLOT.start), st.binary(min_size=1, max_size=80)), max_size=6),
+    cut=st.none() | st.integers(0, layout.SLOT.start),
+)
+def test_whatever_programs_write_is_read_or_refused(
+    tmp_path: Path, damage: list[tuple[int, bytes]], cut: int | None
+) -> None:
+    """Accounts, or the one error; and never others than those of the whole reading."""
+    path = tmp_path / "region"
+    path.unlink(missing_ok=True)
+    region.create(path, TWO)
+    with path.open("r+b") as file:
+        for place, wrong in damage:
+            file.seek(place)
+            file.write(wrong)
+        file.truncate(layout.SIZE if cut is None else cut)
+    try:
+        light = accounts.read(str(path))
+        whole = region.read(path).devices
+    except RegionError:
+        return
+    assert [(one.uuid, one.busy_ns, one.policy) for one in light] == [
+        (one.uuid, one.busy_ns, one.policy) for one in whole if one.uuid
+    ]
 
 
 def test_the_budget_may_be_negative(made: Path) -> None:
@@ -81,3 +110,11 @@ def test_what_is_no_region_is_refused(tmp_path: Path, made: Path) -> None:
     made.write_bytes(data)
     with pytest.raises(RegionError, match="is of version 9"):
         accounts.read(made)
+
+
+@pytest.mark.parametrize(("percent", "later_s", "held_to"), [(1, 10, 1), (1, -1, 0), (100, 10, 0), (2**32 - 1, 10, 0)])
+def test_who_makes_way_is_held_to_it_until_then(made: Path, percent: int, later_s: int, held_to: int) -> None:
+    """What has run out, or is no limit, holds nobody to anything."""
+    _put(made, "yield_percent", percent.to_bytes(4, "little"))
+    _put(made, "yield_until_ns", (time.monotonic_ns() + later_s * 10**9).to_bytes(8, "little"))
+    assert [one.held_to for one in accounts.read(made)] == [held_to, 0]

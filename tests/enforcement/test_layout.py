@@ -100,3 +100,15 @@ def test_a_size_does_not_depend_on_the_machine() -> None:
     """Native packing would give a long eight bytes here and four there."""
     assert Field(0, "L").size == 4
     assert Field(0, "16Q").size == 128
+
+
+def test_a_record_is_unpacked_as_field_by_field() -> None:
+    """In one step, whatever order its fields are declared in."""
+    record = Record("any", 4, 32, {"b": Field(16, "I"), "a": Field(8, "Q"), "name": Field(20, "4s")})
+    data = bytes(range(80))
+    for index in (0, 1):
+        begin = record.start + index * record.size
+        fields = {
+            name: field.packed.unpack_from(data, begin + field.offset)[0] for name, field in record.fields.items()
+        }
+        assert record.unpack(data, index) == fields

@@ -17,7 +17,8 @@ from simulated import Machine, uuid
 
 from hetero.enforcement import layout, region
 from hetero.enforcement.limits import DeviceLimit, Limits
-from hetero.enforcement.region import Loan, ProcessUse
+from hetero.enforcement.reading import ProcessUse
+from hetero.enforcement.region import Loan
 from hetero.errors import RegionError
 
 GIB = 1 << 30
@@ -59,6 +60,12 @@ def _damage(path: Path, record: layout.Record, name: str, value: object, index: 
     field = record.fields[name]
     struct.pack_into("<" + field.format, data, record.start + index * record.size + field.offset, value)
     path.write_bytes(data)
+
+
+def _take(path: Path, slot: int) -> None:
+    """A slot is taken, as the runtime does it: first it is one that was ever taken."""
+    _damage(path, layout.REGION, "slots_used", slot + 1)
+    _damage(path, layout.SLOT, "state", layout.TAKEN, slot)
 
 
 # Creating
@@ -208,13 +215,15 @@ def test_a_place_that_cannot_be_written_is_a_region_error(tmp_path: Path, place:
 def test_only_what_is_named_is_changed(made: Path) -> None:
     """Each limit by itself, and every change is counted, since programs look at the count alone."""
     field = layout.REGION.fields["limits_changed"]
-    expected = {"memory_limit": GIB, "core_limit": 30, "policy": "cap", "priority": 1, "lent": 0}
+    expected = {"memory_limit": GIB, "core_limit": 30, "policy": "cap", "priority": 1, "lent": 0, "yielding": False}
     steps: list[tuple[dict[str, object], dict[str, object]]] = [
         ({"memory": 5}, {"memory_limit": 5}),
         ({"cores": 60}, {"core_limit": 60}),
         ({"policy": "conserve"}, {"policy": "conserve"}),
         ({"priority": 0}, {"priority": 0}),
         ({"lent": Loan(percent=20, until_ns=1 << 63)}, {"lent": 20}),
+        ({"yielding": Loan(percent=1, until_ns=1 << 63)}, {"yielding": True}),
+        ({"yielding": Loan(percent=0, until_ns=0)}, {"yielding": False}),
         ({"memory": 0, "cores": 0}, {"memory_limit": 0, "core_limit": 0}),
     ]
     for count, (changes, comes) in enumerate(steps, start=1):
@@ -235,6 +244,7 @@ def test_only_what_is_named_is_changed(made: Path) -> None:
         (0, {"policy": "best"}, "policy 'best'"),
         (0, {"lent": Loan(percent=101, until_ns=1)}, "is no loan"),
         (0, {"lent": Loan(percent=1, until_ns=-1)}, "is no loan"),
+        (0, {"yielding": Loan(percent=101, until_ns=1)}, "is no loan"),
     ],
 )
 def test_a_change_that_does_not_fit_changes_nothing(
@@ -391,7 +401,7 @@ def test_damage_anywhere_is_a_state_or_a_region_error(tmp_path: Path, damage: li
 def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(made: Path) -> None:
     """A program may call itself anything; the table still appears."""
     _damage(made, layout.SLOT, "name", b"\xff\xfeabc", 5)
-    _damage(made, layout.SLOT, "state", layout.TAKEN, 5)
+    _take(made, 5)
     [process] = region.read(made).processes
     assert process.name.endswith("abc")
 
@@ -401,7 +411,7 @@ def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(made: Path) -> None:
 
 def test_a_process_is_read_from_the_slot_that_it_took(made: Path) -> None:
     """A slot never moves, so there may be free ones before it; figures are per device of the slice."""
-    _damage(made, layout.SLOT, "state", layout.TAKEN, 1023)
+    _take(made, 1023)
     _damage(made, layout.SLOT, "pid", 4711, 1023)
     _damage(made, layout.SLOT, "name", b"train", 1023)
     used = layout.ENTRY.start + 1023 * layout.SLOT.size
@@ -413,6 +423,14 @@ def test_a_process_is_read_from_the_slot_that_it_took(made: Path) -> None:
     assert region.read(made).processes == (ProcessUse(pid=4711, name="train", memory=(7,), busy_ns=(70,)),)
 
 
+def test_who_wants_to_know_only_how_many_processes_there_are_is_told(made: Path) -> None:
+    """A scrape looks at a hundred slices and at none of their processes."""
+    _take(made, 2)
+    state = region.read(made, processes=False)
+    assert (state.taken, state.processes) == (1, ())
+    assert region.read(str(made)).devices == state.devices
+
+
 def test_a_free_slot_is_no_process(made: Path) -> None:
     """What the last owner left in a slot means nothing."""
     _damage(made, layout.SLOT, "pid", 4711, 0)
@@ -421,7 +439,8 @@ def test_a_free_slot_is_no_process(made: Path) -> None:
 
 def test_every_figure_of_a_device_is_its_own(made: Path) -> None:
     """Each counter is read from its place."""
-    figures = {"busy_ns": 2, "throttled_ns": 3, "launches": 4, "refused": 5, "priority": 6, "unmeasured": 7}
+    named = ("busy_ns", "throttled_ns", "launches", "refused", "priority", "unmeasured", "exhausted")
+    figures = {name: value for value, name in enumerate(named, start=2)}
     for name, value in {**figures, "memory.bytes": 1, "policy": 1}.items():
         _damage(made, layout.DEVICE, name, value)
     [device] = region.read(made).devices
@@ -438,13 +457,118 @@ def test_what_is_lent_counts_until_its_time_is_over(made: Path, until: int, lent
 
 
 @pytest.mark.parametrize(
+    ("until", "percent", "yielding"), [(0, 5, False), (1 << 63, 5, True), (1 << 63, 0, False), (1 << 63, 100, False)]
+)
+def test_a_slice_yields_until_its_time_is_over(made: Path, until: int, percent: int, yielding: bool) -> None:
+    """By less than all and more than nothing; else nobody told it to."""
+    _damage(made, layout.DEVICE, "yield_percent", percent)
+    _damage(made, layout.DEVICE, "yield_until_ns", until)
+    assert region.read(made).devices[0].yielding is yielding
+
+
+def test_memory_by_kind_is_that_of_the_slots_that_are_taken(made: Path) -> None:
+    """Each device has its own; a slot that is free, and one beyond those that were ever taken, has nothing."""
+    _damage(made, layout.DEVICE, "core_limit", 30, 1)
+    _take(made, 2)
+    _take(made, 1)
+    _damage(made, layout.REGION, "slots_used", 3)
+    data = bytearray(made.read_bytes())
+    for slot, figure in ((0, 1), (1, 10), (2, 100), (3, 1000)):
+        for name, more in (("context_bytes", 0), ("module_bytes", 5)):
+            place = layout.SLOT.start + slot * layout.SLOT.size + layout.SLOT.fields[name].offset
+            struct.pack_into("<2Q", data, place, figure + more, 3 * figure)
+    made.write_bytes(data)
+    found = region.read(made).devices
+    assert [(one.context, one.module) for one in found] == [(110, 120), (330, 330)]
+
+
+def test_a_program_that_claims_everything_is_added_up(made: Path) -> None:
+    """All slots, all devices, the greatest numbers: sums beyond a word are what they are."""
+    data = bytearray(made.read_bytes()[: layout.SLOT.start] + b"\xff" * (layout.SLOTS * layout.SLOT.size))
+    data[layout.DEVICE.start : layout.SLOT.start] = b"\xff" * (layout.SLOT.start - layout.DEVICE.start)
+    made.write_bytes(data)
+    _damage(made, layout.REGION, "slots_used", layout.SLOTS)
+    found = region.read(made, processes=False)
+    assert (found.taken, len(found.devices)) == (layout.SLOTS, layout.DEVICES)
+    assert {(one.context, one.module) for one in found.devices} == {(layout.SLOTS * ((1 << 64) - 1),) * 2}
+
+
+@pytest.mark.parametrize("slot", [0, 3, 4, 5, 700])
+def test_a_process_is_found_however_many_slots_there_were_before(made: Path, slot: int) -> None:
+    """The first few are read with the head, the others after it; of each the figures are its own."""
+    _damage(made, layout.SLOT, "pid", 4711, slot)
+    data = bytearray(made.read_bytes())
+    struct.pack_into("<Q", data, layout.SLOT.place("module_bytes", slot), 7)
+    made.write_bytes(data)
+    _take(made, slot)
+    state = region.read(made)
+    assert ([one.pid for one in state.processes], state.taken, state.devices[0].module) == ([4711], 1, 7)
+
+
+@pytest.mark.parametrize("whole", [0, 1, 3, 4, 5, 6, 900])
+def test_slots_that_are_cut_off_while_they_are_read_are_not_there(
+    made: Path, whole: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program can cut its file when its length was looked at already: half a slot is none, and nobody is killed."""
+    for slot in range(6):
+        _take(made, slot)
+    _damage(made, layout.REGION, "slots_used", layout.SLOTS)
+    look = os.fstat
+
+    def late(descriptor: int) -> os.stat_result:
+        found = look(descriptor)
+        os.truncate(made, layout.SLOT.start + whole * layout.SLOT.size + layout.SLOT.size // 2)
+        return found
+
+    monkeypatch.setattr(region.os, "fstat", late)
+    assert region.read(made).taken == min(whole, 6)
+    with pytest.raises(RegionError, match="is shorter than"):
+        region.read(made)
+
+
+@pytest.mark.parametrize("size", [0, 4095, layout.SLOT.start - 1, layout.SLOT.start, layout.SLOT.start + 3000])
+def test_a_region_that_is_cut_after_its_head_was_read_is_refused_or_has_fewer_slots(
+    made: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a slice of many processes more is read, once it is known how much; nothing is put together of two states."""
+    _take(made, 600)
+    read = os.pread
+
+    def late(descriptor: int, length: int, offset: int) -> bytes:
+        data = read(descriptor, length, offset)
+        os.truncate(made, size)
+        return data
+
+    monkeypatch.setattr(region.os, "pread", late)
+    if size >= layout.SLOT.start:
+        assert region.read(made).taken == 0
+    else:
+        with pytest.raises(RegionError, match=r"is no region|is shorter than"):
+            region.read(made)
+
+
+@pytest.mark.parametrize("claimed", [1 << 31, layout.SLOTS + 1, layout.SLOTS])
+def test_more_slots_than_there_are_is_all_of_them(made: Path, claimed: int) -> None:
+    """A program can write any number there; nobody reads beyond the file for it."""
+    _take(made, 1023)
+    _damage(made, layout.REGION, "slots_used", claimed)
+    assert len(region.read(made).processes) == 1
+
+
+def test_slots_that_were_never_taken_are_not_read(made: Path) -> None:
+    """They are nearly all of the file, and a node has a hundred."""
+    _damage(made, layout.SLOT, "state", layout.TAKEN, 0)
+    assert region.read(made).processes == ()
+
+
+@pytest.mark.parametrize(
     ("last", "done", "held"),
     [((3, 8), 7, 80), ((4, 8), 8, 80), ((3, 7), 7, 70), ((4, 8), 7, 70)],
     ids=["it changed the sum last", "others noted it", "announced, not exchanged", "another process' change"],
 )
 def test_a_change_counts_once_it_has_taken_effect(made: Path, last: tuple[int, int], done: int, held: int) -> None:
     """A process announces what it will hold before the sum is exchanged; it may die between the two."""
-    _damage(made, layout.SLOT, "state", layout.TAKEN, 3)
+    _take(made, 3)
     data = bytearray(made.read_bytes())
     struct.pack_into("<5Q", data, layout.ENTRY.start + 3 * layout.SLOT.size, 0, 0, 80, 70, done)
     made.write_bytes(data)

@@ -112,6 +112,7 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
+@pytest.mark.journey
 def test_the_pages_do_what_they_say(tmp_path: Path) -> None:
     """From nothing to a vendor beside the others, placed and run; no file of the core or of another vendor changes."""
     before = fingerprint()

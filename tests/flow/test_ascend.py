@@ -273,3 +273,13 @@ def test_a_manifest_runs_on_one_machine_too() -> None:
     """A container of an example gets what it would get in a cluster."""
     command = [HETERO, "run", "-f", "examples/ascend/vnpu.yaml", "--", "sh", "-c", "echo $ASCEND_RUNTIME_OPTIONS"]
     assert on_machine(ROOT / "examples/machines/ascend-910b3-x8.yaml", *command).strip() == "VIRTUAL"
+
+
+@pytest.mark.native
+def test_a_command_is_limited_by_software_without_a_word_of_the_loader() -> None:
+    """The library that is preloaded is there, also on a simulated machine: a loader goes on without one that is not."""
+    command = f"{HETERO} run --memory 10g -- sh -c 'echo $NPU_MEM_QUOTA; cat /proc/self/maps' 2>&1"
+    told = on_machine(ROOT / "examples/machines/ascend-910b3-soft.yaml", "sh", "-c", command)
+    assert told.startswith("10240\n")
+    assert "hami-vnpu-core/libvnpu.so" in told
+    assert "cannot be preloaded" not in told

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.journey]
 
 DEADLINE_S = 2
 """Seconds after which a driver counts as hanging here; the simulated ones answer at once."""

@@ -78,6 +78,7 @@ MEANING: Mapping[str, tuple[str, ...]] = {
         "container program: not among the devices asked: 2 devices",
     ),
     "nvidia/choose-model.yaml": ("gpu-of-a-model/program on mig: nvidia-0 9856 MiB 14 % 1g.10gb",),
+    "nvidia/gpu-pod.yaml": ("gpu-pod/ubuntu-container on desk: nvidia-0 1024 MiB 30 %",),
     "nvidia/memory-only.yaml": ("gpu-memory/program on desk: nvidia-0 1024 MiB 0 %",),
     "nvidia/mig-by-profile.yaml": (
         "mig-profile/program on mig: nvidia-0 4864 MiB 14 % 1g.5gb, nvidia-0 4864 MiB 14 % 1g.5gb, "

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.flow import one_node
+from tests.flow.one_node import Given, Pods
 
 pytestmark = pytest.mark.native
 
@@ -33,7 +33,7 @@ WIDGET = [{"uuid": "widget-7"}]
 GPU = {"nvidia.com/gpu": 1, "nvidia.com/gpumem": 1024, "nvidia.com/gpucores": 30}
 MLU = {"cambricon.com/vmlu": 1, "cambricon.com/mlu.smlu.vmemory": 20, "cambricon.com/mlu.smlu.vcore": 10}
 
-PODS: dict[str, list[dict[str, Any]]] = {
+PODS: Pods = {
     "gpu": [GPU],
     "mlu": [MLU],
     "dcu": [{"hygon.com/dcunum": 1, "hygon.com/dcumem": 2000, "hygon.com/dcucores": 60}],
@@ -43,8 +43,6 @@ PODS: dict[str, list[dict[str, Any]]] = {
     "widget": [{"toy.example/widget": 1, "toy.example/widget-memory": 300}],
     "several": [{"nvidia.com/gpu": 1, "nvidia.com/gpumem": 512}, {**MLU, **GPU}],
 }
-"""Pods by name, each with the limits of its containers."""
-
 NVIDIA_NODES = ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools"]
 ASCEND_NODES = ["/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc", "/dev/dvpp_cmdlist"]
 ASCEND_FILES = [
@@ -57,8 +55,6 @@ ASCEND_FILES = [
     "/var/queue_schedule",
 ]
 
-Given = dict[str, Any]
-
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -69,35 +65,10 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def told(state: Path) -> Given:
     """What the node's part said: what each container is given, and what is left in the end."""
-    machine, pods, widgets = state / "machine.yaml", state / "pods.yaml", state / "widgets.json"
-    machine.write_text(yaml.safe_dump({"cards": CARDS}))
-    pods.write_text(yaml.safe_dump_all([_pod(name, containers) for name, containers in PODS.items()]))
+    widgets = state / "widgets.json"
     widgets.write_text(json.dumps(WIDGET))
-    environment = {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "build/plugins"), os.environ.get("PYTHONPATH", "")]),
-        "TOY_DEVICES": str(widgets),
-    }
-    command = ["hetero", "sim", "run", "--machine", machine, "--state", state / "it", "--"]
-    answer = subprocess.run(
-        [*command, sys.executable, PROGRAM, pods],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
-    found: Given = json.loads(answer.stdout)
-    return found
-
-
-def _pod(name: str, containers: list[dict[str, Any]]) -> Given:
-    made = [
-        {"name": f"c{number}", "image": "none.example/none", "resources": {"limits": limits}}
-        for number, limits in enumerate(containers)
-    ]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": made}}
+    path = os.pathsep.join([str(ROOT / "build/plugins"), os.environ.get("PYTHONPATH", "")])
+    return one_node.told(state, PROGRAM, CARDS, PODS, PYTHONPATH=path, TOY_DEVICES=str(widgets))
 
 
 def _container(told: Given, pod: str, number: int = 0) -> Given:

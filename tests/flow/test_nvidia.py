@@ -46,6 +46,7 @@ MIG = Node(name="mig", devices=gpus("NVIDIA A100-SXM4-40GB", 40960, "mig"))
 
 # On which node an example ends up, and the template and MiB of each of its shares, in the order of its containers.
 EXPECTED = {
+    "gpu-pod": ("plain", [("", 1024)]),
     "whole": ("plain", [("", 23034), ("", 23034)]),
     "share": ("plain", [("", 3000)]),
     "percentage": ("plain", [("", 11517), ("", 11517)]),
@@ -99,6 +100,22 @@ def test_an_example_gets_what_its_comment_says(example: Path) -> None:
     assert isinstance(found, Placement), found
     shares = [share for container in found.containers for share in container.devices]
     assert (found.node, [(one.share.template, one.share.memory) for one in shares]) == (names, expected)
+
+
+def test_the_pod_of_the_first_steps_asks_for_a_gibibyte_and_a_third() -> None:
+    """The pod that the README shows, under the name that `kubectl apply` is given on a cluster."""
+    manifest = load(ROOT / "examples/nvidia/gpu-pod.yaml")
+    assert manifest == load(ROOT / "examples/manifests/gpu-pod.yaml")
+    [container] = manifest["spec"]["containers"]
+    assert container["resources"]["limits"] == {
+        "nvidia.com/gpu": 1,
+        "nvidia.com/gpumem": 1024,
+        "nvidia.com/gpucores": 30,
+    }
+    [placed] = throw(Planner(Inventory(nodes=(PLAIN,)), {"nvidia": nvidia}), manifest)
+    assert isinstance(placed, Placement), placed
+    [share] = [one.share for one in placed.containers[0].devices]
+    assert (share.memory, share.cores) == (1024, 30)
 
 
 def test_seven_replicas_fill_an_a100() -> None:

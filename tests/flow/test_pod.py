@@ -163,6 +163,7 @@ def _program_uses(path: Path, mib: int, busy_ns: int) -> None:
     values = [
         (layout.DEVICE, "memory.bytes", "Q", mib * MIB),
         (layout.DEVICE, "busy_ns", "Q", busy_ns),
+        (layout.REGION, "slots_used", "I", 1),
         (layout.SLOT, "state", "I", layout.TAKEN),
         (layout.SLOT, "pid", "I", os.getpid()),
         (layout.SLOT, "name", "32s", b"python"),

@@ -12,25 +12,44 @@ from collections.abc import Callable
 import pytest
 
 from tests.bench.figures import Figure, table
-from tests.gpu import compute, cost, driver, memory, record, resolution
+from tests.gpu import (
+    changes,
+    compute,
+    cost,
+    driver,
+    kinds,
+    launches,
+    lending,
+    memory,
+    priorities,
+    record,
+    resolution,
+    runner,
+)
 from tests.gpu.runs import ROOT, card
 
 MATRIX: dict[str, Callable[[bool], list[Figure]]] = {
     "Resolution and queries": resolution.measure,
     "Memory": memory.measure,
     "Driver's own memory": driver.measure,
+    "Kinds of memory, and counters": kinds.measure,
     "Cost of a call": cost.measure,
+    "Launches": launches.measure,
     "Compute": compute.measure,
+    "Priorities": priorities.measure,
+    "Changes while programs run": changes.measure,
+    "Lending idle compute": lending.measure,
+    "Runner: what `hetero run` takes": runner.measure,
 }
 
 
 def main(names: list[str]) -> int:
     """Run the tests and the whole matrix, or the named parts of the matrix alone.
 
-    ``--brief`` takes about five minutes, without the tests; all takes about twelve. The exit code is that of the
+    ``--brief`` takes about eight minutes, without the tests; all takes about eighteen. The exit code is that of the
     tests, and not 0 when a part of the matrix could not be measured.
     """
-    parts = {title.split()[0].lower(): title for title in MATRIX}
+    parts = {word(title): title for title in MATRIX}
     chosen = [name for name in names if name != "--brief"]
     if unknown := set(chosen) - set(parts):
         print(f"no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
@@ -40,18 +59,18 @@ def main(names: list[str]) -> int:
         print("no NVIDIA card on this machine: skipped, nothing was tested")
         return 0
     code = 0 if names else int(pytest.main(["-q", "-p", "no:cacheprovider", str(ROOT / "tests/gpu/card.py")]))
-    return max(code, _matrix([parts[name] for name in chosen or parts], "--brief" in names, found))
+    return max(code, _matrix([parts[name] for name in chosen or parts], names, found))
 
 
-def _matrix(titles: list[str], brief: bool, found: dict[str, str]) -> int:
+def _matrix(titles: list[str], names: list[str], found: dict[str, str]) -> int:
     """Measure, and write the record after each part, so that a run that is cut short leaves what it saw."""
     code, figures = 0, {}
-    facts = _facts("`python -m tests.gpu --brief`" if brief else "`make test-gpu`")
+    brief, facts = "--brief" in names, _facts(names)
     for title in titles:
         try:
             figures[title] = MATRIX[title](brief)
-        except (ValueError, OSError, subprocess.SubprocessError) as error:
-            print(f"\n{title}: could not be measured: {error}", flush=True)
+        except Exception as error:  # whatever one part meets, the others are measured
+            print(f"\n{title}: could not be measured: {error!r}", flush=True)
             code = 1
             continue
         print(f"\n{title}\n{table(figures[title])}", flush=True)
@@ -60,7 +79,13 @@ def _matrix(titles: list[str], brief: bool, found: dict[str, str]) -> int:
     return code
 
 
-def _facts(command: str) -> dict[str, str]:
+def word(title: str) -> str:
+    """By which a part is asked for alone."""
+    return title.split(maxsplit=1)[0].lower().rstrip(":")
+
+
+def _facts(names: list[str]) -> dict[str, str]:
+    command = f"`python -m tests.gpu {' '.join(names)}`" if names else "`make test-gpu`"
     answer = subprocess.run(
         [sys.executable, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True, check=False
     )

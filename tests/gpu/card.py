@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.figures import Figure
+from tests.gpu import kinds
+from tests.gpu.priorities import Pairs
+
 SLICE = 8 * 1024  # MiB
 STEP = 64
 
@@ -89,6 +93,21 @@ def test_what_a_killed_process_held_comes_back() -> None:
 def test_a_share_of_compute_is_what_was_asked(cores: int) -> None:
     """Alone on the card, to 4 points."""
     assert busy(in_slice("burn", "--seconds", "5", cores=cores).stdout) == pytest.approx(cores, abs=4)
+
+
+def short(figures: list[Figure]) -> list[str]:
+    """Those that fall short of what they should be."""
+    return [f"{one.figure}: {one.value:.4g} {one.unit}, not {one.reach}" for one in figures if one.holds is False]
+
+
+def test_what_a_slice_holds_and_counts_is_what_the_card_tells() -> None:
+    """Memory by kind, launches, and what was refused by whom: exact, or as near as NVML rounds."""
+    assert short(kinds.measure()) == []
+
+
+def test_the_higher_priority_goes_first(tmp_path: Path) -> None:
+    """It runs as if it were alone, and the lower one, which nobody slows before, is back at full speed at once."""
+    assert short(Pairs(tmp_path, seconds=1.0).figures("without limits")) == []
 
 
 def test_python_programs_see_their_slice() -> None:

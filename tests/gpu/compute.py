@@ -32,11 +32,12 @@ TARGET_NS = {"decode": 8_000, "gemm": 1_600_000, "matmul": 3_000_000, "persisten
 def _kernel(workload: str) -> tuple[str, ...]:
     """Options that fix a workload's kernel, measured bare and alone: beside others a measurement is too long."""
     many = 100_000
-    iterations = round(TARGET_NS[workload] / (_kernel_ns(many) / many))
-    return ("--workload", workload, "--iterations", str(iterations), "--kernel-ns", str(_kernel_ns(iterations)))
+    iterations = round(TARGET_NS[workload] / (kernel_ns(many) / many))
+    return ("--workload", workload, "--iterations", str(iterations), "--kernel-ns", str(kernel_ns(iterations)))
 
 
-def _kernel_ns(iterations: int) -> int:
+def kernel_ns(iterations: int) -> int:
+    """What the kernel of `burn` takes with so many iterations, bare and alone on the card."""
     output = run(BARE, "burn", "--seconds", "1", "--iterations", str(iterations)).stdout
     return int(re.findall(r"kernel (\d+) ns", output)[-1])
 

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from simulated import BUILD, Machine, machine_in
 
 from tests.bench.figures import Figure
+from tests.gpu import __main__ as suite
 from tests.gpu import record
 from tests.gpu.runs import ROOT, Slice
 
@@ -40,6 +42,28 @@ def test_a_record_tells_card_driver_and_what_falls_short(tmp_path: Path) -> None
     assert "| granted | 2048 MiB | <= 2048 | holds |" in text
     assert "| lost | 3 MiB | <= 2 | **falls short** |" in text
     assert "| a | 1 ns |  |  |" in text
+
+
+def test_a_part_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code tells of it; the page has what could be measured, and which command it was."""
+
+    def broken(brief: bool) -> list[Figure]:
+        raise IndexError(brief)
+
+    monkeypatch.setattr(suite, "card", lambda: CARD)
+    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    monkeypatch.setattr(suite, "MATRIX", {"Broken": broken, "Whole one": lambda brief: [Figure("brief", brief, "")]})
+    assert suite.main(["broken", "whole", "--brief"]) == 1
+    (page,) = (tmp_path / "docs/measurements").iterdir()
+    text = page.read_text()
+    assert "| command | `python -m tests.gpu broken whole --brief` |" in text
+    assert "## Whole one" in text
+    assert "## Broken" not in text
+
+
+def test_each_part_has_a_word_of_its_own() -> None:
+    """By which it is asked for alone."""
+    assert len({suite.word(title) for title in suite.MATRIX}) == len(suite.MATRIX)
 
 
 def test_a_slice_of_the_suite_is_one_region_of_its_own() -> None:

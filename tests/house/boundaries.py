@@ -24,7 +24,7 @@ TESTING = (*DOOR, "hetero.testing")
 CORE = ("hetero", "native/runtime", "native/include", "charts")
 """What must not know a vendor."""
 
-SUFFIXES = {".py", ".c", ".h", ".yaml", ".tpl", ".txt", ".template"}
+SUFFIXES = {".py", ".c", ".h", ".yaml", ".tpl", ".txt", ".template", ".js", ".css", ".html"}
 
 
 def imports(file: Path) -> Iterator[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -45,12 +43,8 @@ def untyped(file: Path) -> list[str]:
 def code_lines(file: Path) -> int:
     """Lines that hold code: no blank ones, no comments, no docstrings."""
     text = file.read_text()
-    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}
-    lines: set[int] = set()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type not in skipped and token.type != tokenize.ENDMARKER:
-            lines.update(range(token.start[0], token.end[0] + 1))
-    return len(lines - _docstring_lines(ast.parse(text)))
+    held = {number for number, line in enumerate(text.split("\n"), 1) if line.strip() and line.lstrip()[0] != "#"}
+    return len(held - _docstring_lines(ast.parse(text)))
 
 
 def total_code_lines(files: Iterable[Path]) -> int:
@@ -72,6 +66,6 @@ def _public(file: Path) -> Iterator[Function | ast.ClassDef]:
 def _docstring_lines(tree: ast.Module) -> set[int]:
     lines: set[int] = set()
     for node in ast.walk(tree):
-        if isinstance(node, (*Documented, ast.Module)) and ast.get_docstring(node) is not None:
+        if isinstance(node, (*Documented, ast.Module)) and ast.get_docstring(node, clean=False) is not None:
             lines.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
     return lines

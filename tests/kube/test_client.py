@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -236,6 +238,7 @@ def test_a_broken_kubeconfig_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         Api.connect(str(path))
     assert str(caught.value).startswith(f"{path}: cannot be used as a kubeconfig: ")
+    assert not re.search(r"'\w+' object|TypeError", str(caught.value))  # Python's words are no help
 
 
 def test_a_missing_kubeconfig_and_a_missing_context_are_named(server: ApiServer, tmp_path: Path) -> None:
@@ -246,10 +249,29 @@ def test_a_missing_kubeconfig_and_a_missing_context_are_named(server: ApiServer,
         Api.connect(str(server.kubeconfig(tmp_path / "config")), "other")
 
 
+def test_a_home_directory_of_somebody_else_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As ``sudo -u`` leaves it: its kubeconfig can neither be read nor be called missing."""
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(Path, "is_file", refused)
+    for named in (None, str(tmp_path / ".kube/config")):
+        with pytest.raises(
+            InvalidConfiguration, match=r"\.kube/config: cannot be read: Permission denied; name a kube"
+        ):
+            Api.connect(named)
+
+
 def test_without_a_kubeconfig_and_a_service_account_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """And what to do."""
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(InvalidConfiguration, match="name a kubeconfig, or set KUBECONFIG"):
+    with pytest.raises(
+        InvalidConfiguration,
+        match=r"^~/\.kube/config: is not there, and this is no pod; name a kubeconfig, or set KUBECONFIG$",
+    ):
         Api.connect()

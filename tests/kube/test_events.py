@@ -51,6 +51,15 @@ def test_an_event_says_who_what_and_about_whom(events: Events, server: ApiServer
     assert event["metadata"]["name"].startswith("p.")
 
 
+def test_an_event_about_a_node_is_where_nodes_events_are(events: Events, server: ApiServer) -> None:
+    """Nodes live in no namespace, their events in ``default``; ``kubectl describe node`` looks there."""
+    events.post_node(Metadata(name="desk", uid="n1"), "Warning", "RuntimeWithoutCDI", "too old")
+    assert events.flush()
+    [event] = _posted(server)
+    assert event["involvedObject"] == {"kind": "Node", "apiVersion": "v1", "name": "desk", "uid": "n1"}
+    assert (event["metadata"]["namespace"], event["message"]) == ("default", "too old")
+
+
 def test_equal_events_are_counted_in_one(events: Events, server: ApiServer) -> None:
     """Whether they wait together or come one after another."""
     for _ in range(3):

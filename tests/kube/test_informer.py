@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
+from hetero import metrics
 from hetero.kube import paths
 from hetero.kube.informer import Informer
 from hetero.kube.objects import Node, Pod, ResourceQuota
@@ -119,3 +121,20 @@ def test_it_stops_before_it_has_begun(follow: Any, server: ApiServer, recorder: 
     server.stall(0.2, path_contains="/pods")
     follow(wait=False).stop()
     assert recorder.told == []
+
+
+def test_before_the_first_word_the_lag_counts_from_its_own_beginning(follow: Any) -> None:
+    """A server that has never answered is silent since this process asks it, not since the machine was started."""
+    began = time.monotonic()
+    informer = follow("/apis/nothing.example/v1/answers", wait=False)
+    assert began <= informer.heard
+
+
+def test_all_metrics_name_a_kind_alike(follow: Any) -> None:
+    """A query can join lists, lags and unreadable objects by their kind, which is that of the API's objects."""
+    before = metrics.relists.value("ResourceQuota")
+    informer = follow(paths.QUOTAS, ResourceQuota)
+    informer.measure()
+    assert informer.kind == "ResourceQuota"
+    assert metrics.relists.value(informer.kind) == before + 1
+    assert f'hetero_informer_lag_seconds{{kind="{informer.kind}"}}' in "\n".join(metrics.informer_lag.lines())

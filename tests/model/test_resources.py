@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hetero.errors import InvalidRequest, InvalidValue
 from hetero.model.ask import Ask
+from hetero.model.device import DeviceModel
 from hetero.model.resources import ContainerRequest, Resources
 from hetero.testing import fake_vendor
 
@@ -384,3 +385,11 @@ def test_asking_changes_nothing() -> None:
     limits, notes = {NPU: "1", MEMORY: 5}, {"fake.example/use-models": "F1"}
     FAMILY.ask(ContainerRequest(path=PATH, limits=limits, annotations=notes))
     assert (limits, notes) == ({NPU: "1", MEMORY: 5}, {"fake.example/use-models": "F1"})
+
+
+def test_a_kubelet_counts_programs_on_devices() -> None:
+    """As many as a device has slots for; one where a chip does not say."""
+    family = Resources(vendor="acme", count="acme.com/npu")
+    model = DeviceModel(vendor="acme", name="A1", capacity={"slots": 6, "memory": 1024})
+    assert family.counted(model) == {"acme.com/npu": 6}
+    assert family.counted(DeviceModel(vendor="acme", name="A1", capacity={})) == {"acme.com/npu": 1}

@@ -6,7 +6,8 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Mapping
-from typing import Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -32,12 +33,9 @@ RECORDS = [
 SHARE = Share(quantities={"slots": 1, "memory": 1024, "cores": 30})
 GOOD = wire.encode(SHARE)
 
+FINITE = st.floats(allow_nan=False, allow_infinity=False)  # JSON has no others
 JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | FINITE | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
     max_leaves=5,
 )
@@ -50,16 +48,17 @@ def records(kind: type[msgspec.Struct]) -> st.SearchStrategy[msgspec.Struct]:
 
 def _values(hint: object) -> st.SearchStrategy[Any]:
     origin, arguments = get_origin(hint), get_args(hint)
-    if hint is Any:
-        return JSON
-    if hint is float:
-        return st.floats(allow_nan=False, allow_infinity=False)  # JSON has no others
+    plain: dict[object, st.SearchStrategy[Any]] = {Any: JSON, float: FINITE}
+    if hint in plain:
+        return plain[hint]
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return records(hint)
     if origin is tuple:
         return st.lists(_values(arguments[0]), max_size=2).map(tuple)
     if origin in (dict, Mapping):
         return st.dictionaries(_values(arguments[0]), _values(arguments[1]), max_size=2)
+    if origin in (UnionType, Union):
+        return st.one_of(*map(_values, arguments))
     return st.from_type(hint)  # type: ignore[arg-type]
 
 

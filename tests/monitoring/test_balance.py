@@ -85,6 +85,20 @@ def test_the_higher_priority_is_served_first() -> None:
     assert loans([_hungry("second", 20, priority=1), first]) == {"first": 35, "second": 25}
 
 
+def test_who_makes_way_lends_all_that_it_cannot_use() -> None:
+    """It waits for its 30 percent and is held to one of them: the other 29 are idle, and it is lent nothing itself."""
+    first, second = _hungry("first", 60, priority=0), _hungry("second", 30)
+    assert loans([first, second]) == {"first": 10, "second": 0}
+    assert loans([first, replace(second, held_to=1)]) == {"first": 39, "second": 0}
+    assert loans([first, _busy("free", 0, 50, held_to=1)]) == {"first": 39}
+
+
+def test_who_is_held_to_more_than_its_own_keeps_its_own() -> None:
+    """Making way gives nobody more."""
+    assert reserved(replace(HUNGRY, held_to=50)) == 30
+    assert need(replace(IDLE, held_to=50)) == 0
+
+
 def test_equals_are_served_by_what_they_were_promised() -> None:
     """30 idle points go 2 to 1."""
     assert loans([_hungry("a", 40), _hungry("b", 20), Tenant(id="idle", cores=40)]) == {"a": 27, "b": 13}
@@ -114,6 +128,7 @@ tenants = st.lists(
         active=st.booleans(),
         settled=st.booleans(),
         held_back=st.booleans(),
+        held_to=st.integers(0, 99),
     ),
     max_size=10,
     unique_by=lambda tenant: tenant.id,
@@ -183,12 +198,12 @@ def test_priority_and_weight_order_the_loans(slices: Sequence[Tenant]) -> None:
 @settings(deadline=None)
 @given(tenants, st.data())
 def test_a_lender_that_wants_again_has_its_own_back(slices: Sequence[Tenant], data: st.DataObject) -> None:
-    """Whoever begins to run, or is held back, lends nothing of what it was promised from the next look on."""
+    """Whoever begins to run or is held back, and makes way for nobody, lends nothing of its own any more."""
     woken = data.draw(st.sampled_from(slices)) if slices else None
     if woken is None or not woken.limited:
         return
-    awake = replace(woken, active=True, settled=False)
-    held = replace(woken, active=True, held_back=True)
+    awake = replace(woken, active=True, settled=False, held_to=0)
+    held = replace(woken, active=True, held_back=True, held_to=0)
     for one in (awake, held):
         others = [one if tenant.id == woken.id else tenant for tenant in slices]
         kept = sum(reserved(tenant, _crowded(others)) for tenant in others if tenant.id != one.id)

@@ -199,7 +199,7 @@ from hetero.monitoring.guard import Guard
 libc = ctypes.CDLL(None)
 libc.__cxa_atexit(libc.pause, None, None)  # the library's destructor waits for what holds the library
 try:
-    Guard(0.05).ask("devices", libc.pause)
+    Guard(0.5).ask("devices", libc.pause)
 except DriverTimeout as error:
     print(error, flush=True)
 main._leave(3)
@@ -209,7 +209,7 @@ main._leave(3)
 def test_a_process_can_end_while_a_driver_hangs() -> None:
     """Within a call of C, where no signal and no exception reaches it, and whatever its destructors wait for."""
     answer = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=PATIENT, check=False)
-    assert answer.stdout == "the driver did not come back from 'devices' within 0.05 s\n"
+    assert answer.stdout == "the driver did not come back from 'devices' within 0.5 s\n"
     assert (answer.returncode, answer.stderr) == (3, "")
 
 

@@ -62,6 +62,12 @@ def test_who_waits_is_held_back_also_while_the_wait_lasts() -> None:
     assert tenant("s", [READING, waiting]).held_back
 
 
+def test_who_makes_way_now_is_held_to_that() -> None:
+    """By its last reading: what it was held to before is over."""
+    assert tenant("s", [READING, _after(1, held_to=1)]).held_to == 1
+    assert tenant("s", [replace(READING, held_to=1), _after(1)]).held_to == 0
+
+
 def test_an_overdrawn_account_that_nobody_looks_after_is_idle() -> None:
     """Its program has ended, or waits for something else."""
     seen = tenant("s", [replace(READING, budget_ns=-5), _after(1, budget_ns=-5, seen_ns=START - 1)])
@@ -186,6 +192,20 @@ def test_a_damaged_region_keeps_no_other_slice_from_its_loan(slices: Slices, dat
     slices.play(small, wants_more=True)
     lender.look()
     assert slices.lent(small) == 70
+    lender.close()
+
+
+def test_a_slice_without_a_region_keeps_nobody_from_being_lent(slices: Slices, tmp_path: Path) -> None:
+    """It is just being made or removed; and where there is no slice at all, there is nothing to look at."""
+    (tmp_path / "slices/a-new-one").mkdir(parents=True)
+    assert lending.regions(tmp_path) == [str(tmp_path / "slices/a-new-one/region")]
+    assert lending.regions(tmp_path / "none") == []
+    wants = slices.make("wants", 30)
+    lender = Lender(slices.directory)
+    lender.look()
+    slices.play(wants, wants_more=True)
+    lender.look()
+    assert slices.lent(wants) == 70
     lender.close()
 
 

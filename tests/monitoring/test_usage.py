@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hetero.enforcement import region
 from hetero.enforcement.limits import limits_of
-from hetero.enforcement.region import DeviceUse, ProcessUse, RegionState
+from hetero.enforcement.reading import DeviceUse, ProcessUse, RegionState
 from hetero.enforcement.slices import LocalSlice
 from hetero.model.allocation import Grant, Slice
 from hetero.model.device import CORES, MEMORY, SLOTS

@@ -96,6 +96,7 @@ def run(command: str, folder: Path) -> None:
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("ziglang"), reason="Python's ziglang is not installed: make build")
+@pytest.mark.journey
 def test_the_image_has_the_library_where_it_is_documented(machine: Machine, tmp_path: Path) -> None:
     """The documented command, with the library out of the image: a card of 2048 MiB."""
     image = carry_out(tmp_path / "stages")

@@ -217,3 +217,12 @@ def test_a_limit_that_is_changed_holds_from_then_on(machine: Machine) -> None:
     assert first == pytest.approx(80, abs=15)
     assert second == pytest.approx(20, abs=15)
     assert third > 80
+
+
+@pytest.mark.parametrize("limits", [{}, {"CUDA_DEVICE_SM_LIMIT": "50"}])
+def test_every_launch_is_counted_when_the_program_has_ended(timed: Machine, limits: dict[str, str]) -> None:
+    """Without a limit they are counted in lots: the last one, which is not full, at the program's end."""
+    launches, _ = run(timed, OLD, "cuLaunch", CUDA_DEVICE_MEMORY_LIMIT="1g", **limits)
+    field = layout.DEVICE.fields["launches"]
+    region_bytes = (timed.directory / "region").read_bytes()
+    assert struct.unpack_from("<Q", region_bytes, layout.DEVICE.start + field.offset)[0] == launches

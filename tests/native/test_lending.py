@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import rivals
 from shares import seconds
 from simulated import BUILD, Machine, uuid
 
@@ -20,15 +21,13 @@ from hetero.enforcement.limits import DeviceLimit, Limits
 LENDER = """
 import sys, time
 from pathlib import Path
-from hetero.monitoring.lending import PERIOD_NS, Lender
-from hetero.enforcement import accounts
-from hetero.monitoring.lending import regions
+from hetero.monitoring.lending import PERIOD_NS, Lender, accounts_of, regions
 directory, left = Path(sys.argv[1]), int(sys.argv[2])
 lender = Lender(directory)
 print("looks", flush=True)
 while left:
     lender.look()
-    left -= any(account.lent for path in regions(directory) for account in accounts.read(path))
+    left -= any(account.lent for path in regions(directory) for account in accounts_of(path))
     time.sleep(PERIOD_NS / 1e9)
 """
 
@@ -121,6 +120,10 @@ def shares(running: Sequence[subprocess.Popen[str]]) -> list[list[float]]:
     return [seconds(program.communicate(timeout=120)[0]) for program in running]
 
 
+SECOND = 1_000_000_000
+SLICES = ((30, 1), (60, 0))
+"""Percent and priority."""
+
 SETTLED = slice(1, None)
 """The second in which a loan begins or ends tells of both."""
 
@@ -205,3 +208,16 @@ def test_a_lender_that_needs_more_has_its_own_within_a_second(timed: Machine, le
     assert max(got[2:5]) >= 55, got
     assert min(beside) >= 38, beside
     assert sum(abs(share - 30) <= 3 for share in got[6:10]) >= 2, got
+
+
+def test_who_goes_first_is_lent_what_those_who_make_way_cannot_use(timed: Machine, lender: None) -> None:
+    """30 and 60, of priorities 1 and 0: the second has the card when it comes, the first when it has gone."""
+    low, high = (rivals.make_slice(timed, str(cores), priority, cores, "conserve") for cores, priority in SLICES)
+    with rivals.watching(timed):
+        programs = rivals.Programs(timed, 2)
+        running = programs.start(low, "gemm", 8), programs.start(high, "gemm", 3, after=2.5)
+        below, above = map(rivals.ran, running)
+    assert below.share(above.begun - SECOND, above.begun) >= 95
+    assert above.share(above.begun + SECOND, above.ended) >= 95
+    assert below.share(above.begun + SECOND, above.ended) <= 3
+    assert below.share(above.ended + SECOND, above.ended + 2 * SECOND) >= 95

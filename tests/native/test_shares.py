@@ -15,6 +15,9 @@ from simulated import Machine
 SETTLED = slice(3, None)
 """Beside others, the first three seconds tell how much of a long kernel's time is the neighbour's."""
 
+UNTOLD = slice(3, 6)
+"""Where the driver's word is coarse it takes some seconds until any of it is believed; then the share may swing."""
+
 
 @pytest.fixture
 def timed(machine: Machine) -> Machine:
@@ -86,10 +89,11 @@ def test_a_coarse_word_of_the_driver_moves_nobody_from_his_share(timed: Machine,
 
 
 def test_nor_does_it_give_long_kernels_more(timed: Machine) -> None:
-    """Those of 20 ms get nearer to their share than at first, and not beyond it."""
+    """Those of 20 ms get no less than before any of it was believed, and never more than their share."""
     timed.virtual("nvml_looks = 5")
     stretched, whole = together(timed, (30, 70), "--workload", "persistent", lasting=90)
-    assert statistics.mean(stretched[60:]) >= statistics.mean(stretched[3:10])
+    one_kernel = 100 * 0.02 / 3  # points of three seconds: on which side of their end the last one falls is chance
+    assert statistics.mean(stretched[60:]) >= statistics.mean(stretched[UNTOLD]) - one_kernel
     assert most(stretched[SETTLED]) <= 35
     assert error(whole[SETTLED], 70) <= 3
 

@@ -167,7 +167,7 @@ def test_devices_with_room_on_different_numa_nodes(why: Any, ask: Any) -> None:
     node = Node(name="n", devices=tuple(fake_device(index, numa=index) for index in range(3)))
     refusal = why(node, ask(count=2, selection=Selection(same_numa=True)))
     assert refusal.reason is Reason.NUMA_MISMATCH
-    assert _sentence(refusal) == "no NUMA node has 2 devices with room, only 3 in all"
+    assert _sentence(refusal) == "no NUMA node has 2 devices with room; all of them have 3"
 
 
 def test_some_devices_have_room_but_not_enough_of_them(why: Any, ask: Any) -> None:

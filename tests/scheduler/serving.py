@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from starlette.applications import Starlette
 
-from hetero.scheduler.listening import Address, listen
+from hetero.listening import Address, listen
 from hetero.scheduler.server import Listener, Servers
 
 Answer = tuple[int, str | None, bytes]

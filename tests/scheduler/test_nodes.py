@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 import pytest
 
 from hetero import metrics
@@ -12,7 +13,7 @@ from hetero.kube import objects
 from hetero.kube.objects import Metadata
 from hetero.model import wire
 from hetero.model.annotations import CORDON, INVENTORY
-from hetero.model.device import Node
+from hetero.model.device import Health, Node
 from hetero.scheduler.nodes import Nodes, node
 from hetero.testing.fake import fake_node
 
@@ -113,3 +114,56 @@ def test_a_node_whose_inventory_breaks_gets_no_pods(nodes: Nodes, host: Host) ->
     assert metrics.unusable_inventories.value() == before + 2
     nodes.put(api(fake_node("a")))
     assert sorted(host.nodes) == ["a", "b"]
+
+
+def test_inventories_of_several_agents_are_one_nodes() -> None:
+    """Each agent writes the devices of its own vendors; the first agent's come first."""
+    first, second = fake_node("a", 1), fake_node("a", 2, vendor="other")
+    shown = api(first, {f"{INVENTORY}-acme": wire.encode(second)})
+    found = node(shown)
+    assert found is not None
+    assert found.devices == (*first.devices, *second.devices)
+    alone = objects.Node(metadata=Metadata(name="a", annotations={f"{INVENTORY}-acme": wire.encode(second)}))
+    assert node(alone) == second
+
+
+def test_a_further_agents_inventory_is_read_when_it_changes(nodes: Nodes, host: Host) -> None:
+    """As that of the first agent."""
+    first = fake_node("a", 1)
+    nodes.put(api(first))
+    nodes.put(api(first, {f"{INVENTORY}-acme": wire.encode(fake_node("a", 2, vendor="other"))}))
+    assert len(host.nodes["a"].devices) == 3
+
+
+def test_an_inventory_of_another_node_is_refused_whoever_wrote_it() -> None:
+    """One wrong part makes the node's devices uncertain."""
+    with pytest.raises(WireError, match="is that of node 'b'"):
+        node(api(fake_node("a"), {f"{INVENTORY}-acme": wire.encode(fake_node("b", vendor="other"))}))
+
+
+def test_a_device_of_which_two_agents_tell_is_there_once() -> None:
+    """As while a vendor moves from one to another: the node goes on, with the devices that it has."""
+    first, second = fake_node("a", 2), fake_node("a", 3)
+    found = node(api(first, {f"{INVENTORY}-acme": wire.encode(second)}))
+    assert found is not None
+    assert found.devices == second.devices
+
+
+def test_a_device_of_which_one_agent_says_that_it_is_not_well_is_not() -> None:
+    """One of the two may have been written long ago; a program on a broken device is worse than one that waits."""
+    well = fake_node("a", 2)
+    ill = msgspec.structs.replace(well.devices[1], health=Health(ok=False, reason="too hot"))
+    other = msgspec.structs.replace(well, devices=(ill,))
+    for first, second in ((well, other), (other, well)):
+        found = node(api(first, {f"{INVENTORY}-acme": wire.encode(second)}))
+        assert found is not None
+        assert {one.uuid: one.health.reason for one in found.devices} == {"fake-0": "", "fake-1": "too hot"}
+
+
+def test_what_one_agent_lists_twice_is_for_the_planner_to_refuse() -> None:
+    """Which of the two is right nobody knows."""
+    twice = fake_node("a", 1)
+    twice = msgspec.structs.replace(twice, devices=twice.devices * 2)
+    found = node(api(twice, {f"{INVENTORY}-acme": wire.encode(fake_node("a", 1, vendor="other"))}))
+    assert found is not None
+    assert [one.uuid for one in found.devices].count("fake-0") == 2

@@ -63,6 +63,18 @@ def test_a_whole_device_needs_more_than_the_totals_say(cluster: Cluster, pod) ->
     assert found["a"][2] in ("a02", "a12")
 
 
+@pytest.mark.parametrize("chosen", ["w", "x", "y", "z"])
+def test_of_equals_only_the_neighbour_of_the_victim_goes(vendors, pod, placed, chosen: str) -> None:
+    """Whichever of them kube-scheduler chose: those on the other device would be two for one."""
+    cluster = Cluster(vendors)
+    cluster.nodes.replace([shown(fake_node("a", 2))])
+    neighbours = {"w": "x", "x": "w", "y": "z", "z": "y"}
+    for name in neighbours:
+        device = f"fake-{int(name in 'yz')}"
+        cluster.pods.put(pod(name, node="a", placed=placed(name, "a", memory=HALF, device=device), priority=1))
+    assert preempt(cluster, pod("high", MEMORY_MIB, priority=9), {"a": [chosen]}) == {"a": [chosen, neighbours[chosen]]}
+
+
 def test_a_node_that_cannot_serve_is_left_out(cluster: Cluster, pod) -> None:
     """More important pods are never added, and an empty entry would spoil the whole preemption."""
     assert preempt(cluster, pod("x", MEMORY_MIB, priority=2), {"a": ["a01"], "b": ["b01"]}) == {}

@@ -72,7 +72,7 @@ def test_a_namespace_makes_room(api: Api) -> None:
         "/",
         "/api/v1",
         "/api/v1/unicorns",
-        "/apis/apps/v1/deployments",
+        "/apis/apps/v1/unicorns",
         "/api/v1/nodes/n/binding",
         "/api/v1/pods/a/b/c/d",
     ],
@@ -181,7 +181,7 @@ def test_it_says_what_it_is(api: Api) -> None:
     assert api.get("/readyz") == b"ok"
     assert json.loads(api.get("/api"))["versions"] == ["v1"]
     groups = {group["name"] for group in json.loads(api.get("/apis"))["groups"]}
-    assert groups == {"coordination.k8s.io", "scheduling.k8s.io"}
+    assert groups == {"admissionregistration.k8s.io", "apps", "batch", "coordination.k8s.io", "scheduling.k8s.io"}
     names = {one["name"] for one in json.loads(api.get("/api/v1"))["resources"]}
     assert names >= {"pods", "pods/binding", "nodes/status", "resourcequotas", "events"}
     assert json.loads(api.get("/apis/coordination.k8s.io/v1"))["resources"][0]["kind"] == "Lease"

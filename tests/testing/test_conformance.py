@@ -181,6 +181,16 @@ class GivesNoCores(Charging):
         return {CORES: 0}
 
 
+class Quarters(FakeSplitting):
+    """Sound: a quarter of a device to whoever names one."""
+
+    def split(self, model, ask):
+        if not ask.template:
+            return super().split(model, ask)
+        quarter = {SLOTS: 1, MEMORY: model.capacity[MEMORY] // 4, CORES: 25}
+        return Share(quantities=quarter, template=ask.template)
+
+
 class NoSlot(Charging):
     """A whole device is alone by its memory, since slots do not count."""
 
@@ -471,6 +481,13 @@ def broken(broken_rules: Callable[..., set[str]], rules_of_vendors: frozenset[st
 def test_a_sound_vendor_conforms(broken, vendor: Vendor) -> None:
     """With devices, without a driver, with a region, without a feature; with places, sets, pairs and instances."""
     assert broken(vendor) == set()
+
+
+def test_a_template_is_asked_without_an_amount(broken_rules, rules_of_vendors: frozenset[str]) -> None:
+    """It has less than the whole memory, which is what an ask without any amount comes to otherwise."""
+    subject = {"own_asks": lambda self, model: [Ask(vendor="fake", template="quarter")]}
+    vendor = with_part(splitting=Quarters("fake"))
+    assert broken_rules(vendor, rules_of_vendors, models=(MODEL,), **subject) == set()
 
 
 def test_surroundings_have_faults(broken_rules, rules_of_vendors: frozenset[str]) -> None:

@@ -6,22 +6,10 @@ from hetero.model import wire
 from hetero.model.annotations import INVENTORY
 from hetero.model.device import Node
 from hetero.testing.fake import fake_device, fake_vendor
-from hetero.testing.hollow import hollow_node, totals
+from hetero.testing.hollow import hollow_node
 
 VENDORS = {name: fake_vendor(name) for name in ("fake", "other")}
 MIXED = Node(name="desk", devices=(fake_device(0), fake_device(1), fake_device(2, vendor="other", memory=4096)))
-
-
-def test_totals_are_sums_by_the_names_of_each_vendor() -> None:
-    """Slots, MiB and percent over all devices of a family."""
-    assert totals(MIXED, VENDORS) == {
-        "fake.example/npu": "20",
-        "fake.example/npumem": "32768",
-        "fake.example/npucores": "200",
-        "other.example/npu": "10",
-        "other.example/npumem": "4096",
-        "other.example/npucores": "100",
-    }
 
 
 def test_a_node_carries_its_inventory_and_its_totals() -> None:
@@ -33,8 +21,3 @@ def test_a_node_carries_its_inventory_and_its_totals() -> None:
     assert made["status"]["capacity"] == made["status"]["allocatable"]
     assert made["status"]["capacity"]["fake.example/npumem"] == "32768"
     assert made["status"]["capacity"]["pods"] == "250"
-
-
-def test_a_machine_without_devices_has_no_totals() -> None:
-    """A resource of amount 0 would say that the node once had it."""
-    assert totals(Node(name="bare"), VENDORS) == {}

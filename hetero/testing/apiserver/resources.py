@@ -44,6 +44,16 @@ RESOURCES = {
         Resource("configmaps", "ConfigMap", True),
         Resource("secrets", "Secret", True),
         Resource("leases", "Lease", True, "coordination.k8s.io/v1"),
+        Resource("daemonsets", "DaemonSet", True, "apps/v1", ("status",)),
+        Resource("deployments", "Deployment", True, "apps/v1", ("status",)),
+        Resource("jobs", "Job", True, "batch/v1", ("status",)),
+        Resource("cronjobs", "CronJob", True, "batch/v1", ("status",)),
+        Resource(
+            "mutatingwebhookconfigurations",
+            "MutatingWebhookConfiguration",
+            False,
+            "admissionregistration.k8s.io/v1",
+        ),
         Resource("priorityclasses", "PriorityClass", False, "scheduling.k8s.io/v1"),
     )
 }

@@ -8,10 +8,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from hetero.testing.apiserver import discovery, lists, pods, priorities, verbs
+from hetero.testing.apiserver import discovery, lists, pods, priorities, proxies, verbs
 from hetero.testing.apiserver.faults import Call, Fault, Faults, HangUp
 from hetero.testing.apiserver.refusals import SUCCESS, Refused, refused
 from hetero.testing.apiserver.resources import Target, target
+from hetero.testing.apiserver.reviews import Reviews
 from hetero.testing.apiserver.store import Store
 from hetero.testing.apiserver.watches import Watching
 from hetero.testing.apiserver.webhooks import Webhook
@@ -40,6 +41,8 @@ class Routes:
 
     def __init__(self, store: Store, faults: Faults, bookmark_every: float, token: Callable[[], str]) -> None:
         self.webhook: Webhook | None = None
+        self.reviews = Reviews()
+        self.serve: proxies.Serve | None = None
         self._store = store
         self._faults = faults
         self._bookmark_every = bookmark_every
@@ -83,11 +86,21 @@ class Routes:
             raise refused(401, "Unauthorized")
         if request.method == "GET" and (found := discovery.answer(path)) is not None:
             return Answer(body=found)
+        if request.method == "POST" and (review := self._reviewed(request, path)) is not None:
+            return review
+        if (to_pod := proxies.proxied(request.method, path)) is not None:
+            return proxies.answer(self._store, to_pod, self.serve)
         place = target(path)
         perform = _COLLECTION.get(request.method) if not place.name else _OBJECT.get(request.method)
         if perform is None:
             raise refused(405, "the server does not allow this method on the requested resource")
         return perform(self, Asked(request, place, query))
+
+    def _reviewed(self, request: Request, path: str) -> Answer | None:
+        if not path.endswith("reviews"):
+            return None
+        found = self.reviews.answer(path, _object(verbs.decoded(request.body)))
+        return None if found is None else Answer(201, msgspec.json.encode(found))
 
     def _list(self, asked: Asked) -> Answer:
         if asked.query.get("watch") not in ("true", "1"):

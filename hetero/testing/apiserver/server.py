@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,7 @@ import yaml
 from hetero.kube.client import Api
 from hetero.testing.apiserver import verbs
 from hetero.testing.apiserver.faults import Call, Fault, Faults, failure
+from hetero.testing.apiserver.proxies import Serve
 from hetero.testing.apiserver.resources import target
 from hetero.testing.apiserver.routes import Routes
 from hetero.testing.apiserver.store import Store
@@ -187,6 +188,28 @@ class ApiServer:
     ) -> None:
         """Have all pods that are created from now on reviewed; an empty URL ends that."""
         self._routes.webhook = Webhook(url, context, ignorable=ignorable, timeout=timeout) if url else None
+
+    def let_in(self, token: str, name: str, *, may: Iterable[str] = (), groups: Iterable[str] = ()) -> None:
+        """Know a person by a token, when a service asks by TokenReview, and what they may by SubjectAccessReview.
+
+        Args:
+            token: Anything but empty.
+            name: Of the user.
+            may: Permissions: ``list pods`` in all namespaces, ``list pods team`` in one, ``*`` for everything.
+            groups: That the person is in.
+        """
+        self._routes.reviews.let_in(token, name, may, groups)
+
+    def revoke(self, token: str) -> None:
+        """Know a token no more."""
+        self._routes.reviews.revoke(token)
+
+    def proxy(self, serve: Serve | None) -> None:
+        """Answer what is sent to pods by way of ``pods/NAME:PORT/proxy`` with a function; None: no pod can be reached.
+
+        It is called by many threads at once. See :mod:`hetero.testing.apiserver.proxies`.
+        """
+        self._routes.serve = serve
 
     def wait(self, condition: Callable[[], bool], timeout: float = 10.0) -> bool:
         """Wait until a condition of the objects or the calls holds; it is looked at a hundred times a second.

@@ -71,7 +71,8 @@ struct hetero_region_device {
 	uint8_t space0[32];
 	struct hetero_ledger_sum memory;  /* offset 128 */
 	_Atomic uint64_t refused;         /* allocations refused */
-	uint8_t space1[104];
+	_Atomic uint64_t exhausted;       /* allocations that the driver had no memory for, though the limit left room */
+	uint8_t space1[96];
 	_Atomic int64_t budget_ns;        /* offset 256: device time that may still be drawn; negative: overdrawn */
 	_Atomic uint64_t refilled_ns;     /* CLOCK_MONOTONIC of the last refill */
 	uint8_t space2[48];
@@ -83,7 +84,9 @@ struct hetero_region_device {
 	uint8_t space3[24];
 	_Atomic uint64_t lent_until_ns;   /* offset 384: CLOCK_MONOTONIC until which lent_percent holds */
 	_Atomic uint32_t lent_percent;    /* on top of core_limit, by whoever sees all slices of the device */
-	uint8_t space4[116];
+	_Atomic uint32_t yield_percent;   /* 1 to 99: no more than this, whatever else is said; by whoever lends... */
+	_Atomic uint64_t yield_until_ns;  /* ...and until this CLOCK_MONOTONIC: it ends by itself */
+	uint8_t space4[104];
 };
 
 /* A process of the slice. A slot never moves. */
@@ -99,7 +102,9 @@ struct hetero_region_slot {
 	_Atomic uint64_t busy_ns[HETERO_DEVICES];          /* offset 1152 */
 	_Atomic int64_t drawn_ns[HETERO_DEVICES];          /* drawn from budget_ns, not used yet; goes back at death */
 	_Atomic uint64_t launches[HETERO_DEVICES];
-	uint8_t space1[512];
+	_Atomic uint64_t context_bytes[HETERO_DEVICES];    /* offset 1536: of what the process holds, by contexts... */
+	_Atomic uint64_t module_bytes[HETERO_DEVICES];     /* ...and by loaded code; the rest is the program's data */
+	uint8_t space1[256];
 };
 
 struct hetero_region {
@@ -112,7 +117,7 @@ struct hetero_region {
 	_Atomic uint32_t flags;           /* enum hetero_region_flags */
 	_Atomic uint64_t kernel;          /* under which start of the machine it was last opened; 0: not known (reboot.c) */
 	uint64_t created_ns;              /* CLOCK_REALTIME */
-	_Atomic uint32_t limits_changed;  /* counted up after every change of a limit, policy or loan */
+	_Atomic uint32_t limits_changed;  /* counted up after a change of a limit, policy, loan or yield */
 	_Atomic uint32_t slots_used;      /* no slot from here on was ever taken */
 	uint8_t space0[8];
 	char slice_id[64];
@@ -148,6 +153,7 @@ HETERO_PIN(hetero_region_device, flags, 88);
 HETERO_PIN(hetero_region_device, priority, 92);
 HETERO_PIN(hetero_region_device, memory, 128);
 HETERO_PIN(hetero_region_device, refused, 144);
+HETERO_PIN(hetero_region_device, exhausted, 152);
 HETERO_PIN(hetero_region_device, budget_ns, 256);
 HETERO_PIN(hetero_region_device, refilled_ns, 264);
 HETERO_PIN(hetero_region_device, busy_ns, 320);
@@ -157,6 +163,8 @@ HETERO_PIN(hetero_region_device, unmeasured, 344);
 HETERO_PIN(hetero_region_device, wanted_ns, 352);
 HETERO_PIN(hetero_region_device, lent_until_ns, 384);
 HETERO_PIN(hetero_region_device, lent_percent, 392);
+HETERO_PIN(hetero_region_device, yield_percent, 396);
+HETERO_PIN(hetero_region_device, yield_until_ns, 400);
 HETERO_PIN(hetero_region_slot, alive, 0);
 HETERO_PIN(hetero_region_slot, state, 64);
 HETERO_PIN(hetero_region_slot, pid, 68);
@@ -167,6 +175,8 @@ HETERO_PIN(hetero_region_slot, memory, 128);
 HETERO_PIN(hetero_region_slot, busy_ns, 1152);
 HETERO_PIN(hetero_region_slot, drawn_ns, 1280);
 HETERO_PIN(hetero_region_slot, launches, 1408);
+HETERO_PIN(hetero_region_slot, context_bytes, 1536);
+HETERO_PIN(hetero_region_slot, module_bytes, 1664);
 _Static_assert(sizeof(struct hetero_ledger_entry) == 64, "ledger entry");
 _Static_assert(sizeof(struct hetero_region_device) == 512, "device");
 _Static_assert(sizeof(struct hetero_region_slot) == 2048, "slot");

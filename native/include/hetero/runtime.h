@@ -68,6 +68,7 @@ enum hetero_limit_kinds {
 	HETERO_LIMIT_POLICY = 4u,
 	HETERO_LIMIT_PRIORITY = 8u,
 	HETERO_LIMIT_LENT = 16u,
+	HETERO_LIMIT_YIELD = 32u,
 };
 struct hetero_new_limits {
 	unsigned kinds;         /* of enum hetero_limit_kinds, together */
@@ -77,6 +78,8 @@ struct hetero_new_limits {
 	uint32_t priority;
 	uint32_t lent_percent;  /* on top of cores... */
 	uint64_t lent_until_ns; /* ...until this CLOCK_MONOTONIC */
+	uint32_t yield_percent; /* no more than this, whatever else is said; 0 and 100: as is said... */
+	uint64_t yield_until_ns;
 };
 
 /* False when the region's lock cannot be had or there is no such device. */
@@ -112,8 +115,17 @@ unsigned hetero_slots_sweep(struct hetero_region *region);
 /* Reserves bytes of a device, before the driver is asked. False when the limit would be exceeded. */
 bool hetero_memory_reserve(struct hetero_region *region, unsigned device, uint64_t bytes);
 
+/* The driver itself had no memory for what was reserved. */
+void hetero_memory_exhausted(struct hetero_region *region, unsigned device);
+
 /* Gives back what was reserved by this process. */
 void hetero_memory_release(struct hetero_region *region, unsigned device, uint64_t bytes);
+
+/* What of the bytes held is not the program's own data. */
+enum hetero_memory_kind { HETERO_MEMORY_CONTEXT, HETERO_MEMORY_MODULE };
+
+/* Tells that so many more bytes (negative: fewer) of what this process has reserved are of a kind. */
+void hetero_memory_tell(struct hetero_region *region, unsigned device, enum hetero_memory_kind kind, int64_t bytes);
 
 /* Bytes that the process in a slot holds of a device. */
 uint64_t hetero_ledger_held(const struct hetero_region *region, unsigned slot, unsigned device);
@@ -124,8 +136,11 @@ uint64_t hetero_memory_used(struct hetero_region *region, unsigned device);
 /* Processes that have a slot, at least 1: the dead count until they are looked for. */
 unsigned hetero_slots_taken(const struct hetero_region *region);
 
-/* True when the device's time is limited. */
-bool hetero_pacer_limits(const struct hetero_region *region, unsigned device);
+/* Percent of the device's time to which the slice is held now, with what it is lent and yields; 0 without a limit. */
+uint32_t hetero_pacer_limit(const struct hetero_region *region, unsigned device);
+
+/* The slice runs something on the device, or is about to. */
+void hetero_pacer_wanted(struct hetero_region *region, unsigned device);
 
 /*
  * Device time in ns that this process has drawn from the slice's budget and not used. A launch's time is taken from it; below 0
@@ -144,6 +159,9 @@ int64_t hetero_pacer_used(struct hetero_region *region, unsigned device);
 
 /* When the process ends in order: what it did not use goes back, what it owes is paid. */
 void hetero_pacer_leave(struct hetero_region *region, unsigned device);
+
+/* When the limit is lifted while the process runs: what it did not use goes back, what it owes is forgiven. */
+void hetero_pacer_lift(struct hetero_region *region, unsigned device);
 
 /* Counts what ran without being drawn: device time, and launches. */
 void hetero_pacer_count(struct hetero_region *region, unsigned device, int64_t busy_ns, uint64_t launches);

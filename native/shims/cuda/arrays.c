@@ -81,7 +81,7 @@ static CUresult make(const struct maker *maker, const CUDA_ARRAY3D_DESCRIPTOR *d
 	struct charge charge = {.bytes = bytes, .position = position};
 	if (!reserve(&charge))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	CUresult result = maker->call(maker, array);
+	CUresult result = slice_answered(position, maker->call(maker, array));
 	if (result == CUDA_SUCCESS) {
 		charge.key = (uint64_t)(uintptr_t)*array;
 		if (charges_add(CHARGE_ARRAY, &charge))

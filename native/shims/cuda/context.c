@@ -66,7 +66,7 @@ static void ended(CUcontext context, unsigned position)
 static CUresult retain_first(CUresult (*real)(CUcontext *, CUdevice), CUcontext *context, CUdevice device)
 {
 	struct footprint before = footprint_begin(device);
-	CUresult result = real(context, device);
+	CUresult result = slice_answered(before.position, real(context, device));
 	bool paid = result == CUDA_SUCCESS && footprint_charge(&before, *context, *context);
 	if (paid && primary_of(device))
 		*primary_of(device) = *context;
@@ -138,7 +138,7 @@ static CUresult create(const struct creation *creation)
 	if (!creation->context || !primary_state(creation->device, &active))
 		return creation->call(creation);
 	struct footprint before = footprint_begin(creation->device);
-	CUresult result = creation->call(creation);
+	CUresult result = slice_answered(before.position, creation->call(creation));
 	current_forget(); /* a new context is current at once */
 	if (result == CUDA_SUCCESS && !footprint_charge(&before, *creation->context, *creation->context)) {
 		cuda_real()->cuCtxDestroy_v2(*creation->context);

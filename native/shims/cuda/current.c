@@ -28,10 +28,11 @@ void current_forget(void)
 		current.seen = CURRENT_UNKNOWN;
 }
 
-/* What was drawn is its parent's: a forked child has a slot of its own. */
+/* What was drawn and launched is its parent's: a forked child has a slot of its own. */
 static void forget_in_child(void)
 {
 	current.seen = CURRENT_UNKNOWN;
+	current.every = current.left = 0;
 }
 
 static void prepare(void)
@@ -48,22 +49,43 @@ static bool find_position(unsigned *position)
 	return *position < HETERO_DEVICES;
 }
 
+/* A yield ends by itself, and nobody counts that as a change. */
+static bool is_lifted(const struct hetero_region *region)
+{
+	return current.drawn && !hetero_pacer_limit(region, current.position);
+}
+
+void current_settle(struct hetero_region *region)
+{
+	if (current.every > current.left)
+		hetero_pacer_count(region, current.position, 0, current.every - current.left);
+	current.every = current.left = 0;
+}
+
+static void set_limited(struct hetero_region *region, bool limited)
+{
+	if (limited) {
+		current_settle(region); /* from now on each launch is counted */
+		mps_tell(current.position);
+	} else if (current.drawn) {
+		hetero_pacer_lift(region, current.position);
+	}
+	current.drawn = limited ? hetero_pacer_drawn(region, current.position) : NULL;
+}
+
+/* Whoever lends counts a change of no limit to learn who runs: it makes the next launch come by here. */
 bool current_look_up(struct hetero_region *region)
 {
 	static pthread_once_t prepared = PTHREAD_ONCE_INIT;
-	if (current_holds())
+	if (current_holds() && !is_lifted(region))
 		return true;
 	pthread_once(&prepared, prepare);
 	current_changes = &region->limits_changed;
 	uint32_t changes = atomic_load(current_changes); /* before the limit: a change meanwhile is seen at the next launch */
 	if (!find_position(&current.position))
 		return false;
-	bool limited = hetero_pacer_limits(region, current.position);
-	current.drawn = limited ? hetero_pacer_drawn(region, current.position) : NULL;
-	if (limited) {
-		current.left = 0;
-		mps_tell(current.position);
-	}
+	hetero_pacer_wanted(region, current.position);
+	set_limited(region, hetero_pacer_limit(region, current.position));
 	current.seen = changes;
 	return true;
 }

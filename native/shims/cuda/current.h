@@ -35,6 +35,9 @@ static inline bool current_holds(void)
 /* False when the thread has no context, or its device is no part of the slice: then nothing limits it. */
 bool current_look_up(struct hetero_region *region);
 
+/* Counts what this thread launched, without a limit, since it was last observed. */
+void current_settle(struct hetero_region *region);
+
 /* The context of this thread may be another from now on. */
 void current_forget(void);
 

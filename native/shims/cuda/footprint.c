@@ -178,10 +178,20 @@ static struct row *add(const struct row *row)
 	return &rows[count++];
 }
 
+/* The local memory of its threads is the context's. */
+static void tell(const struct row *row, int64_t bytes)
+{
+	bool context = !row->thing || row->thing == row->context;
+	if (row->paid && slice_region())
+		hetero_memory_tell(slice_region(), row->position, context ? HETERO_MEMORY_CONTEXT : HETERO_MEMORY_MODULE,
+				   bytes);
+}
+
 static void drop(size_t index)
 {
 	if (rows[index].paid)
 		slice_release(rows[index].position, rows[index].bytes);
+	tell(&rows[index], -(int64_t)rows[index].bytes);
 	rows[index] = rows[--count];
 }
 
@@ -192,7 +202,9 @@ bool footprint_charge(const struct footprint *before, const void *thing, CUconte
 		.thing = thing, .context = context, .position = before->position, .bytes = growth(before)};
 	row.paid = slice_reserve(row.position, row.bytes);
 	bool kept = add(&row) != NULL;
-	if (!kept && row.paid)
+	if (kept)
+		tell(&row, (int64_t)row.bytes);
+	else if (row.paid)
 		slice_release(row.position, row.bytes);
 	pthread_mutex_unlock(&lock);
 	return kept && row.paid;
@@ -202,8 +214,10 @@ enum footprint_state footprint_of(const void *thing, CUcontext context)
 {
 	take_lock();
 	struct row *row = find(thing, context);
-	if (row && !row->paid)
+	if (row && !row->paid) {
 		row->paid = slice_reserve(row->position, row->bytes);
+		tell(row, (int64_t)row->bytes);
+	}
 	enum footprint_state state = !row ? FOOTPRINT_NONE : row->paid ? FOOTPRINT_PAID : FOOTPRINT_OWED;
 	pthread_mutex_unlock(&lock);
 	return state;
@@ -228,8 +242,10 @@ bool footprint_local(CUcontext context, unsigned position, uint64_t bytes, uint6
 		row = add(&none);
 	*grown = row && bytes > row->bytes ? bytes - row->bytes : 0;
 	bool fits = row && (!*grown || slice_reserve(position, *grown));
-	if (fits)
+	if (fits) {
 		row->bytes += *grown;
+		tell(row, (int64_t)*grown);
+	}
 	pthread_mutex_unlock(&lock);
 	return fits;
 }
@@ -241,6 +257,7 @@ void footprint_local_undo(CUcontext context, uint64_t grown)
 	if (row && row->bytes >= grown) {
 		row->bytes -= grown;
 		slice_release(row->position, grown);
+		tell(row, -(int64_t)grown);
 	}
 	pthread_mutex_unlock(&lock);
 }

@@ -359,7 +359,7 @@ static CUresult with_room(graph_call *call, CUgraphExec exec, CUstream stream, b
 		return call(exec, stream); /* in a captured stream the driver says what it may be */
 	if (!graph_room_take(&room, graph, stream, per_thread))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	CUresult result = call(exec, stream);
+	CUresult result = slice_answered(graph->shares[0].position, call(exec, stream));
 	if (graph_room_settle(&room, result == CUDA_SUCCESS))
 		return result;
 	wait_for(stream, per_thread);

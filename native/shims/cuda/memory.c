@@ -94,7 +94,7 @@ static CUresult allocate(const struct request *request, CUdeviceptr *pointer)
 		return request->call(request, pointer); /* the driver says what is wrong */
 	if (!room_reserve(position, block_room(request->bytes)))
 		return squeeze(request, pointer);
-	CUresult result = request->call(request, pointer);
+	CUresult result = slice_answered(position, request->call(request, pointer));
 	if (result == CUDA_ERROR_OUT_OF_MEMORY)
 		result = beyond_the_card(request, pointer, position);
 	return settle(result, pointer, request->bytes, position);

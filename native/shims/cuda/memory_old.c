@@ -27,7 +27,7 @@ CUresult hook_mem_alloc_v1(CUresult (*real)(CUdeviceptr_v1 *, unsigned int), CUd
 		return real(pointer, bytes);
 	if (!room_reserve(position, block_room(bytes)))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	return settle_old(real(pointer, bytes), pointer, bytes, position);
+	return settle_old(slice_answered(position, real(pointer, bytes)), pointer, bytes, position);
 }
 
 CUresult hook_mem_alloc_pitch_v1(CUresult (*real)(CUdeviceptr_v1 *, unsigned int *, unsigned int, unsigned int,
@@ -41,5 +41,6 @@ CUresult hook_mem_alloc_pitch_v1(CUresult (*real)(CUdeviceptr_v1 *, unsigned int
 		return real(pointer, pitch, width, height, element);
 	if (!room_reserve(position, block_room(bytes)))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	return settle_old(real(pointer, pitch, width, height, element), pointer, bytes, position);
+	CUresult result = slice_answered(position, real(pointer, pitch, width, height, element));
+	return settle_old(result, pointer, bytes, position);
 }

@@ -24,6 +24,7 @@ static CUresult loaded(const struct loading *loading, CUresult result, const CUm
 {
 	if (!loading->counts)
 		return result;
+	slice_answered(loading->before.position, result);
 	if (result == CUDA_SUCCESS && !footprint_charge(&loading->before, *module, loading->context)) {
 		footprint_forget(*module);
 		cuda_real()->cuModuleUnload(*module);

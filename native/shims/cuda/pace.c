@@ -64,7 +64,9 @@ static struct expected expect(struct hetero_region *region, uint64_t key)
 /* All processes of the slice take turns at its share. */
 static int64_t patience(const struct hetero_region *region, unsigned position, int64_t undisturbed_ns)
 {
-	uint32_t limit = atomic_load_explicit(&region->devices[position].core_limit, memory_order_relaxed);
+	uint32_t assured = atomic_load_explicit(&region->devices[position].core_limit, memory_order_relaxed);
+	uint32_t limit = hetero_pacer_limit(region, position); /* what is lent may end meanwhile */
+	limit = assured && assured < limit ? assured : limit;
 	double one = limit ? (double)undisturbed_ns * PATIENCE_KERNELS * 100 / limit : 0;
 	double ns = (one > PATIENCE_NS ? one : PATIENCE_NS) * hetero_slots_taken(region);
 	return ns < LONGEST_PATIENCE_NS ? (int64_t)ns : LONGEST_PATIENCE_NS;
@@ -211,8 +213,9 @@ __attribute__((destructor)) static void leave(void)
 {
 	if (!paced_region)
 		return;
+	current_settle(paced_region);
 	count_passed(paced_region);
 	for (unsigned position = 0; position < HETERO_DEVICES; position++)
-		if (hetero_pacer_limits(paced_region, position))
+		if (hetero_pacer_limit(paced_region, position))
 			hetero_pacer_leave(paced_region, position);
 }

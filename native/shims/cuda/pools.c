@@ -193,7 +193,7 @@ static CUresult allocate(const struct request *request, CUdeviceptr *pointer, st
 	CUdeviceptr given = 0;
 	if (!reserve_growth(pool, request->bytes, &growth))
 		return CUDA_ERROR_OUT_OF_MEMORY;
-	CUresult result = request->call(request, &given);
+	CUresult result = slice_answered(pool->position, request->call(request, &given));
 	bool good = settle_growth(pool, growth, result);
 	struct charge charge = {.key = given, .bytes = request->bytes, .position = pool->position, .object = pool};
 	if (result != CUDA_SUCCESS)

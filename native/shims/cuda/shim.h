@@ -75,6 +75,9 @@ bool slice_current_device(unsigned *position);
 bool slice_reserve(unsigned position, uint64_t bytes);
 void slice_release(unsigned position, uint64_t bytes);
 
+/* Counts it when the driver has no memory for what there was room for; returns its answer. */
+CUresult slice_answered(unsigned position, CUresult result);
+
 /* What a program may know of a device's memory: the lesser of slice and card. All of it, and what is free as well. */
 uint64_t slice_total(unsigned position, uint64_t card);
 void slice_view(unsigned position, uint64_t *free_bytes, uint64_t *total);

@@ -125,6 +125,14 @@ bool slice_reserve(unsigned position, uint64_t bytes)
 	return held && hetero_memory_reserve(held, position, bytes);
 }
 
+CUresult slice_answered(unsigned position, CUresult result)
+{
+	struct hetero_region *held = slice_region();
+	if (held && result == CUDA_ERROR_OUT_OF_MEMORY)
+		hetero_memory_exhausted(held, position);
+	return result;
+}
+
 void slice_release(unsigned position, uint64_t bytes)
 {
 	struct hetero_region *held = slice_region();

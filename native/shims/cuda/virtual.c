@@ -152,7 +152,7 @@ CUresult hook_mem_create(CUresult (*real)(CUmemGenericAllocationHandle *, size_t
 	if (!room_reserve(position, room))
 		return CUDA_ERROR_OUT_OF_MEMORY;
 	pthread_mutex_lock(&lock);
-	CUresult result = real(handle, bytes, properties, flags);
+	CUresult result = slice_answered(position, real(handle, bytes, properties, flags));
 	if (result == CUDA_SUCCESS && !remember(*handle, room, position)) {
 		cuda_real()->cuMemRelease(*handle);
 		result = CUDA_ERROR_OUT_OF_MEMORY;

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hetero.cli.asked import Asked, Options, by_manifest, by_options
-from hetero.errors import InvalidConfiguration, InvalidRequest, InvalidValue
+from hetero.errors import InvalidConfiguration, InvalidRequest, InvalidValue, UserError
 from hetero.model.ask import Ask, ContainerAsk, PodAsk, Selection
 from hetero.testing.fake import fake_device, fake_devices, fake_vendor
 
@@ -50,8 +50,18 @@ def test_the_family_is_that_of_the_device() -> None:
     other = replace(device, uuid="x", model=replace(device.model, family="small"))
     [container] = by_options(Options(device="x"), ["true"], [device, other], "run").pod.containers
     assert container.asks[0].family == "small"
-    with pytest.raises(InvalidValue, match=r"devices of several kinds \(fake, fake small\); see 'hetero devices'"):
+    with pytest.raises(UserError, match=r"--device is needed: .*kinds \(fake, fake small\); see 'hetero devices'"):
         by_options(Options(), ["true"], [device, other], "run")
+
+
+@pytest.mark.parametrize(
+    ("count", "there"), [(3, "there are: 0 to 2"), (1, "the only device is number 0"), (0, "there is none")]
+)
+def test_a_device_that_is_not_here_is_told_with_those_there_are(count: int, there: str) -> None:
+    """A single device of number 0 must not read as none."""
+    with pytest.raises(InvalidValue) as caught:
+        by_options(Options(device="7"), ["true"], fake_devices(count), "run")
+    assert str(caught.value) == f"--device: '7' is not on this machine; {there} (see 'hetero devices')"
 
 
 def test_a_number_means_the_position_before_any_identity() -> None:

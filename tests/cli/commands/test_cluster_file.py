@@ -59,16 +59,16 @@ def test_a_count_of_one_still_numbers_the_name() -> None:
         ({"name": ""}, "nodes[0].name: '' is no name of a node"),
         ({"name": "A b"}, "nodes[0].name: 'A b' is no name of a node"),
         ({"name": "a\n"}, "nodes[0].name: 'a\\n' is no name of a node"),
-        ({"name": 5}, "$.nodes[0].name"),
-        ({"name": "a", "count": 0}, "$.nodes[0].count"),
-        ({"name": "a", "count": 1.5}, "$.nodes[0].count"),
+        ({"name": 5}, "nodes[0].name"),
+        ({"name": "a", "count": 0}, "nodes[0].count"),
+        ({"name": "a", "count": 1.5}, "nodes[0].count"),
         ({"name": "a", "size": 3}, "size"),
-        ({"name": "a", "devices": {}}, "$.nodes[0].devices"),
+        ({"name": "a", "devices": {}}, "nodes[0].devices"),
         ({"name": "a", "devices": [{"vendor": "fake"}]}, "model"),
-        ({"name": "a", "devices": [{**DEVICE, "count": -1}]}, "$.nodes[0].devices[0].count"),
-        ({"name": "a", "devices": [{**DEVICE, "numa": -2}]}, "$.nodes[0].devices[0].numa"),
-        ({"name": "a", "devices": [{**DEVICE, "memory": "1Gi"}]}, "$.nodes[0].devices[0].memory"),
-        ({"name": "a", "devices": [{**DEVICE, "memory": 2**70}]}, "$.nodes[0].devices[0].memory"),
+        ({"name": "a", "devices": [{**DEVICE, "count": -1}]}, "nodes[0].devices[0].count"),
+        ({"name": "a", "devices": [{**DEVICE, "numa": -2}]}, "nodes[0].devices[0].numa"),
+        ({"name": "a", "devices": [{**DEVICE, "memory": "1Gi"}]}, "nodes[0].devices[0].memory"),
+        ({"name": "a", "devices": [{**DEVICE, "memory": 2**70}]}, "nodes[0].devices[0].memory"),
         ({"name": "a", "devices": [{**DEVICE, "memory": 0}]}, "nodes[0].devices[0].memory: 0 is no size"),
         ({"name": "a", "devices": [DEVICE, {**DEVICE, "mode": "odd"}]}, "nodes[0].devices[1].mode: 'odd' is no mode"),
         (
@@ -106,6 +106,15 @@ def test_a_slip_of_the_keyboard_does_not_take_the_memory_of_this_machine() -> No
     """A count of counts is bounded before anything is made of it."""
     with pytest.raises(InvalidConfiguration, match=f"describe at most {MOST}"):
         _read({"name": "a", "count": 1000, "devices": [{**DEVICE, "count": 1000}]})
+
+
+def test_the_file_of_a_machine_is_told_from_that_of_a_cluster() -> None:
+    """They lie side by side among the examples; the sentence says what each is for."""
+    with pytest.raises(InvalidConfiguration) as caught:
+        inventory({"name": "desk", "cards": []}, FILE, VENDORS)
+    assert str(caught.value) == (
+        "cluster.yaml: cards is no key of a cluster; it has nodes (the file of a machine is for 'hetero sim run')"
+    )
 
 
 def test_without_vendors_the_sentence_says_so() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hetero import driver
 from hetero.errors import DriverFailed, PluginError
 from hetero.model.device import Device, Health
+from hetero.testing.apiserver import ApiServer
 from hetero.testing.fake import FakeEnforcement, fake_device, fake_vendor
 from hetero.vendor import Driver, Finding, Vendor
 
@@ -206,6 +207,7 @@ def test_a_directory_that_cannot_keep_slices_is_a_problem(
     rows, code = findings()
     assert (code, rows["slices"]["state"]) == (1, "problem")
     assert "HETERO_RUNTIME_DIR" in rows["slices"]["advice"]
+    assert "set HETERO_RUNTIME_DIR" not in rows["slices"]["detail"]
 
 
 def test_the_configuration_in_use_is_named(
@@ -297,3 +299,31 @@ def test_device_files_are_looked_for_where_the_machine_is_mounted(
     assert findings()[0]["fake device 0"]["state"] == "ok"
     monkeypatch.setenv("HETERO_HOST_ROOT_FAKE", str(tmp_path))
     assert findings()[0]["fake device 0"]["detail"] == f"no permission for {tmp_path}/dev/npu0"
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("containerd://2.2.9", ("ok", "containerd://2.2.9")),
+        ("containerd://1.7.1", ("problem", "enable_cdi = true")),
+        ("containerd://1.6.20", ("problem", "pods would run without their devices and limits")),
+    ],
+)
+def test_in_the_agents_pod_the_container_runtime_is_looked_at(
+    findings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, told: tuple[str, str]
+) -> None:
+    """The chart names the node there; one that passes CDI over would start pods without limits."""
+    with ApiServer() as server:
+        status = {"nodeInfo": {"containerRuntimeVersion": version}}
+        server.put("/api/v1/nodes", {"metadata": {"name": "desk"}, "status": status})
+        monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
+        monkeypatch.setenv("HETERO_AGENT_NAME", "")
+        monkeypatch.setenv("NODE_NAME", "desk")
+        row = findings()[0]["container runtime"]
+        assert row["state"] == told[0]
+        assert told[1] in row["detail"]
+        monkeypatch.setenv("NODE_NAME", "elsewhere")
+        row = findings()[0]["container runtime"]
+        assert (row["state"], "node elsewhere cannot be asked for" in row["detail"]) == ("problem", True)
+        monkeypatch.delenv("HETERO_AGENT_NAME")
+        assert "container runtime" not in findings()[0]

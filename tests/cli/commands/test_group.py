@@ -50,6 +50,16 @@ def test_every_command_has_help_that_says_what_it_does(hetero: Hetero, name: str
     assert answer.out == hetero(name, "--help").out
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"), [("devics", "; perhaps 'devices'"), ("explan", "; perhaps 'explain'"), ("xyz", ""), ("", "")]
+)
+def test_a_slip_in_a_command_is_told_with_what_was_meant(hetero: Hetero, word: str, meant: str) -> None:
+    """Only where one is near; nothing is run that was not named."""
+    answer = hetero(word)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.told == f"No such command '{word}'{meant} (see 'hetero --help')"
+
+
 def test_the_version_is_that_of_the_package(hetero: Hetero) -> None:
     """Bug reports begin with it."""
     assert hetero("--version").out == f"hetero, version {package.__version__}\n"

@@ -11,6 +11,19 @@ from hetero.cli import group
 from hetero.cli.main import main
 
 BLOCKED = "import sys; sys.modules[{name!r}] = None; from hetero.cli.main import main; main(['devices'])"
+INTERRUPTING = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Impatient(MetaPathFinder):
+    def find_spec(self, name, *_):
+        if name == {name!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Impatient())
+from hetero.cli.main import main
+main(["vendors"])
+"""
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 126, 127, 143])
@@ -49,6 +62,14 @@ def test_a_broken_package_of_our_own_is_not_called_a_missing_library(monkeypatch
     monkeypatch.setitem(sys.modules, "hetero.cli.group", None)
     with pytest.raises(ModuleNotFoundError, match=r"hetero\.cli\.group"):
         main(["devices"])
+
+
+@pytest.mark.parametrize("module", ["click", "hetero.cli.group", "hetero.plugins"])
+def test_ctrl_c_while_modules_are_loaded_is_no_traceback(module: str) -> None:
+    """Loading is most of a short command: whoever is quick with Ctrl-C sees the exit code of an interrupted command."""
+    code = INTERRUPTING.format(name=module)
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (answer.returncode, answer.stdout, answer.stderr.strip()) == (130, "", "")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

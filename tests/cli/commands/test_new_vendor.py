@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,7 @@ def test_what_is_written_is_clean(written: Callable[..., Path], name: str) -> No
     assert answer.returncode == 0, answer.stdout
 
 
+@pytest.mark.journey
 def test_what_is_written_passes_its_own_tests(written: Callable[..., Path]) -> None:
     """All rules of the interface, faults of its driver included."""
     answer = run(written("my-chip-2", "--domain", "chips.example.com"), "pytest", "-q", "-p", "no:cacheprovider")
@@ -105,7 +107,8 @@ def test_the_names_are_those_of_the_vendor(written: Callable[..., Path]) -> None
     values = yaml.safe_load((package / "values-my-chip-2.yaml").read_text())["vendors"]["my-chip-2"]
     pod = yaml.safe_load((package / "examples/pod.yaml").read_text())
     asked = set(pod["spec"]["containers"][0]["resources"]["limits"])
-    assert asked <= {values["resources"]["count"], *values["resources"]["others"]}
+    told = values["resources"]
+    assert asked <= {told["count"], *told["totals"], *told["others"]}
     assert {name.split("/")[0] for name in asked} == {"chips.example.com"}
     assert json.loads((package / "tests/devices.json").read_text())["devices"][0]["uuid"] == "my-chip-2-0"
 
@@ -120,6 +123,33 @@ def test_a_malformed_name_is_refused(hetero: Hetero, install: Install, name: str
     assert answer.code == 2
     assert answer.told.startswith("NAME: ")
     assert "is no name of a vendor; write lower-case letters" in answer.told
+
+
+@pytest.mark.parametrize("name", ["class", "json", "machine", "answer", "import"])
+def test_a_name_that_the_files_use_is_refused(hetero: Hetero, install: Install, name: str) -> None:
+    """The vendor is a variable of that name: it would be no Python, or stand in another's place."""
+    install()
+    answer = hetero("new-vendor", name)
+    assert (answer.code, answer.told) == (
+        2,
+        f"NAME: {name!r} is a word that the package's own files use; write a longer one",
+    )
+
+
+def test_every_name_that_the_files_use_is_known(tmp_path: Path) -> None:
+    """Whatever has a name in the files in which the vendor is a variable; those of several words are nobody's."""
+    files = new_vendor.write(tmp_path / "acme", new_vendor.words("acme", "acme.example"))
+    used = {name for path in files if path.name in ("__init__.py", "test_acme.py") for name in _names(path)}
+    assert {name for name in used if re.fullmatch("[a-z][a-z0-9]*", name)} - {"acme"} == new_vendor.OURS
+
+
+def _names(path: Path) -> Iterator[str]:
+    """Whatever a file gives a name to, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.alias):
+            yield node.asname or node.name.split(".")[0]
+        elif isinstance(node, ast.Name | ast.arg | ast.FunctionDef):
+            yield getattr(node, "id", None) or getattr(node, "arg", None) or node.name
 
 
 @settings(max_examples=40)

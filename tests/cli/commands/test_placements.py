@@ -52,3 +52,16 @@ def test_each_container_is_a_row() -> None:
         "node": "n",
         "devices": [{"vendor": "fake", "device": "d", "memory_mib": 8, "cores_percent": 5, "template": "t"}],
     }
+
+
+def test_what_is_not_limited_says_so() -> None:
+    """Nothing is charged for compute without a limit: "0 %" would say that the program has none."""
+    shares = [Share(quantities={SLOTS: 1, MEMORY: 8, CORES: cores}) for cores in (0, 5)]
+    devices = tuple(DeviceShare(vendor="fake", device="d", share=share) for share in shares)
+    placed = Placement(
+        namespace="team", pod="p", node="n", containers=(ContainerPlacement(container="c", devices=devices),)
+    )
+    [row] = placements.rows([placed])
+    told = {column.heading: column.text(row) for column in placements.COLUMNS}
+    assert told["cores"] == "no limit\n5 %"
+    assert told["memory"] == "8 MiB\n8 MiB"

@@ -281,7 +281,7 @@ def test_a_machine_with_two_vendors_asks_which(hetero: Hetero, install: Install,
     answer = hetero("run", "--memory", "1g", "--", "true")
     assert answer.code == 2
     assert answer.told == (
-        "--device: '' is needed: this machine has devices of several kinds (fake, other); see 'hetero devices'"
+        "--vendor is needed: this machine has devices of several kinds (fake, other); see 'hetero devices'"
     )
     assert hetero("run", "--vendor", "other", "--memory", "1g", "--", "printenv", "OTHER_DEVICES").out == "other-0\n"
     assert hetero("run", "--device", "2", "--memory", "1g", "--", "printenv", "OTHER_DEVICES").out == "other-0\n"
@@ -295,6 +295,15 @@ def test_a_machine_without_devices_is_one_sentence(hetero: Hetero, install: Inst
     reason = "fake: libfake.so.1 was not found: install the fake driver"
     assert answer.told == f"this machine has no device to slice ({reason}); see 'hetero doctor'"
     assert hetero("run", "--device", "0", "--", "true").told == answer.told
+
+
+def test_drivers_that_are_not_here_are_told_together(hetero: Hetero, install: Install) -> None:
+    """What each of them needs is the doctor's to say; a driver that fails is told in its own words."""
+    install(fake_vendor(devices=None), fake_vendor("other", devices=None))
+    answer = hetero("run", "--memory", "1g", "--", "true")
+    assert answer.told == (
+        "this machine has no device to slice (none of the drivers of fake, other is installed); see 'hetero doctor'"
+    )
 
 
 def test_an_unhealthy_device_is_not_given(hetero: Hetero, install: Install) -> None:
@@ -403,6 +412,13 @@ def test_several_devices_may_be_asked_by_a_manifest(hetero: Hetero, write: Write
     assert "asked 3 devices, the node has 2" in answer.told
 
 
+def test_a_directory_that_is_gone_stays_gone(hetero: Hetero, tmp_path: Path) -> None:
+    """A simulated machine removes its own when its command ends: what still runs then makes no new one."""
+    answer = hetero("run", "--memory", "1g", "--", "sh", "-c", 'rm -rf "$HETERO_RUNTIME_DIR"; exit 7')
+    assert (answer.code, answer.err) == (7, "")
+    assert not (tmp_path / "runtime").exists()
+
+
 def test_the_exit_code_survives_a_clean_up_that_fails(hetero: Hetero, install: Install, two_devices: Vendor) -> None:
     """What the program says of itself matters more than a directory that it broke."""
     install(two_devices)
@@ -437,6 +453,40 @@ def test_a_conserving_slice_is_lent_what_nobody_was_promised(hetero: Hetero, ins
     answer = hetero("run", "--policy", "conserve", *words, 1500)
     assert (answer.code, answer.out) == (0, "70\n")
     assert hetero("run", *words, 5).out == "0\n"
+
+
+def test_a_slice_of_a_higher_priority_goes_first(
+    hetero: Hetero, install: Install, hold: Holder, share: ShareMaker, tmp_path: Path
+) -> None:
+    """While its command runs; the command here plays a program that launches, and looks at the other one's region."""
+    vendor = fake_vendor(devices=fake_devices(1, memory=12288), region=True)
+    install(vendor)
+    other = hold(vendor, share(memory=1024)).held.region
+    program = tmp_path / "program.py"
+    program.write_text(FIRST)
+    words = ("run", "--memory", "1g", "--priority")
+    assert hetero(*words, 0, "--", sys.executable, program, other, 1500).out == "1\n"
+    assert not region.read(Path(other)).devices[0].yielding  # it has ended
+    assert hetero(*words, 1, "--", sys.executable, program, other, 5).out == "0\n"
+    (tmp_path / "config.yaml").write_text("agent: {precedence: 'off'}\n")
+    off = hetero("--config", tmp_path / "config.yaml", *words, 0, "--", sys.executable, program, other, 5)
+    assert off.out == "0\n"
+
+
+FIRST = """
+import os, pathlib, sys, time
+from hetero.enforcement import layout, region
+other = pathlib.Path(sys.argv[1])
+[path] = [path for path in pathlib.Path(os.environ["HETERO_RUNTIME_DIR"]).glob("slices/*/region") if path != other]
+for _ in range(int(sys.argv[2])):
+    with path.open("r+b") as file:
+        file.seek(layout.DEVICE.start + layout.DEVICE.fields["wanted_ns"].offset)
+        file.write(time.monotonic_ns().to_bytes(8, "little"))
+    if region.read(other).devices[0].yielding:
+        break
+    time.sleep(0.02)
+print(int(region.read(other).devices[0].yielding))
+"""
 
 
 PLAYER = """

@@ -28,7 +28,7 @@ Between = Callable[[Callable[[], None]], None]
 
 KEYS = {
     "slice", "vendor", "device", "uuid", "command", "memory_used_mib", "memory_limit_mib", "compute_used_percent",
-    "compute_limit_percent", "compute_lent_percent", "refused_allocations", "processes",
+    "compute_limit_percent", "compute_lent_percent", "yielding", "refused_allocations", "processes",
 }  # fmt: skip
 
 
@@ -65,6 +65,7 @@ def _use(path: str, memory: int, *, pid: int = 0, busy_ns: int = 0) -> None:
     place = Path(path)
     _write(place, layout.DEVICE, "memory.bytes", memory * MIB)
     _write(place, layout.DEVICE, "busy_ns", busy_ns)
+    _write(place, layout.REGION, "slots_used", 1)
     _write(place, layout.SLOT, "state", layout.TAKEN)
     _write(place, layout.SLOT, "pid", pid or os.getpid())
     _write(place, layout.SLOT, "name", b"worker")
@@ -99,6 +100,18 @@ def test_a_slice_shows_what_it_uses_of_what_it_may(
     assert line.rstrip().endswith("python train.py")
     assert f"{os.getpid()} worker" in process
     assert "512 MiB" in process
+
+
+def test_who_makes_way_is_shown(hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker) -> None:
+    """While it does, in its own line; in the JSON every slice says whether."""
+    region_file = hold(regional, share(memory=2048, cores=30)).held.region
+    _use(region_file, 64)
+    hold(regional, share(device=1, memory=1024, cores=20))
+    _write(Path(region_file), layout.DEVICE, "yield_percent", 1)
+    _write(Path(region_file), layout.DEVICE, "yield_until_ns", time.monotonic_ns() + 60 * 10**9)
+    assert sorted(row["yielding"] for row in hetero("top", "--output", "json").json["slices"]) == [False, True]
+    [line] = [line for line in hetero(*ONCE).out.splitlines() if "yields" in line]
+    assert "0 / 30 % yields" in line
 
 
 def test_a_loan_is_shown_beside_the_limit(hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker) -> None:

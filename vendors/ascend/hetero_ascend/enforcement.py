@@ -17,7 +17,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from hetero.driver import host
-from hetero.errors import DriverError, EnforcementError
+from hetero.errors import DriverError, DriverMissing, EnforcementError
 from hetero.model.allocation import ContainerEdits, DeviceNode, Grant, Mount, Slice
 from hetero.vendor import Enforcement, Finding
 from hetero_ascend import journal, modes, soft
@@ -76,14 +76,26 @@ class NpuEnforcement(Enforcement):
                 self._maker.undo(book, entry)
 
     def check(self) -> Iterator[Finding]:
-        """How the chips are split here, whether what that needs is there, and what is nobody's: chips and vNPUs."""
-        if modes.soft_here():
-            yield _soft_finding()
-        else:
-            yield Finding(subject="splitting", ok=True, detail=f"by vNPUs, which {_maker_name()} makes")
+        """How the chips are split here, whether what that needs is there, and what is nobody's: chips and vNPUs.
+
+        Nothing where there is no driver: then there are no chips to be split.
+        """
         try:
-            yield from map(_nameless_finding, self._maker.nameless())
-            strangers = [] if modes.soft_here() else sorted(set(self._maker.numbers()) - journal.numbers())
+            nameless = self._maker.nameless()
+        except DriverMissing:
+            return
+        except DriverError:
+            nameless = []  # doctor says so of the driver itself
+        soft_here = modes.soft_here()
+        detail = f"by vNPUs, which {_maker_name()} makes"
+        yield _soft_finding() if soft_here else Finding(subject="splitting", ok=True, detail=detail)
+        yield from map(_nameless_finding, nameless)
+        yield from () if soft_here else self._strangers()
+
+    def _strangers(self) -> Iterator[Finding]:
+        """VNPUs that others have made."""
+        try:
+            strangers = sorted(set(self._maker.numbers()) - journal.numbers())
         except (DriverError, EnforcementError):
             return  # doctor says so of the driver itself
         if strangers:
@@ -135,7 +147,7 @@ def _with_limits(edits: ContainerEdits, held: Slice) -> ContainerEdits:
         env=edits.env | limits,
         mounts=(*edits.mounts, *soft.mounts(held.directory)),
         device_nodes=edits.device_nodes,
-        preload=(soft.LIBRARY,),
+        preload=(str(host(VENDOR, soft.LIBRARY)),),
         library_path=edits.library_path,
     )
 

@@ -103,6 +103,7 @@ def _resources(chip: Chip) -> ChipResources:
         memory="" if chip is NEWEST else f"{count}-memory",
         cores="" if chip is NEWEST else f"{count}-core",
         use_devices=f"hami.io/use-{chip.family}-uuid",
+        further_annotations=(MODE,),
         avoid_devices=f"hami.io/no-use-{chip.family}-uuid",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ for name in {names}; do echo "$name"; done
 
 
 def write_files(  # noqa: PLR0913 — the machine is told piece by piece
-    root: Path, chips: Sequence[Mapping[str, object]], version: str, *, vir03: bool, soft: bool, newest: bool
+    root: Path, chips: Sequence[Mapping[str, object]], version: str, *, vir03: bool, soft: Path | None, newest: bool
 ) -> None:
     """Write the machine's files; those that are there already are written anew.
 
@@ -32,7 +33,7 @@ def write_files(  # noqa: PLR0913 — the machine is told piece by piece
         chips: The keys of each card.
         version: Of the driver.
         vir03: Whether the tool lists the template that not every driver has.
-        soft: Whether hami-vnpu-core is installed.
+        soft: A library for hami-vnpu-core to be installed with; None where it is not.
         newest: Whether the chips are of the newest kind.
     """
     for directory in _DIRECTORIES:
@@ -46,7 +47,7 @@ def write_files(  # noqa: PLR0913 — the machine is told piece by piece
     _put(root / "etc/ascend_install.info", "Driver_Install_Path_Param=/usr/local/Ascend\n")
     _write_tool(root / "usr/local/bin/npu-smi", chips, vir03=vir03)
     if soft:
-        _write_soft(root)
+        _write_soft(root / "usr/local", soft)
 
 
 def _write_chip(root: Path, chip: Mapping[str, object]) -> None:
@@ -71,10 +72,11 @@ def _write_tool(path: Path, chips: Sequence[Mapping[str, object]], *, vir03: boo
     path.chmod(0o755)
 
 
-def _write_soft(root: Path) -> None:
-    for name in ("ld.so.preload", "libvnpu.so", "limiter"):
-        _put(root / "usr/local/hami-vnpu-core" / name, "")
-    (root / "usr/local/hami-shared-region").mkdir(parents=True, exist_ok=True)
+def _write_soft(place: Path, library: Path) -> None:
+    for name in ("ld.so.preload", "limiter"):
+        _put(place / "hami-vnpu-core" / name, "")
+    shutil.copyfile(library, place / "hami-vnpu-core/libvnpu.so")
+    (place / "hami-shared-region").mkdir(parents=True, exist_ok=True)
 
 
 def _put(path: Path, text: str) -> None:

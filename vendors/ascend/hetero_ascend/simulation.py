@@ -98,10 +98,11 @@ class SimulatedNpus(Simulation):
         newest = _check_together(cards)
         chips = [_keys(machine.name, index, card) for index, card in enumerate(cards)]
         (directory / "cards.conf").write_text(_configuration(driver, chips, newest=newest))
-        write_files(directory / "root", chips, driver.version, vir03=driver.vir03, soft=driver.soft, newest=newest)
+        soft = _library("sim/vnpu/libvnpu.so") if driver.soft else None
+        write_files(directory / "root", chips, driver.version, vir03=driver.vir03, soft=soft, newest=newest)
         root = str(directory / "root")
         env = {VARIABLE: str(directory), f"HETERO_HOST_ROOT_{VENDOR.upper()}": root}
-        return ContainerEdits(env=env, library_path=(str(_libraries()),))
+        return ContainerEdits(env=env, library_path=(str(_library("sim/dcmi")),))
 
 
 def _check_together(cards: Sequence[CardSettings]) -> bool:
@@ -174,12 +175,12 @@ def _configuration(driver: DriverSettings, chips: Sequence[Mapping[str, object]]
     return "\n".join(lines) + "\n"
 
 
-def _libraries() -> Path:
+def _library(name: str) -> Path:
     try:
         import hetero_native  # noqa: PLC0415 — of the extra `sim`: nobody needs it beside a real driver
     except ImportError as error:
         raise EnforcementError("the simulated driver is not installed: pip install 'hetero-ascend[sim]'") from error
     try:
-        return hetero_native.library("sim/dcmi")
+        return hetero_native.library(name)
     except FileNotFoundError as error:
         raise EnforcementError(str(error)) from error

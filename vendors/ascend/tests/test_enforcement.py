@@ -10,9 +10,10 @@ import msgspec
 import pytest
 from hetero_ascend import journal
 from hetero_ascend.dcmi import Address, Dcmi
+from hetero_ascend.enforcement import NpuEnforcement
 from hetero_ascend.vnpu import Vnpus
 
-from hetero.errors import EnforcementError
+from hetero.errors import DriverMissing, EnforcementError
 from hetero.model.allocation import DeviceNode, Slice
 from hetero.vendor import Finding
 
@@ -138,7 +139,7 @@ def test_software_limits_are_told(machine: Make, slice_of: Make) -> None:
         "NPU_GLOBAL_SHM_PATH": "/hami-shared-region/3_global_registry",
         "NPU_LOCAL_SHM_PATH": "/hami-vnpu-shmem/vnpu_local_shmem",
     }
-    assert edits.preload == ("/usr/local/hami-vnpu-core/libvnpu.so",)
+    assert edits.preload == (str(simulated.root("usr/local/hami-vnpu-core/libvnpu.so")),)
     own = edits.mounts[-1]
     assert Path(own.host_path).parent == Path(held.directory)
     assert (own.container_path, own.read_only) == ("/hami-vnpu-shmem", False)
@@ -180,6 +181,16 @@ def test_software_that_is_not_there_is_refused(machine: Make, slice_of: Make) ->
     [finding] = simulated.enforcement.check()
     assert not finding.ok
     assert "libvnpu.so" in finding.detail
+
+
+def test_doctor_says_nothing_of_chips_where_there_is_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the machines of other vendors it would be a finding about nothing; that there is none is said already."""
+
+    def missing(_: Dcmi) -> list[Address]:
+        raise DriverMissing("libdcmi.so", "install the driver")
+
+    monkeypatch.setattr(Dcmi, "chips", missing)
+    assert list(NpuEnforcement().check()) == []
 
 
 def test_doctor_tells_of_vnpus_that_are_not_ours(machine: Make, slice_of: Make) -> None:

@@ -65,6 +65,5 @@ def _modes(cndev: Cndev, listed: int) -> Finding:
         except DriverError:
             continue  # its health says why
         shared += bool(mode is not None and mode.smluMode)
-    return Finding(
-        subject="sMLU mode", ok=True, detail=f"on for {shared} of {listed} cards; the others are given whole"
-    )
+    others = "; the others are given whole" if shared < listed else ""
+    return Finding(subject="sMLU mode", ok=True, detail=f"on for {shared} of {listed} cards{others}")

@@ -83,10 +83,14 @@ class MluResources(Resources):
     def _clashes(self, amounts: Mapping[str, int], request: ContainerRequest) -> Iterator[InvalidValue]:
         """One amount by several names, or an amount of a type that is none."""
         firsts: dict[str, str] = {}
+        typed = [name for name in amounts if _type(name)]
         for name, amount in amounts.items():
             first = firsts.setdefault(_untyped(name), name)
             if first != name:
                 reason = f"{_relation(first, name)} {first}; keep one of the two"
+                yield InvalidValue(self.field(request, name), request.limits[name], reason)
+            elif name in typed and _type(name) != _type(typed[0]):
+                reason = f"is of another type of card than {typed[0]}; name one type"
                 yield InvalidValue(self.field(request, name), request.limits[name], reason)
             elif name != self.cores and _untyped(name) == self.cores and amount > 100:
                 reason = "is more than all of a card's compute; write at most 100"
@@ -100,6 +104,12 @@ def _typed(type_: str, what: str) -> str:
 def _relation(first: str, second: str) -> str:
     """How two names of one amount stand to each other: no card is of two types."""
     return "is the same as" if _untyped(first) in (first, second) else "is of another type of card than"
+
+
+def _type(name: str) -> str:
+    """The type of card that a name has in it; empty when it has none."""
+    found = re.match(r"cambricon\.com/(mlu\d+)\.smlu\.", name)
+    return found[1] if found else ""
 
 
 def _untyped(name: str) -> str:
@@ -116,6 +126,7 @@ RESOURCES = MluResources(
     use_models="cambricon.com/use-mlutype",
     avoid_models="cambricon.com/nouse-mlutype",
     use_devices="cambricon.com/use-gpuuuid",
+    further_annotations=(POLICY,),
     avoid_devices="cambricon.com/nouse-gpuuuid",
 )
 

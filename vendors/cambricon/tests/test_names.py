@@ -69,6 +69,10 @@ def test_a_types_name_does_not_go_before_what_the_pod_says() -> None:
             {"cambricon.com/mlu370.smlu.vcore": 1, "cambricon.com/mlu590.smlu.vcore": 1},
             "is of another type of card than cambricon.com/mlu370.smlu.vcore; keep one",
         ),
+        (
+            {"cambricon.com/mlu370.smlu.vmemory": 20, "cambricon.com/mlu590.smlu.vcore": 10},
+            r"mlu590.smlu.vcore\]: 10 is of another type of card than cambricon.com/mlu370.smlu.vmemory; name one type",
+        ),
         ({"cambricon.com/mlu370.smlu.vcore": 101}, "mlu370.smlu.vcore.*write at most 100"),
     ],
 )

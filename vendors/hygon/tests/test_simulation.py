@@ -102,7 +102,7 @@ def test_unknown_keys_and_unknown_units_are_told() -> None:
         ({"version": "2.8"}, "drivers.hygon.version"),
         ({"generation": "old"}, "drivers.hygon.generation"),
         ({"vdcus": -1}, "drivers.hygon.vdcus"),
-        ({"api": "1"}, "drivers.hygon"),
+        ({"api": "1"}, "drivers.hygon.api"),
     ],
 )
 def test_the_drivers_keys_are_checked_too(tmp_path: Path, driver: dict[str, Any], field: str) -> None:

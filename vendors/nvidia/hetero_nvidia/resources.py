@@ -8,6 +8,7 @@ import msgspec
 
 from hetero.errors import InvalidValue
 from hetero.model.ask import Ask
+from hetero.model.device import DeviceModel
 from hetero.model.quantity import parse_count
 from hetero.model.resources import ContainerRequest, ResourceName
 from hetero.vendor import Resources
@@ -32,6 +33,12 @@ class GpuResources(Resources):
             ResourceName(name=name, meaning=f"MIG instances of profile {profile}") for name, profile in PROFILES.items()
         )
         return (*super().names(), *instances)
+
+    def counted(self, model: DeviceModel) -> Mapping[str, int]:
+        """GPUs, and on one in MIG mode the instances of each of its profiles as well."""
+        found = dict(super().counted(model))
+        own = {profile.name for profile in mig.profiles_of(model)} if model.mode == mig.MODE else set()
+        return found | {name: found[self.count] for name, profile in PROFILES.items() if profile in own}
 
     def ask(self, request: ContainerRequest) -> Ask | None:
         """What is asked beside instances."""
@@ -96,4 +103,5 @@ RESOURCES = GpuResources(
     use_devices="nvidia.com/use-gpuuuid",
     avoid_devices="nvidia.com/nouse-gpuuuid",
     same_numa="nvidia.com/numa-bind",
+    further_annotations=(MODE,),
 )

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pytest
 from hetero_nvidia import mig
-from hetero_nvidia.splitting import GpuSplitting
+from hetero_nvidia.resources import RESOURCES
+from hetero_nvidia.splitting import GpuSplitting, gpu_model
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -288,3 +289,12 @@ def test_the_rule_of_names_is_that_of_fractions(total: int, eighths: int, kept: 
     exact = eighths / 8 * -(-total // 1024)
     assert abs(mig.gigabytes(memory, total) - exact) <= 0.5
     assert mig.gigabytes(memory, total) >= exact - 0.49 or exact % 1 != 0.5
+
+
+def test_a_kubelet_counts_the_instances_of_each_profile_by_its_name() -> None:
+    """On a GPU in MIG mode as many of each as there are programs; one that is shared by software has none."""
+    split = RESOURCES.counted(gpu_model("NVIDIA H100 80GB HBM3", 81559, mig.MODE))
+    assert split["nvidia.com/gpu"] == split["nvidia.com/mig-1g.10gb"] == split["nvidia.com/mig-1g.10gb.me"] == 7
+    assert "nvidia.com/mig-1g.18gb" not in split
+    assert set(split) <= {name.name for name in RESOURCES.names()}
+    assert RESOURCES.counted(gpu_model("NVIDIA H100 80GB HBM3", 81559)) == {"nvidia.com/gpu": 10}

@@ -136,7 +136,7 @@ def test_more_links_than_a_gpu_has_are_refused() -> None:
         ({"version": "580 beta"}, "drivers.nvidia.version"),
         ({"version": "1" * 80}, "drivers.nvidia.version"),
         ({"cuda": "13"}, "drivers.nvidia.cuda"),
-        ({"api": "13.0"}, "drivers.nvidia"),
+        ({"api": "13.0"}, "drivers.nvidia.api"),
     ],
 )
 def test_the_drivers_keys_are_checked_too(tmp_path: Path, driver: dict[str, Any], field: str) -> None:
