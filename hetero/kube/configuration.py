@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
 DEFAULT = "~/.kube/config"
+
+NAMED = 10
+"""Contexts that are named where the one that was asked for is none of them."""
 
 
 def load(kubeconfig: str | None, context: str | None) -> Configuration:
@@ -52,7 +56,32 @@ def _from_file(settings: Configuration, path: str, context: str | None) -> None:
         raise InvalidConfiguration(path, reason) from error
     # Whatever else a person may have written into the file; the loader lets most of it through as it is.
     except Exception as error:
+        _refuse_context(path, context)
         raise InvalidConfiguration(path, f"cannot be used as a kubeconfig: {_sentence(error)}") from error
+
+
+def _refuse_context(path: str, context: str | None) -> None:
+    """Of a context that there is none of, those that there are; the loader tells no more than that it looked for it.
+
+    Raises:
+        InvalidConfiguration: The file can be read and has no context of that name.
+    """
+    from kubernetes.config.kube_config import KubeConfigMerger  # noqa: PLC0415
+
+    if not context:
+        return
+    try:
+        merged = KubeConfigMerger(path)  # type: ignore[no-untyped-call]
+        names = sorted(str(one["name"]) for one in merged.config["contexts"].value)
+    except Exception:  # the file is wrong in another way, too, and that is told
+        return
+    if context not in names:
+        raise InvalidConfiguration(path, f"has no context {context!r}; it has {_listed(names)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "") if names else "none"
 
 
 def _is_file(path: Path) -> bool:

@@ -108,6 +108,28 @@ def test_a_wrong_way_to_the_server_is_the_users(plan: Any, pod: PodMaker, words:
     assert named in answer.told
 
 
+def test_of_a_context_that_is_none_those_that_are_there_are_listed(plan: Any, pod: PodMaker, tmp_path: Path) -> None:
+    """Also where none of them is the current one; ten are named, and the rest counted."""
+    config = tmp_path / "contexts"
+    for count, listed in ((0, "it has none"), (2, "it has one0, one1"), (12, "one7 and 2 more")):
+        contexts = [{"name": f"one{number}", "context": {"cluster": "c", "user": "u"}} for number in range(count)]
+        config.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "contexts": contexts}))
+        answer = plan(pod("p", {NPU: 1}), words=("--kubeconfig", config, "--context", "on"))
+        assert answer.code == 2
+        assert answer.told.startswith(f"{config}: has no context 'on'; it has ")
+        assert answer.told.endswith(listed)
+
+
+def test_a_kubeconfig_that_is_wrong_elsewhere_is_told_so(plan: Any, pod: PodMaker, tmp_path: Path) -> None:
+    """The context that was named is there, and is no part of what is wrong."""
+    config = tmp_path / "contexts"
+    for contexts in ([{"name": "one", "context": {"cluster": "c", "user": "u"}}], 4):
+        config.write_text(yaml.safe_dump({"contexts": contexts, "current-context": "one"}))
+        answer = plan(pod("p", {NPU: 1}), words=("--kubeconfig", config, "--context", "one"))
+        assert answer.code == 2
+        assert "cannot be used as a kubeconfig" in answer.told
+
+
 def test_without_the_client_it_is_told_what_to_install(
     plan: Any, pod: PodMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
