@@ -139,8 +139,13 @@ class SliceStore:
         """The slices that somebody holds, by id. Those that are over are released and removed.
 
         Call it inside :meth:`locked` when something is decided by it.
+
+        Raises:
+            EnforcementError: The directory cannot be used.
         """
         with _usable(self.directory):
+            if self.directory.exists() and not self.directory.is_dir():
+                raise _no_directory(self.directory)
             directories = sorted(self._slices.iterdir()) if self._slices.is_dir() else []
         return tuple(record for directory in directories if (record := self._live(directory)) is not None)
 
@@ -186,12 +191,16 @@ class SliceStore:
         """A directory that others may write to is refused, not closed: it may be theirs, too."""
         found = self.directory.lstat()
         if not stat.S_ISDIR(found.st_mode):
-            raise EnforcementError(f"{self.directory} is no directory; set HETERO_RUNTIME_DIR to one of your own")
+            raise _no_directory(self.directory)
         if found.st_uid != os.geteuid() or found.st_mode & 0o022:
             raise EnforcementError(
                 f"{self.directory} belongs to another user or can be written by others; "
                 "set HETERO_RUNTIME_DIR to a directory of your own"
             )
+
+
+def _no_directory(path: Path) -> EnforcementError:
+    return EnforcementError(f"{path} is no directory; set HETERO_RUNTIME_DIR to one of your own")
 
 
 def _open_lock(directory: Path) -> int:

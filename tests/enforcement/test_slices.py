@@ -465,10 +465,12 @@ def test_a_link_in_the_stores_place_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_in_the_stores_place_is_one_sentence(tmp_path: Path) -> None:
-    """With the directory, the system's reason and the setting that helps."""
+    """With the path and the setting that helps, for those who make slices and for those who look at them."""
     (tmp_path / "store").touch()
-    with pytest.raises(EnforcementError, match=r"store is no directory; set HETERO_RUNTIME_DIR"):
-        SliceStore(tmp_path / "store").locked().__enter__()
+    store = SliceStore(tmp_path / "store")
+    for use in (store.locked().__enter__, store.live):
+        with pytest.raises(EnforcementError, match=r"store is no directory; set HETERO_RUNTIME_DIR"):
+            use()
 
 
 def test_a_lock_that_cannot_be_opened_is_one_sentence(store: SliceStore) -> None:
