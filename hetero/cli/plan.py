@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hetero.cli import live, output, placements
+from hetero.cli import left, live, output, placements
 from hetero.cli.cluster_file import inventory
 from hetero.cli.context import Context, read_yaml
 from hetero.cli.failures import say
 from hetero.cli.manifests import read_pods
 from hetero.errors import InvalidRequest, InvalidValue
 from hetero.model.ask import PodAsk
-from hetero.model.device import CORES, MEMORY, SLOTS
 from hetero.model.placement import Placement, Unplaced
 from hetero.vendor import Vendor
 
@@ -38,10 +37,13 @@ UNPLACED = 3
     help="Kubernetes manifests; may be given several times.",
 )
 @click.option("--cluster", "cluster", required=True, help="The cluster: a file (YAML), or 'live' for the real one.")
+@click.option("--all", "every", is_flag=True, help="List what is left on every device, not only those of the plan.")
 @live.options
 @output.option
 @click.pass_obj
-def command(context: Context, files: tuple[Path, ...], cluster: str, access: live.Access, form: str) -> int:
+def command(  # noqa: PLR0913  one for each option
+    context: Context, /, *, files: tuple[Path, ...], cluster: str, every: bool, access: live.Access, form: str
+) -> int:
     """Place the pods of manifests on a described cluster, or on the real one. Exit code 3 if any finds no place."""
     real = cluster == live.LIVE
     asks = _asks(files, context.plugins.vendors, strict=not real)
@@ -53,11 +55,10 @@ def command(context: Context, files: tuple[Path, ...], cluster: str, access: liv
         output.emit_json(
             placements=list(placements.rows(placed)),
             unplaced=list(map(_unplaced, unplaced)),
-            devices=list(_left(planner)),
+            devices=list(left.rows(planner)),
         )
     else:
-        # Of a described cluster everything is of interest; of a real one what the plan would change.
-        _show(placed, unplaced, _left(planner, {one.node for one in placed} if real else None))
+        _show(placed, unplaced, planner, every=every)
     return UNPLACED if unplaced else 0
 
 
@@ -117,11 +118,11 @@ def _doubts(pod: Pod, words: Words) -> Iterator[str]:
                 yield f"{container.field(name)} is nobody's resource here; did you mean {meant}?"
 
 
-def _show(placed: Sequence[Placement], unplaced: Sequence[Unplaced], left: Iterable[dict[str, Any]]) -> None:
+def _show(placed: Sequence[Placement], unplaced: Sequence[Unplaced], planner: Planner, *, every: bool) -> None:
     if placed:
         output.emit_table(list(placements.rows(placed)), placements.COLUMNS)
         click.echo()
-    output.emit_table(list(left), LEFT, title="left on each device")
+    left.show(list(left.rows(planner)), placed, every=every)
     for pod in unplaced:
         click.echo(f"\n{pod.namespace}/{pod.pod} finds no place:")
         for sentence in placements.reasons(pod.refusals, len(pod.refusals)):
@@ -131,36 +132,3 @@ def _show(placed: Sequence[Placement], unplaced: Sequence[Unplaced], left: Itera
 def _unplaced(pod: Unplaced) -> dict[str, Any]:
     nodes = {name: {"reason": str(one.reason), "message": one.message} for name, one in pod.refusals.items()}
     return {"namespace": pod.namespace, "pod": pod.pod, "nodes": nodes}
-
-
-def _left(planner: Planner, names: Collection[str] | None = None) -> Iterable[dict[str, Any]]:
-    """A row for each device, of the nodes of these names or of all."""
-    free = planner.free_quantities()
-    nodes = (node for node in planner.inventory.nodes if names is None or node.name in names)
-    for node in sorted(nodes, key=lambda one: one.name):
-        for device in node.devices:
-            left = free[node.name][device.uuid]
-            yield {
-                "node": node.name,
-                "device": device.uuid,
-                "model": device.model.name,
-                "left": left,
-                "capacity": device.model.capacity,
-            }
-
-
-def _of_capacity(heading: str, name: str, unit: str) -> output.Column:
-    def text(row: output.Row) -> str:
-        return f"{row['left'][name]} of {row['capacity'][name]}{unit}" if name in row["capacity"] else "-"
-
-    return output.Column(heading, text, number=True)
-
-
-LEFT = (
-    output.column("node", "node"),
-    output.column("device", "device"),
-    output.column("model", "model"),
-    _of_capacity("memory", MEMORY, " MiB"),
-    _of_capacity("compute", CORES, " %"),
-    _of_capacity("slots", SLOTS, ""),
-)

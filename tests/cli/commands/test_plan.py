@@ -56,14 +56,56 @@ def test_each_container_is_shown_with_its_devices(hetero: Hetero, write: Write, 
 
 
 def test_what_is_left_is_shown_for_every_device(hetero: Hetero, write: Write, pod: PodMaker, cluster: Path) -> None:
-    """In every dimension, of how much; devices that nothing was placed on included."""
-    answer = hetero("plan", "-f", write(pod("p", _small())), "--cluster", cluster)
+    """With ``--all``: in every dimension, of how much; devices that nothing was placed on included."""
+    answer = hetero("plan", "-f", write(pod("p", _small())), "--cluster", cluster, "--all")
     left = [line for line in answer.out.splitlines() if " of " in line]
     assert len(left) == 5
     assert [line.split()[0] for line in left] == ["big", "big", "small-0", "small-1", "small-2"]
     taken = left.pop(2)
     assert all(amount in taken for amount in ("11264 of 12288 MiB", "70 of 100 %", "9 of 10"))
     assert all("12288 of 12288 MiB" in line for line in left)
+
+
+def test_only_the_devices_of_the_plan_are_listed_and_the_rest_is_summed(
+    hetero: Hetero, write: Write, pod: PodMaker
+) -> None:
+    """A cluster has thousands: what the plan changes stands by itself, and each model is one line."""
+    nodes = [{"name": "n", "count": 3, "devices": [DEVICE, {**DEVICE, "model": "Fake A1", "memory": 2048, "count": 2}]}]
+    cluster = write({"nodes": nodes}, name="cluster.yaml")
+    told = hetero("plan", "-f", write(pod("p", _small(memory=4096))), "--cluster", cluster).out
+    _, listed, summed = told.split("\n\n")
+    title, _, *devices = listed.splitlines()
+    assert title == "left on the devices of this plan"
+    assert [line.split()[:2] for line in devices] == [["n-0", "n-0-fake-0"]]
+    assert "8192 of 12288 MiB" in devices[0]
+    title, _, *models = summed.splitlines()
+    assert title.startswith("left on all devices")
+    assert "--all" in title
+    amounts = "12288 of 12288 MiB  600 of 600 %  60 of 60     2048 MiB"
+    assert models[0] == f"Fake A1      3        6          6  {amounts}"
+    amounts = "32768 of 36864 MiB  270 of 300 %  29 of 30    12288 MiB"
+    assert models[1] == f"Fake F1      3        3          2  {amounts}"
+
+
+def test_where_nothing_is_placed_the_sums_stand_alone(
+    hetero: Hetero, write: Write, pod: PodMaker, cluster: Path
+) -> None:
+    """There is no device of the plan; the most that one device has left says why a large slice finds none."""
+    told = hetero("plan", "-f", write(pod("huge", _small(memory=13312))), "--cluster", cluster).out
+    assert "of this plan" not in told
+    assert told.startswith("left on all devices")
+    assert told.splitlines()[2].endswith("12288 MiB")
+
+
+def test_a_device_that_an_init_container_alone_holds_is_of_the_plan(
+    hetero: Hetero, write: Write, pod: PodMaker, cluster: Path
+) -> None:
+    """It is kept for the pod, which may start anew."""
+    document = pod("p", {})
+    limits = _small()
+    document["spec"]["initContainers"] = [{"name": "first", "image": "i", "resources": {"limits": limits}}]
+    told = hetero("plan", "-f", write(document), "--cluster", cluster).out
+    assert "11264 of 12288 MiB" in told.split("left on the devices of this plan")[1].split("\n\n")[0]
 
 
 def test_pods_are_placed_beside_one_another(hetero: Hetero, write: Write, pod: PodMaker, cluster: Path) -> None:
