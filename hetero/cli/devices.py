@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
-from hetero.cli import output
+from hetero.cli import missing, output
 from hetero.cli.context import Context
 from hetero.cli.failures import say
 from hetero.model.device import CORES, MEMORY, Device, Quantities, Sample
 from hetero.model.quantity import format_mib
-from hetero.monitoring.inventory import Inventory, Machine
+from hetero.monitoring.inventory import Inventory
 
 
 @click.command("devices")
@@ -24,7 +24,7 @@ def command(context: Context, form: str) -> None:
     from hetero.monitoring import usage
 
     vendors = context.vendors
-    inventory = Inventory(vendors)
+    inventory = Inventory(vendors, quiet=True)
     inventory.look()
     live = local.store(context.runtime_directory(), vendors).live()
     inventory.remember(usage.devices(live))
@@ -34,24 +34,12 @@ def command(context: Context, form: str) -> None:
         for index, device in enumerate(machine.devices)
     ]
     if form == "json":
-        failures = [{"vendor": vendor, "reason": str(failure)} for vendor, failure in machine.failures.items()]
-        output.emit_json(devices=rows, failures=failures)
+        output.emit_json(devices=rows, failures=missing.rows(machine))
         return
     if rows:
         output.emit_table(rows, COLUMNS)
-    for sentence in _without(list(vendors), machine):
+    for sentence in missing.reasons(list(vendors), machine):
         say(sentence)
-
-
-def _without(vendors: list[str], machine: Machine) -> Iterator[str]:
-    """Why devices are missing, as far as the user will miss them."""
-    for vendor, failure in machine.failures.items():
-        if not machine.devices or not machine.absent(vendor):
-            yield f"no {vendor} devices: {failure}"
-    if not vendors:
-        yield "no devices: no vendor is installed; pip install one, e.g. a hetero-<vendor> package"
-    elif not machine.devices and not machine.failures:
-        yield f"no devices: the drivers of {', '.join(vendors)} show none"
 
 
 def _row(index: int, device: Device, taken: Quantities, sample: Sample | None) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def _place(context: Context, node: str) -> Iterator[dict[str, Any]]:
 
 def _machine(context: Context, node: str) -> Machine:
     """What the drivers list, and what slices hold where one does not."""
-    inventory = Inventory(context.vendors)
+    inventory = Inventory(context.vendors, quiet=True)
     machine = inventory.look()
     if machine.failures:
         with contextlib.suppress(EnforcementError):  # told already

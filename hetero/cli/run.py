@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hetero import log
-from hetero.cli import process
+from hetero.cli import missing, process
 from hetero.cli.asked import CAP, POLICIES, Asked, Options, by_manifest, by_options
 from hetero.cli.context import Context
 from hetero.errors import HeteroError, InvalidValue, Unplaceable
@@ -76,9 +76,10 @@ def command(  # noqa: PLR0913, PLR0917 — one for each option
     options = Options(device=device, memory=memory, cores=cores, vendor=vendor, policy=policy or "", priority=priority)
     _refuse_nonsense(options, manifest, container)
     vendors = context.vendors
-    machine = discover(vendors)
+    machine = discover(vendors, quiet=True)
     name = f"run-{secrets.token_hex(4)}"
     _need_devices(machine)
+    missing.tell(machine)
     if manifest is not None:
         asked = by_manifest(manifest, container, words, vendors, name)
     else:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hetero.cli import cluster_rows, live, output
+from hetero.cli import cluster_rows, live, missing, output
 from hetero.cli.context import Context
+from hetero.cli.failures import visible
 from hetero.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -87,16 +88,19 @@ def _here(context: Context, *, once: bool, interval: float, form: str) -> None:
     from hetero.monitoring.inventory import Inventory
 
     vendors = context.vendors
-    store, inventory = local.store(context.runtime_directory(), vendors), Inventory(vendors)
+    store = local.store(context.runtime_directory(), vendors)
+    inventory = Inventory(vendors, quiet=True)
     inventory.look()
     samples = _samples(store, inventory, interval)
     if form == "json":
         slices = next(samples)
-        output.emit_json(slices=slices, devices=_devices(inventory))
+        devices = _devices(inventory)
+        output.emit_json(slices=slices, devices=devices, failures=missing.rows(inventory.machine))
     elif once or not sys.stdout.isatty():  # a file or a pipe cannot be drawn over
         output.emit_table(list(_lines(next(samples))), COLUMNS)
+        missing.tell(inventory.machine)
     else:
-        _watch(samples)
+        _watch(samples, inventory)
 
 
 def _samples(store: SliceStore, inventory: Inventory, interval: float) -> Iterator[list[dict[str, Any]]]:
@@ -113,15 +117,17 @@ def _samples(store: SliceStore, inventory: Inventory, interval: float) -> Iterat
         before = after
 
 
-def _watch(samples: Iterable[list[dict[str, Any]]]) -> None:
-    from rich.console import Console
+def _watch(samples: Iterable[list[dict[str, Any]]], inventory: Inventory) -> None:
+    from rich.console import Console, Group
     from rich.live import Live
+    from rich.text import Text
 
     console = Console()
     with Live(output.table([], COLUMNS), console=console, screen=True, auto_refresh=False) as live:
         for rows in samples:
             shown, _ = output.narrowed(list(_lines(rows)), COLUMNS, console.width)
-            live.update(shown, refresh=True)
+            told = (Text(visible(sentence)) for sentence in missing.broken(inventory.machine))
+            live.update(Group(shown, *told), refresh=True)
 
 
 def _devices(inventory: Inventory) -> list[dict[str, Any]]:

@@ -57,9 +57,11 @@ class Inventory:
     Args:
         vendors: By name. Those that are not guarded yet will be.
         deadline_s: Seconds that a question to one of those may take.
+        quiet: Failures are not logged: whoever asks tells them, from :attr:`Machine.failures`.
     """
 
-    def __init__(self, vendors: Mapping[str, Vendor], deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, vendors: Mapping[str, Vendor], deadline_s: float = DEADLINE_S, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._discoveries = {name: _guarded(vendors[name], deadline_s) for name in sorted(vendors)}
         self._known: dict[str, tuple[Device, ...]] = dict.fromkeys(self._discoveries, ())
         self._failures: dict[str, Exception] = {}
@@ -141,20 +143,20 @@ class Inventory:
         if before is not None and (type(before), str(before)) == (type(error), str(error)):
             return
         self._failures[name] = error
-        if absent:
-            return  # nothing is broken: the machine has no such devices
+        if absent or self._quiet:
+            return  # of a driver that is absent nothing is broken: the machine has no such devices
         level = "warning" if isinstance(error, DriverError) else "error"
         getattr(_log, level)("discovery failed", vendor=name, reason=str(error), kind=type(error).__name__)
 
     def _recovered(self, name: str) -> None:
         error = self._failures.pop(name, None)
-        if error is not None:
+        if error is not None and not self._quiet:
             _log.info("discovery works again", vendor=name, devices=len(self._known[name]))
 
 
-def discover(vendors: Mapping[str, Vendor], deadline_s: float = DEADLINE_S) -> Machine:
-    """Ask every vendor once."""
-    return Inventory(vendors, deadline_s).look()
+def discover(vendors: Mapping[str, Vendor], deadline_s: float = DEADLINE_S, *, quiet: bool = False) -> Machine:
+    """Ask every vendor once; the arguments are those of :class:`Inventory`."""
+    return Inventory(vendors, deadline_s, quiet=quiet).look()
 
 
 def _guarded(vendor: Vendor, deadline_s: float) -> Guarded:

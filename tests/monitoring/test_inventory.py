@@ -263,6 +263,17 @@ def test_lasting_trouble_is_equal_although_the_driver_raises_anew(inventory: Inv
     assert [line["reason"] for line in lines] == ["init answered 3 (busy)", "init answered 4 (gone)"]
 
 
+def test_whoever_tells_failures_has_none_logged(turns: Turns) -> None:
+    """They are in the machine, and are counted as ever; that a driver works again is not logged either."""
+    quiet = Inventory({"fake": replace(fake_vendor(), discovery=turns)}, quiet=True)
+    with capture_logs() as lines:
+        turns.listing = DriverFailed("init", 3, "busy")
+        assert str(quiet.look().failures["fake"]) == "init answered 3 (busy)"
+        turns.listing = None
+        assert quiet.look().failures == {}
+    assert lines == []
+
+
 def test_a_driver_that_recovers_has_its_devices_back(inventory: Inventory, turns: Turns) -> None:
     """As they were, and told; a device that came meanwhile is there as well."""
     well = inventory.look()

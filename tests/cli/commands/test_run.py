@@ -317,9 +317,13 @@ def test_an_unhealthy_device_is_not_given(hetero: Hetero, install: Install) -> N
 def test_a_vendor_that_fails_hides_no_other(
     hetero: Hetero, install: Install, two_devices: Vendor, broken: VendorMaker
 ) -> None:
-    """The slice is made on the vendor that works."""
+    """The slice is made on the vendor that works; what is wrong with the other is told once, also who asks for it."""
     install(broken("broken", RuntimeError("boom")), two_devices)
-    assert hetero("run", "--memory", "1g", *SEEN).out == "fake-0 1024\n"
+    answer = hetero("run", "--memory", "1g", *SEEN)
+    assert (answer.out, answer.told) == ("fake-0 1024\n", "no broken devices: boom")
+    refused = hetero("run", "--vendor", "broken", "--memory", "1g", *SEEN)
+    assert refused.code == 2
+    assert [line.split(":")[1] for line in refused.err.splitlines()] == [" no broken devices", " --vendor"]
 
 
 def test_a_vendor_that_cannot_make_the_slice_is_a_failure(

@@ -15,13 +15,14 @@ import pytest
 
 from hetero.cli import top
 from hetero.enforcement import layout, region
+from hetero.errors import DriverFailed
 from hetero.model.device import Health, Sample
 from hetero.model.quantity import MIB
 from hetero.testing.fake import FakeDiscovery, fake_devices, fake_vendor
 from hetero.vendor import Vendor
 
 if TYPE_CHECKING:
-    from tests.cli.commands.conftest import Hetero, Holder, Install, ShareMaker, StuckMaker
+    from tests.cli.commands.conftest import Hetero, Holder, Install, ShareMaker, StuckMaker, VendorMaker
 
 ONCE = ("top", "--once", "--interval", "0.1")
 Between = Callable[[Callable[[], None]], None]
@@ -72,6 +73,11 @@ def _use(path: str, memory: int, *, pid: int = 0, busy_ns: int = 0) -> None:
     _write(place, layout.ENTRY, "after", 0, memory * MIB)
     _write(place, layout.ENTRY, "done", 1)
     _write(place, layout.SLOT, "busy_ns", busy_ns)
+
+
+def _raise(error: type[BaseException] | None) -> None:
+    if error is not None:
+        raise error
 
 
 def test_json_has_a_version_and_stable_keys(hetero: Hetero, regional: Vendor, hold: Holder, share: ShareMaker) -> None:
@@ -199,6 +205,18 @@ def test_a_damaged_region_hides_no_other_slice(
     assert "is no region" in answer.err
 
 
+def test_a_driver_that_fails_is_told_once(
+    hetero: Hetero, install: Install, two_devices: Vendor, broken: VendorMaker
+) -> None:
+    """Below the table, in a sentence; in a field for programs. A driver that is not there is no failure."""
+    install(broken("broken", DriverFailed("init", 9, "not loaded")), fake_vendor("absent", devices=None), two_devices)
+    answer = hetero(*ONCE)
+    assert (answer.code, answer.told) == (0, "no broken devices: init answered 9 (not loaded)")
+    failures = hetero("top", "--output", "json").json["failures"]
+    assert [one["vendor"] for one in failures] == ["absent", "broken"]
+    assert failures[1]["reason"] == "init answered 9 (not loaded)"
+
+
 def test_no_slices_is_an_empty_table(hetero: Hetero) -> None:
     """A heading alone, and an empty list for programs."""
     answer = hetero("top", "--output", "json").json
@@ -230,6 +248,19 @@ def test_live_it_looks_again_until_it_is_interrupted(
     answer = hetero("top")
     assert (answer.code, len(looks), answer.err.strip()) == (130, 4, "")
     assert "train" in answer.out
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_driver_that_fails_is_told_on_the_screen(
+    hetero: Hetero, install: Install, broken: VendorMaker, between: Between
+) -> None:
+    """With the table, which would be drawn over a line of standard error; what it says can do nothing there."""
+    install(broken("broken", DriverFailed("init", 9, "not\x1bloaded")), fake_vendor(devices=fake_devices(1)))
+    happens = iter((None, KeyboardInterrupt))
+    between(lambda: _raise(next(happens)))
+    answer = hetero("top")
+    assert r"no broken devices: init answered 9 (not\x1bloaded)" in answer.out
+    assert answer.err.strip() == ""
 
 
 def test_a_pipe_gets_one_table(
