@@ -185,6 +185,7 @@ class Agent:
             informer.stop()
         self._events.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._folder.close()
 
     def broken(self) -> str:
         """Why this process can start no container any more, and the next one can; empty while it can."""

@@ -73,6 +73,10 @@ class CdiFolder:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
 
+    def close(self) -> None:
+        """Give the kernel back what the folder was watched with; it may be written again."""
+        self._openings.close()
+
     def write(self, specs: Mapping[str, bytes]) -> None:
         """Put specifications in place and wait until the runtime has opened each; those that are there are left alone.
 

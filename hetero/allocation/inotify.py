@@ -8,6 +8,7 @@ import os
 import select
 import struct
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -50,7 +51,7 @@ def _libc() -> ctypes.CDLL:
 
 
 class Inotify:
-    """A queue of events.
+    """A queue of events. A user has 128 by default: one that nobody has any more is closed, as a file is.
 
     Raises:
         OSError: The kernel has no more of them for this user (``EMFILE``), or none at all.
@@ -58,6 +59,7 @@ class Inotify:
 
     def __init__(self) -> None:
         self._file = _checked(_libc().inotify_init1(_NONBLOCK | _CLOEXEC))
+        self._closing = weakref.finalize(self, os.close, self._file)
         self._poll = select.poll()
         self._poll.register(self._file, select.POLLIN)
 
@@ -73,9 +75,8 @@ class Inotify:
 
     def close(self) -> None:
         """Give the queue back to the kernel."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        self._file = -1
+        self._closing()
 
     def watch(self, path: Path, mask: int) -> int:
         """Follow a file or directory; the number is in its events.

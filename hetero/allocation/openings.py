@@ -49,6 +49,11 @@ class Openings:
             if queue is not None:
                 queue.close()
 
+    def close(self) -> None:
+        """Close all that rest; whoever comes later gets a new one."""
+        while (queue := self._taken()) is not None:
+            queue.close()
+
     def _give_back(self, queue: Inotify | None) -> None:
         if queue is None:
             return

@@ -66,7 +66,7 @@ def test_an_agent_that_a_person_started_has_no_daemonset(server: ApiServer) -> N
 
 
 @pytest.fixture
-def node(tmp_path: Path, scene: Any) -> tuple[Slices, CdiFolder, list[Held]]:
+def node(tmp_path: Path, scene: Any) -> Iterator[tuple[Slices, CdiFolder, list[Held]]]:
     """A slice, its specification, and one that is another agent's."""
     vendors = {"fake": fake_vendor("fake", region=True)}
     slices = Slices(Records(tmp_path / "run"), Libraries(tmp_path / "lib"), vendors)
@@ -78,7 +78,8 @@ def node(tmp_path: Path, scene: Any) -> tuple[Slices, CdiFolder, list[Held]]:
         name = cdi.device([resource])
         folder.write({name: cdi.spec(name, edits)})
         held.append(Held(pod_uid="u", container="c", resource=resource, ids=("a",), cdi_names=(cdi.qualified(name),)))
-    return slices, folder, held
+    yield slices, folder, held
+    folder.close()
 
 
 def test_all_of_this_agents_goes_and_nothing_of_anothers(node: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -76,3 +77,17 @@ def test_queues_are_given_back() -> None:
         with Inotify() as queue:
             queue.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_queue_that_nobody_has_any_more_is_closed() -> None:
+    """As a file is; to close it twice is nothing, whoever has its number by then."""
+    queue = Inotify()
+    link = Path(f"/proc/self/fd/{queue.fileno()}")
+    assert str(link.readlink()) == "anon_inode:inotify"
+    del queue
+    assert not link.is_symlink() or str(link.readlink()) != "anon_inode:inotify"
+    queue = Inotify()
+    queue.close()
+    with Path(os.devnull).open("rb") as other:
+        queue.close()
+        assert os.fstat(other.fileno())

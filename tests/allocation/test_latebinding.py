@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -81,9 +81,11 @@ class Node:
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Node:
+def node(tmp_path: Path) -> Iterator[Node]:
     """A node where nobody holds anything."""
-    return Node(tmp_path)
+    one = Node(tmp_path)
+    yield one
+    one.folder.close()
 
 
 @pytest.fixture

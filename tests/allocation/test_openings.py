@@ -129,3 +129,15 @@ def test_a_large_burst_leaves_the_machine_its_queues(
     openings, before = Openings(), queues()
     burst(openings, file, 10)
     assert (queues() - before, len(closed)) == (3, 7)
+
+
+def test_who_closes_gives_all_back_and_may_go_on(file: Path) -> None:
+    """An agent that ends in a process that does not."""
+    openings, before = Openings(), queues()
+    burst(openings, file, 5)
+    openings.close()
+    assert queues() == before
+    with openings.expected() as opened:
+        opened.expect(file)
+        file.read_text()
+        assert opened.wait(10)

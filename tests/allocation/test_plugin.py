@@ -95,6 +95,7 @@ def node(folder: Path, pool: Executor) -> Iterator[Node]:
         yield one
         for plugin in one.plugins:
             plugin.stop()
+    one.surroundings.folder.close()
 
 
 def test_a_container_gets_its_own_slice(node: Node) -> None:

@@ -86,3 +86,9 @@ def test_a_long_function_is_caught(tmp_path: Path) -> None:
     (tmp_path / "sample.py").write_text("def f() -> None:\n" + "    pass\n" * 30)
     [function] = style.functions(tmp_path / "sample.py")
     assert style.length(function) == 31
+
+
+@pytest.mark.parametrize("place", ["charts", "docs", "examples", "hetero", "images", "native", "tests", "vendors"])
+def test_files_are_no_links(place: str) -> None:
+    """A patch, some archives and some systems turn a link into a file with a path in it, which reads as nonsense."""
+    assert [path for path in (ROOT / place).rglob("*") if path.is_symlink()] == []
