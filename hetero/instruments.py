@@ -32,17 +32,22 @@ class Counter:
         help_text: What one unit of it means.
         label: Name of its one label; empty for a counter without.
         by: Processes that export it.
+        starts: Values of its label that are there, at 0, before anything is counted. Prometheus sees no increase in a
+            series that begins with its first event, so an alert about one needs them.
     """
 
     kind = "counter"
 
-    def __init__(self, name: str, help_text: str, label: str = "", *, by: Processes = ()) -> None:
+    def __init__(
+        self, name: str, help_text: str, label: str = "", *, by: Processes = (), starts: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self.help = help_text
         self.label = label
         self.by = by
         self._lock = threading.Lock()
-        self._values: dict[str, int] = {} if label else {"": 0}
+        self.starts = tuple(starts)
+        self._values: dict[str, int] = dict.fromkeys(self.starts if label else ("",), 0)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -48,7 +48,13 @@ request_seconds = Histogram(
     "hetero_request_seconds", "Time from a request's last byte to its answer, by path.", "path", by=CLIENTS
 )
 binding_seconds = Histogram("hetero_binding_seconds", "Time that the API server took for a Binding.", by=SCHEDULER)
-bindings = Counter("hetero_bindings_total", "Bindings asked for, by what became of them.", "outcome", by=SCHEDULER)
+bindings = Counter(
+    "hetero_bindings_total",
+    "Bindings asked for, by what became of them.",
+    "outcome",
+    by=SCHEDULER,
+    starts=("bound", "again", "refused", "conflict", "failed", "unknown"),
+)
 filtered = Counter("hetero_filtered_pods_total", "Pods filtered, by whether a node fits.", "result", by=SCHEDULER)
 woken = Counter(
     "hetero_woken_pods_total", "Refused pods that kube-scheduler was told to look at again.", "outcome", by=SCHEDULER
@@ -62,12 +68,22 @@ unusable_placements = Counter(
     "reason",
     by=CLIENTS,
 )
+ignored_placements = Gauge(
+    "hetero_scheduler_ignored_placements",
+    "Bound pods whose placement does not count, by what is wrong.",
+    "reason",
+    by=SCHEDULER,
+)
 unusable_inventories = Counter(
     "hetero_unusable_inventories_total", "Inventories of nodes that could not be used.", by=CLIENTS
 )
 overcommitted = Gauge("hetero_overcommitted_devices", "Devices of which more is promised than they have.", by=SCHEDULER)
 certificate_loads = Counter(
-    "hetero_certificate_loads_total", "Loads of the certificate, by outcome.", "outcome", by=CLIENTS
+    "hetero_certificate_loads_total",
+    "Loads of the certificate, by outcome.",
+    "outcome",
+    by=CLIENTS,
+    starts=("loaded", "refused"),
 )
 ready = Gauge("hetero_scheduler_ready", "1 when the ledger is in step with the cluster.", by=SCHEDULER)
 nodes = Gauge("hetero_scheduler_nodes", "Nodes with devices.", by=SCHEDULER)
@@ -81,11 +97,19 @@ grants = Gauge(
 
 # The kubelet's device plugin.
 registrations = Counter(
-    "hetero_registrations_total", "Registrations of a device plugin with the kubelet, by outcome.", "outcome", by=AGENT
+    "hetero_registrations_total",
+    "Registrations of a device plugin with the kubelet, by outcome.",
+    "outcome",
+    by=AGENT,
+    starts=("registered", "failed"),
 )
 prestart_seconds = Histogram("hetero_prestart_seconds", "Time of PreStartContainer, by outcome.", "outcome", by=AGENT)
 cdi_files = Counter(
-    "hetero_cdi_files_total", "CDI files written, by what was seen of the runtime.", "outcome", by=AGENT
+    "hetero_cdi_files_total",
+    "CDI files written, by what was seen of the runtime.",
+    "outcome",
+    by=AGENT,
+    starts=("seen", "late", "unwatched"),
 )
 
 # The agent of a node.
@@ -96,7 +120,11 @@ refused_starts = Counter(
     "hetero_refused_starts_total", "Refused starts of containers, by resource.", "resource", by=AGENT
 )
 retries = Counter(
-    "hetero_retries_total", "Pods that the kubelet was told to look at again, by outcome.", "outcome", by=AGENT
+    "hetero_retries_total",
+    "Pods that the kubelet was told to look at again, by outcome.",
+    "outcome",
+    by=AGENT,
+    starts=("told", "failed", "gone"),
 )
 swept = Counter("hetero_swept_total", "What containers had left and was removed, by what it was.", "what", by=AGENT)
 slices = Gauge("hetero_agent_slices", "Slices of containers on this node, by vendor.", "vendor", by=AGENT)

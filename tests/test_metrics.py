@@ -58,6 +58,15 @@ def test_metrics_without_a_label_are_there_before_their_first_event() -> None:
     assert "hetero_expired_grants_total 0\n" in text or metrics.expired_grants.value()
 
 
+def test_outcomes_that_are_known_are_there_before_the_first_of_them() -> None:
+    """At 0, of counters that name them: an increase is seen of a series that was there before."""
+    counter = Counter("hetero_x_total", "help", "outcome", starts=("good", "bad"))
+    assert list(counter.lines()) == ['hetero_x_total{outcome="bad"} 0', 'hetero_x_total{outcome="good"} 0']
+    counter.add("bad")
+    counter.add("unheard of")
+    assert [line.split()[-1] for line in counter.lines()] == ["1", "0", "1"]
+
+
 def test_families_are_told_as_they_were_collected() -> None:
     """The samples of one scrape are in that one alone."""
     samples = Samples()

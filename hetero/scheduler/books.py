@@ -7,6 +7,7 @@ promised. Not for several threads at once: :class:`hetero.scheduler.cluster.Clus
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 from hetero import log, metrics
@@ -20,8 +21,6 @@ from hetero.scheduler.grants import Clock, Grant, Grants, Kind
 from hetero.scheduler.held import Held, Unusable, held, placement
 
 _log = log.logger("scheduler")
-
-_TOLD = 10_000  # pods whose placement was told not to count; after so many it is told again
 
 
 class Books:
@@ -42,7 +41,7 @@ class Books:
         self._planner = planner
         self._held: dict[str, Held] = {}
         self._on_node: dict[str, dict[str, Held]] = {}
-        self._told: set[str] = set()  # pods whose unusable placement was logged
+        self._ignored: dict[str, Unusable] = {}  # pods whose placement does not count, each told once
         self._exceeded: set[tuple[str, str]] = set()  # devices of which more is placed than they have, once each
 
     # What the cluster shows
@@ -61,12 +60,14 @@ class Books:
             return
         if isinstance(found, Unusable):
             self._unusable(pod, found)
+        else:
+            self._ignored.pop(key, None)
         # Someone else gave it this node, so no Binding of ours can succeed any more.
         self.release(key)
 
     def gone(self, key: str) -> str:
         """A pod is over or deleted; the node where it held devices, or empty."""
-        self._told.discard(key)
+        self._ignored.pop(key, None)
         one = self._held.pop(key, None)
         grant = self.grants.drop(key)
         self._planner.free(key)
@@ -83,7 +84,7 @@ class Books:
 
         Grants stay. Their pods may be younger than the list, and each has its own way to end.
         """
-        for key in [key for key in self._held if key not in keys]:
+        for key in [key for key in (*self._held, *self._ignored) if key not in keys]:
             self.gone(key)
 
     def node_of(self, key: str) -> str:
@@ -106,6 +107,10 @@ class Books:
         """The pods that hold devices of a node or are promised some."""
         promised = (grant.placement for grant in self.grants.all())
         return list(dict.fromkeys([*self._on_node.get(node, ()), *(one.key for one in promised if one.node == node)]))
+
+    def ignored(self) -> Counter[str]:
+        """How many pods are shown with a placement that does not count, by what is wrong with it."""
+        return Counter(map(str, self._ignored.values()))
 
     def shown(self) -> list[str]:
         """The pods that the cluster shows with devices."""
@@ -153,6 +158,7 @@ class Books:
         except InvalidValue as error:
             self._unusable(pod, Unusable.UNREADABLE, str(error))
             return
+        self._ignored.pop(key, None)
         self.grants.drop(key)
         if changed:
             self._look(found.node)
@@ -177,11 +183,9 @@ class Books:
         return True
 
     def _unusable(self, pod: objects.Pod, why: Unusable, detail: str = "") -> None:
-        if pod.metadata.uid in self._told:
+        if pod.metadata.uid in self._ignored:
             return
-        if len(self._told) >= _TOLD:
-            self._told.clear()
-        self._told.add(pod.metadata.uid)
+        self._ignored[pod.metadata.uid] = why
         metrics.unusable_placements.add(why)
         name = f"{pod.metadata.namespace}/{pod.metadata.name}"
         _log.warning("a placement does not count", pod=name, node=pod.spec.node_name, reason=str(why), detail=detail)

@@ -115,9 +115,12 @@ class Cluster:
             exceeded = self.planner.overcommitted()
             held, nodes = len(self.books), len(self.nodes)
             waiting = Counter(self.refused.reason(key) or UNKNOWN for key in self.pending)
+            ignored = self.books.ignored()
         metrics.nodes.set(nodes)
         metrics.pods.set(held)
-        metrics.waiting_pods.set_all(waiting)
+        # Of several schedulers only the one that leads is asked: where it knows all reasons, it has to say so.
+        metrics.waiting_pods.set_all({UNKNOWN: 0, **waiting})
+        metrics.ignored_placements.set_all(ignored)
         metrics.overcommitted.set(sum(map(len, exceeded.values())))
         for kind, count in counts.items():
             metrics.grants.set(count, kind)

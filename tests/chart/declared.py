@@ -10,6 +10,9 @@ from tests.chart import promql
 FROM_PROMETHEUS = {"node"}
 """Labels that Prometheus itself puts on each sample of an agent, as the chart's ServiceMonitor tells it to."""
 
+FROM_ANYWHERE = {"instance"}
+"""Those that it puts on every sample."""
+
 _PARTS = ("_bucket", "_sum", "_count")
 
 
@@ -17,7 +20,7 @@ def labels() -> dict[str, tuple[str, set[str]]]:
     """Name of a series to its kind and its labels; the parts of a histogram are counters."""
     found: dict[str, tuple[str, set[str]]] = {}
     for one in metrics.ALL:
-        own = {*one.labels, *(FROM_PROMETHEUS if "agent" in one.by else ())}
+        own = {*one.labels, *FROM_ANYWHERE, *(FROM_PROMETHEUS if "agent" in one.by else ())}
         if one.kind == "histogram":
             for part in _PARTS:
                 found[one.name + part] = "counter", own | ({"le"} if part == "_bucket" else set())

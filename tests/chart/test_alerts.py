@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hetero import metrics
 from tests.chart import declared, promql
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +48,18 @@ def test_an_alert_is_told_in_words(rule: dict[str, Any]) -> None:
     for text in rule["annotations"].values():
         assert text.endswith(".")
         assert set(re.findall(r"\$labels\.(\w+)", text)) <= there
+
+
+@each
+def test_an_alert_about_a_first_event_sees_it(rule: dict[str, Any]) -> None:
+    """Prometheus sees no increase in a series that begins with the event: it has to be there before, at 0."""
+    counters = {one.name: one for one in metrics.ALL if isinstance(one, metrics.Counter)}
+    for name, matched in re.findall(r"increase\((\w+)(\{[^}]*\})?\[\w+\]\)\) > 0", rule["expr"]):
+        counter = counters.get(name)
+        if counter is not None and counter.label:
+            wanted = re.findall(rf'{counter.label}="([^"]+)"', matched)
+            assert wanted
+            assert set(wanted) <= set(counter.starts)
 
 
 @each

@@ -88,6 +88,30 @@ def test_a_placement_that_does_not_count_is_told_once(cluster: Cluster, pod, pla
     assert (taken(cluster, "a"), taken(cluster, "b"), len(cluster.books)) == (0, 0, 0)
 
 
+def _ignored(cluster: Cluster) -> dict[str, float]:
+    cluster.measure()
+    lines = (line.split('"') for line in metrics.ignored_placements.lines())
+    return {reason: float(rest[1:]) for _, reason, rest in lines if float(rest[1:])}
+
+
+def test_placements_that_do_not_count_are_told_as_long_as_their_pods_are_there(cluster: Cluster, pod, placed) -> None:
+    """Until the pod is over, deleted, missing from a list, or its placement is put right or taken away."""
+    ends = {
+        "over": lambda: cluster.pods.put(pod("over", node="a", placed="{", phase="Succeeded")),
+        "deleted": lambda: cluster.pods.remove(pod("deleted", node="a", placed="{")),
+        "right": lambda: cluster.pods.put(pod("right", node="a", placed=placed("right", "a"))),
+        "bare": lambda: cluster.pods.put(pod("bare", node="a")),
+        "missing": lambda: cluster.pods.replace([pod("stays", node="a", placed=placed("stays", "a", uid="other"))]),
+    }
+    for name in ends:
+        cluster.pods.put(pod(name, node="a", placed="{"))
+    cluster.pods.put(pod("stays", node="a", placed=placed("stays", "a", uid="other")))
+    for left, end in zip(range(len(ends), 0, -1), ends.values(), strict=True):
+        assert _ignored(cluster) == {"unreadable": left, "another pod": 1}
+        end()
+    assert _ignored(cluster) == {"another pod": 1}
+
+
 def test_whoever_changes_a_placement_later_changes_no_device(cluster: Cluster, pod, placed) -> None:
     """The first that was seen holds for the pod's life."""
     cluster.pods.put(pod("x", node="a", placed=placed("x", "a", memory=700)))

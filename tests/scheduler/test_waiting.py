@@ -47,6 +47,12 @@ def test_a_pod_waits_until_it_is_bound_or_gone(cluster: Cluster, pod, placed) ->
     assert _waiting(cluster) == {}
 
 
+def test_whoever_knows_all_reasons_says_that_none_is_unknown(cluster: Cluster) -> None:
+    """A scheduler that does not lead knows none: where both are asked, the least that is unknown is right."""
+    cluster.measure()
+    assert 'hetero_scheduler_waiting_pods{reason="unknown"} 0' in list(metrics.waiting_pods.lines())
+
+
 def test_a_pod_that_vanished_while_nobody_watched_waits_no_more(cluster: Cluster, pod) -> None:
     """The next list does not have it."""
     for name in "xy":
