@@ -107,6 +107,9 @@ def due(files: Files, names: Iterable[str], now: datetime) -> str:
         return "none of the authorities beside it signed it"
     if missing := sorted(set(names) - set(_names(served[0]))):
         return f"it is not for {', '.join(missing)}"
+    if now < (begin := served[0].not_valid_before_utc):
+        # Made where a clock was ahead; until that time the API server would refuse pods with devices.
+        return f"it is not valid before {_day(begin)}"
     return f"it has been valid since {_day(served[0].not_valid_before_utc)}" if now >= renewal(files) else ""
 
 

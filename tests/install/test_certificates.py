@@ -129,6 +129,17 @@ def test_it_is_replaced_after_two_thirds_of_its_life(days: int, part: float) -> 
         assert bool(certificates.due(files, HOSTS, looked)) == (part > certificates.RENEWED_AFTER)
 
 
+def test_one_of_a_clock_that_was_ahead_is_replaced(now: datetime) -> None:
+    """No client believes it before its time, and the next job need not wait for that."""
+    early = certificates.issue(HOSTS, now + 30 * DAY)
+    begin = now + 30 * DAY - certificates.EARLIER
+    assert certificates.due(early, HOSTS, now) == f"it is not valid before {begin:%Y-%m-%d}"
+    made = certificates.issue(HOSTS, now, before=early.authorities)
+    assert certificates.due(made, HOSTS, now) == ""
+    ahead = certificates.issue(HOSTS, now + certificates.EARLIER)
+    assert certificates.due(ahead, HOSTS, now) == ""
+
+
 def test_it_is_replaced_when_the_service_has_another_name(now: datetime) -> None:
     """The release was renamed, or the Secret is of another."""
     files = certificates.issue(HOSTS, now)
