@@ -9,6 +9,9 @@ import threading
 from pathlib import Path
 
 from hetero.allocation import inotify
+from hetero.log import logger
+
+_log = logger("allocation")
 
 WITHOUT = 1.0
 """Seconds between looks where the kernel cannot tell of changes: no folder yet, or no inotify left for this user."""
@@ -26,6 +29,7 @@ class Changes:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._inotify: inotify.Inotify | None = None
+        self._blind = False
         self._lock = threading.Lock()
         self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._watch()
@@ -68,8 +72,18 @@ class Changes:
             try:
                 self._inotify = inotify.Inotify()
                 self._inotify.watch(self._folder, _MASK)
-            except OSError:
+                self._blind = False
+            except FileNotFoundError:  # not yet, or not now
                 self._unwatch()
+            except OSError as error:
+                self._unwatch()
+                self._tell(error)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._blind:  # once for each time that it begins
+            _log.warning("a folder is looked at once a second, for the kernel cannot tell of changes now",
+                         folder=str(self._folder), reason=error.strerror)  # fmt: skip
+        self._blind = True
 
     def _unwatch(self) -> None:
         if self._inotify is not None:

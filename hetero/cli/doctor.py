@@ -73,6 +73,7 @@ def _place(context: Context, node: str) -> Iterator[dict[str, Any]]:
     """Where slices are kept: the agent's folders in its container, this user's anywhere else."""
     if node:
         yield from doctor_node.folders(context.settings.agent)
+        yield doctor_node.changes()
         yield from doctor_node.container_runtime(node)
     else:
         yield from _runtime(context)

@@ -35,6 +35,19 @@ def folders(own: AgentSettings) -> Iterator[dict[str, Any]]:
         yield finding("kubelet", PROBLEM, detail, "see agent.kubelet_dir, and whether the kubelet runs")
 
 
+def changes() -> dict[str, Any]:
+    """Whether the kernel tells the agent of changes of files; it says no where others who are root have taken all."""
+    from hetero.allocation.inotify import DELETE_SELF, Inotify
+
+    try:
+        with Inotify() as queue:
+            queue.watch(Path("/"), DELETE_SELF)
+    except OSError as error:
+        detail = f"the kernel tells of no changes of files: {error.strerror}; containers may start at the second try"
+        return finding("inotify", PROBLEM, detail, "raise fs.inotify.max_user_instances or max_user_watches")
+    return finding("inotify", OK, "the kernel tells of changes of files")
+
+
 def container_runtime(node: str) -> Iterator[dict[str, Any]]:
     """Whether a node's container runtime gives containers their slices, as the API server has it."""
     from hetero.agent.node import Node

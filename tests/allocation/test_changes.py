@@ -101,6 +101,34 @@ def test_without_word_from_the_kernel_waits_are_short(
         waiting.close()
 
 
+def test_a_kernel_that_cannot_tell_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each time that it begins, with the folder and the reason; a folder that is not there yet is no reason."""
+    monkeypatch.setattr(changes, "WITHOUT", 0.0)
+    made, spent = inotify.Inotify.__init__, [True]
+
+    def begin(self: inotify.Inotify) -> None:
+        if spent[0]:
+            raise OSError(24, "Too many open files")
+        made(self)
+
+    monkeypatch.setattr(inotify.Inotify, "__init__", begin)
+    waiting = Changes(tmp_path)
+    for now in (True, False, True):
+        spent[0] = now
+        waiting._unwatch()
+        waiting.wait(0)
+        waiting.wait(0)
+    spent[0] = False
+    waiting.close()
+    Changes(tmp_path / "none").close()
+    told = "".join(capsys.readouterr())
+    assert told.count("once a second") == 2
+    assert str(tmp_path) in told
+    assert "Too many open files" in told
+
+
 def test_waking_nobody_does_nothing(place: Path) -> None:
     """A follower may leave after all has stopped."""
     one = Changes(place)

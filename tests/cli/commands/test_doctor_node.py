@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hetero.agent.records import PodSlice, Records
+from hetero.allocation.inotify import Inotify
 from hetero.cli import doctor_node
 from hetero.config import AgentSettings
 from hetero.errors import DriverFailed
@@ -74,7 +75,7 @@ def test_the_agents_folders_are_looked_at_and_no_users(
     answer = hetero("--config", write({"agent": named}), "doctor", "--output", "json")
     rows = {row["part"]: row for row in answer.json["findings"]}
     assert rows["slices"]["detail"] == f"kept in {node.place}/run"
-    assert {rows[part]["state"] for part in ("slices", "CDI folder", "library folder", "kubelet")} == {"ok"}
+    assert {rows[part]["state"] for part in ("slices", "CDI folder", "library folder", "kubelet", "inotify")} == {"ok"}
     assert not (tmp_path / "user").exists()
 
 
@@ -101,6 +102,19 @@ def test_what_cannot_be_written_is_a_problem(node: Node, monkeypatch: pytest.Mon
     assert node.found()["slices"] == ("problem", f"{node.place}/run is no directory")
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everything
     assert node.found()["CDI folder"] == ("problem", f"{node.place}/cdi cannot be written")
+
+
+@pytest.mark.parametrize("call", ["__init__", "watch"])
+def test_a_kernel_that_tells_of_no_changes_is_a_problem(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """Queues or watches are all taken; the row names the settings of the machine."""
+
+    def spent(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Inotify, call, spent)
+    row = doctor_node.changes()
+    assert (row["state"], "No space left on device" in row["detail"]) == ("problem", True)
+    assert "fs.inotify.max_user_instances" in row["advice"]
 
 
 def test_a_folder_that_was_removed_from_the_machine_is_a_problem(node: Node) -> None:
