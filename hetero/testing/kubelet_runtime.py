@@ -94,12 +94,18 @@ class FakeRuntime:
         self.scans += 1
         found: dict[str, dict[str, Any]] = {}
         conflicts = set()
-        for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else []:
+        for path in self._files():
             for name, edits in _read(path):
                 if name in found:
                     conflicts.add(name)
                 found[name] = edits
         self._devices = {name: edits for name, edits in found.items() if name not in conflicts}
+
+    def _files(self) -> list[Path]:
+        """None of a folder that is gone, before it was looked for or since."""
+        with contextlib.suppress(FileNotFoundError):
+            return sorted(self.folder.iterdir())
+        return []
 
 
 def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
@@ -77,3 +79,31 @@ def test_a_folder_that_appears_is_read_when_a_device_is_asked_for(tmp_path: Path
         assert runtime.scans == 0
         assert runtime.inject("acme.com/npu=a")
         assert runtime.scans == 1
+
+
+def test_a_folder_that_goes_while_it_is_read_is_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread goes on, and reads the next one of that name."""
+    folder = tmp_path / "cdi"
+    folder.mkdir()
+    place(folder, "a", "1")
+    listed = Path.iterdir
+
+    def gone(path: Path) -> Iterator[Path]:
+        if path == folder:
+            shutil.rmtree(path, ignore_errors=True)
+        return listed(path)
+
+    with FakeRuntime(folder) as runtime:
+        assert runtime.inject("acme.com/npu=a")
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(Path, "iterdir", gone)
+            (folder / "a.json").unlink()
+            for _ in range(2000):
+                if not folder.exists():
+                    break
+                Event().wait(0.01)
+            with pytest.raises(Unresolvable):
+                runtime.inject("acme.com/npu=a")
+        folder.mkdir(exist_ok=True)
+        place(folder, "b", "2")
+        assert until(runtime, "acme.com/npu=b")
