@@ -53,6 +53,26 @@ ACME: dict[str, Any] = {"enabled": True, "resources": {"count": "acme.com/npu"}}
             {"vendors": {"acme": ACME}, "dashboard": {"service": {"enabled": True}}},
             "dashboard.service.enabled: tokens would go over the network in the clear",
         ),
+        (
+            {"vendors": {"acme": ACME}, "fullnameOverride": "My_Devices"},
+            "fullnameOverride: objects would be named My_Devices-..., which a Service may not be",
+        ),
+        (
+            {"vendors": {"acme": ACME}, "commonLabels": {"app.kubernetes.io/name": "x"}},
+            "commonLabels: has app.kubernetes.io/name, which the objects have already; remove it",
+        ),
+        (
+            {"vendors": {"acme": ACME}, "commonLabels": {"team": "a"}, "serviceMonitor": {"labels": {"team": "b"}}},
+            "serviceMonitor.labels: has team, which the objects have already; remove it",
+        ),
+        (
+            {"vendors": {"acme": ACME}, "agent": {"podAnnotations": {"checksum/config": "x"}}},
+            "agent.podAnnotations: has checksum/config, which the chart writes itself; remove it",
+        ),
+        (
+            {"vendors": {"acme": {**ACME, "env": {"HETERO_DAEMONSET": "x"}}}},
+            "vendors.acme.env: has HETERO_DAEMONSET, by which the chart tells the agent where it is; remove it",
+        ),
     ],
 )
 def test_rules_across_values_are_sentences(values: dict[str, Any], sentence: str) -> None:
@@ -175,6 +195,29 @@ def test_names_and_namespaces_of_a_releases_own() -> None:
     mounted = one(objects, "Deployment", service["name"])["spec"]["template"]["spec"]["volumes"]
     [secret] = [volume["secret"]["secretName"] for volume in mounted if "secret" in volume]
     assert f"--secret={secret}" in container["args"]
+
+
+def test_what_looks_like_a_number_or_a_truth_is_a_text() -> None:
+    """Names that Kubernetes and Helm allow, and paths with what YAML takes for its own: none is read otherwise."""
+    path = "/opt/a #1, b}/c"
+    acme = {**ACME, "hostPaths": [path], "runtimeClassName": "13"}
+    named = {"fullnameOverride": "devices", "nameOverride": "on", "schedulerName": "2"}
+    classes = {"scheduler": {"priorityClassName": "1"}, "dashboard": {"tlsSecret": "0x1", "proxySecret": "7"}}
+    values = {**SCHEDULER, **named, **classes, "vendors": {"acme": acme}, "agent": {"kubeletDir": "/var/#1 kubelet"}}
+    objects = rendered(values, namespace="123", release="2026")
+    assert {type(found["metadata"].get("namespace", "")) for found in objects} == {str}
+    labels = [label for found in objects for label in found["metadata"]["labels"].values()]
+    assert {type(label) for label in labels} == {str}
+    spec = one(objects, "DaemonSet", "devices-agent-acme")["spec"]["template"]["spec"]
+    assert spec["runtimeClassName"] == "13"
+    given = [volume["hostPath"]["path"] for volume in spec["volumes"] if "hostPath" in volume]
+    mounted = [mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]]
+    for where in (path, "/var/#1 kubelet/device-plugins"):
+        assert where in given
+        assert where in mounted
+    template = one(objects, "Deployment", "devices-dashboard")["spec"]["template"]["spec"]
+    secrets = {volume["secret"]["secretName"] for volume in template["volumes"] if "secret" in volume}
+    assert secrets == {"0x1", "7"}
 
 
 def test_other_settings_are_other_pods() -> None:

@@ -21,7 +21,7 @@ apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: {{ $name }}
-  namespace: {{ .top.Release.Namespace }}
+  namespace: {{ .top.Release.Namespace | quote }}
   labels: {{- include "hetero.labels" . | nindent 4 }}
   {{- with .annotations }}
   annotations: {{- . | nindent 4 }}
@@ -31,7 +31,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
   name: {{ $name }}
-  namespace: {{ .top.Release.Namespace }}
+  namespace: {{ .top.Release.Namespace | quote }}
   labels: {{- include "hetero.labels" . | nindent 4 }}
   {{- with .annotations }}
   annotations: {{- . | nindent 4 }}
@@ -51,7 +51,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
   name: {{ $name }}
-  namespace: {{ .top.Release.Namespace }}
+  namespace: {{ .top.Release.Namespace | quote }}
   labels: {{- include "hetero.labels" . | nindent 4 }}
   {{- with .annotations }}
   annotations: {{- . | nindent 4 }}
@@ -63,7 +63,7 @@ roleRef:
 subjects:
   - kind: ServiceAccount
     name: {{ $name }}
-    namespace: {{ .top.Release.Namespace }}
+    namespace: {{ .top.Release.Namespace | quote }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -95,5 +95,5 @@ roleRef:
 subjects:
   - kind: ServiceAccount
     name: {{ $name }}
-    namespace: {{ .top.Release.Namespace }}
+    namespace: {{ .top.Release.Namespace | quote }}
 {{- end -}}

@@ -13,8 +13,8 @@
 
 {{/* What selects the pods of a component: (dict "top" . "component" "scheduler"). Never changes in an upgrade. */}}
 {{- define "hetero.selector" -}}
-app.kubernetes.io/name: {{ include "hetero.name" .top }}
-app.kubernetes.io/instance: {{ .top.Release.Name }}
+app.kubernetes.io/name: {{ include "hetero.name" .top | quote }}
+app.kubernetes.io/instance: {{ .top.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
@@ -22,7 +22,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- define "hetero.labels" -}}
 {{ include "hetero.selector" . }}
 app.kubernetes.io/version: {{ .top.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .top.Release.Service }}
+app.kubernetes.io/managed-by: {{ .top.Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .top.Chart.Name .top.Chart.Version | replace "+" "_" }}
 {{- with .top.Values.commonLabels }}
 {{ toYaml . }}

@@ -67,7 +67,7 @@ spec:
   tolerations: {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with .top.Values.scheduler.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   containers:
     - name: {{ .component }}
