@@ -44,6 +44,15 @@ def test_a_phone_needs_no_sideways_scrolling(opened: Opened, place: str) -> None
     assert beyond == []
 
 
+def test_a_phone_labels_what_stands_in_a_cell(opened: Opened) -> None:
+    """Where the node of a pod would be, one that waits shows its reason, and it is called so."""
+    page = ready(opened("#/workloads", **PHONE))
+    page.wait_for_selector("[data-row]")
+    cells = page.evaluate("""() => [...document.querySelectorAll("tbody .column-where")]
+        .map((one) => [one.dataset.label, Boolean(one.querySelector(".reason-short"))])""")
+    assert {tuple(one) for one in cells} == {("Node", False), ("Reason", True)}
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_a_page_is_chinese_for_who_reads_chinese(opened: Opened, place: str) -> None:
     """All that is not a name, a number or the server's own sentence, which is marked as English."""

@@ -56,7 +56,12 @@ function columns() {
         >`,
     },
     { key: "state", label: t("column.state"), cell: (one) => html`<${PodState} state=${one.state} />` },
-    { key: "where", label: t("column.node"), cell: (one) => html`<${Where} one=${one} />` },
+    {
+      key: "where",
+      label: t("column.node"),
+      about: (one) => (one.node ? null : t("column.reason")), // a pod without a node shows why
+      cell: (one) => html`<${Where} one=${one} />`,
+    },
     {
       key: "held",
       label: t("column.cards"),

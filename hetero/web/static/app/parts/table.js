@@ -5,8 +5,8 @@ import { state } from "../state.js";
 import { t } from "../words.js";
 
 /**
- * columns: {key, label, cell(row), sort: what the server calls it, number: true}; the first column's cell is the row's
- * heading. Roles are written out because a phone's layout takes them from the elements.
+ * columns: {key, label, cell(row), sort: what the server calls it, number: true, about(row): the label of a cell that
+ * is about something else than its column}; the first column's cell is the row's heading. Roles are written out because a phone's layout takes them from the elements.
  */
 export function Table({ label, columns, rows, id }) {
   return html`<div class="table-frame">
@@ -56,7 +56,8 @@ function sorted() {
 function Cell({ column, row, heading }) {
   const content = column.cell(row);
   const classes = `column-${column.key} ${column.number ? "numbers" : ""}`;
+  const label = column.about?.(row) ?? column.label;
   return heading
-    ? html`<th role="rowheader" scope="row" class=${classes} data-label=${column.label}><div>${content}</div></th>`
-    : html`<td role="cell" class=${classes} data-label=${column.label}><div>${content}</div></td>`;
+    ? html`<th role="rowheader" scope="row" class=${classes} data-label=${label}><div>${content}</div></th>`
+    : html`<td role="cell" class=${classes} data-label=${label}><div>${content}</div></td>`;
 }
