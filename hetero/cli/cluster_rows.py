@@ -180,6 +180,7 @@ def amounts(memory: Amount, compute: Amount) -> dict[str, Any]:
         "compute_capacity_percent": percent(compute.capacity),
         "compute_allocated_percent": percent(compute.allocated),
         "compute_used_percent": percent(compute.used),
+        "compute_shared_percent": percent(compute.shared),
     }
 
 

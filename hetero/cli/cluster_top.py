@@ -277,8 +277,9 @@ def _memory_bar(row: Mapping[str, Any]) -> str:
 
 
 def _compute_bar(row: Mapping[str, Any]) -> str:
-    whole = row.get("compute_capacity_percent")
-    return bar(row["compute_used_percent"], row["compute_allocated_percent"], whole)
+    whole, promised = row.get("compute_capacity_percent"), row["compute_allocated_percent"] or 0
+    # What slices without a limit share is not nobody's.
+    return bar(row["compute_used_percent"], promised + row.get("compute_shared_percent", 0), whole)
 
 
 def _of(key: str) -> output.Column:

@@ -21,12 +21,14 @@ class Amount(Record, frozen=True, kw_only=True):
         allocated: What is promised to pods.
         used: What programs really use, of the devices whose use is known; None when of none is.
         known: The capacity of those devices, so that ``used / known`` is a ratio.
+        shared: What slices without a limit may use: promised to nobody, and not idle. Of compute alone.
     """
 
     capacity: float
     allocated: float
     used: float | None = None
     known: float = 0.0
+    shared: float = 0.0
 
 
 class Freshness(Record, frozen=True, kw_only=True):

@@ -48,6 +48,7 @@ class Scene:
         on_card: Node and card to what is promised of it.
         quotas: Limits, with what is taken of them.
         slices: Row to how many slices are promised on it.
+        unlimited: Which rows have slices without a limit of compute.
         vendors: The installed ones, for their titles and the words of their resources.
         freshness: How old all this is.
         reason: Why a pod waits.
@@ -59,6 +60,7 @@ class Scene:
     on_card: Mapping[tuple[str, str], tuple[Sliver, ...]]
     quotas: tuple[QuotaUse, ...]
     slices: Numbers
+    unlimited: Mask
     vendors: Mapping[str, Vendor]
     freshness: Freshness
     reason: Callable[[Kept], Finding] = lambda _: Finding()
@@ -83,6 +85,11 @@ class Scene:
         """Which rows are well, not cordoned, and promised to nobody."""
         empty: Mask = (self.used(SLOTS) == 0) & (self.slices == 0)
         return self.healthy & ~self.cordoned & empty
+
+    @cached_property
+    def shared(self) -> Numbers:
+        """Row to the percent of its compute that slices without a limit share: all that is not promised."""
+        return np.where(self.unlimited, np.maximum(100 - self.used(CORES), 0), 0)
 
     def capacity(self, dimension: str) -> Numbers:
         """Row to what it has; 0 of a dimension that it lacks."""
@@ -109,9 +116,13 @@ class Scene:
         memory = _amounts(self.capacity(MEMORY), self.used(MEMORY), self.known.memory, (of, count))
         ones = np.full(len(self.shape.devices), 100)
         compute = _amounts(ones, self.used(CORES), self.known.compute, (of, count))
+        shared = np.bincount(of, self.shared, minlength=count).tolist()
         return (
             [Amount(capacity=a * MIB, allocated=b * MIB, used=c, known=d * MIB) for a, b, c, d in memory],
-            [Amount(capacity=a / 100, allocated=b / 100, used=c, known=d / 100) for a, b, c, d in compute],
+            [
+                Amount(capacity=a / 100, allocated=b / 100, used=c, known=d / 100, shared=e / 100)
+                for (a, b, c, d), e in zip(compute, shared, strict=True)
+            ],
         )
 
     def memory(self, row: int) -> Amount:
@@ -125,7 +136,8 @@ class Scene:
         """Compute of one card."""
         used = value(self.known.compute, row)
         allocated = int(self.used(CORES)[row]) / 100
-        return Amount(capacity=1, allocated=allocated, used=used, known=0 if used is None else 1)
+        shared = int(self.shared[row]) / 100
+        return Amount(capacity=1, allocated=allocated, used=used, known=0 if used is None else 1, shared=shared)
 
 
 def counted(shape: Shape, on_card: Mapping[tuple[str, str], tuple[Sliver, ...]]) -> Numbers:
@@ -134,6 +146,14 @@ def counted(shape: Shape, on_card: Mapping[tuple[str, str], tuple[Sliver, ...]])
     rows, nowhere = shape.rows, len(shape.devices)
     counts[[rows.get(place, nowhere) for place in on_card]] = [len(slivers) for slivers in on_card.values()]
     return counts[:-1]
+
+
+def without_limit(shape: Shape, on_card: Mapping[tuple[str, str], tuple[Sliver, ...]]) -> Mask:
+    """Which rows have a slice without a limit of compute."""
+    found = np.zeros(len(shape.devices) + 1, dtype=bool)
+    rows, nowhere = shape.rows, len(shape.devices)
+    found[[rows.get(place, nowhere) for place, held in on_card.items() if not all(one.cores for one in held)]] = True
+    return found[:-1]
 
 
 def value(column: Column, row: int) -> float | None:

@@ -26,7 +26,7 @@ from hetero.web.known import Reports
 from hetero.web.pods import Pods
 from hetero.web.reasons import Reasons
 from hetero.web.records import Freshness
-from hetero.web.scene import Scene, counted
+from hetero.web.scene import Scene, counted, without_limit
 
 _log = log.logger("dashboard")
 
@@ -96,6 +96,7 @@ class State:
         copied = self._copied[1]
         if "slices" not in copied:
             copied["slices"] = counted(standing.shape, copied["on_card"])
+            copied["unlimited"] = without_limit(standing.shape, copied["on_card"])
         known = self.reports.known(standing.shape)
         key, before = self._scene
         if before is None or before.known is not known or key != revision:

@@ -83,7 +83,9 @@ class Truth:
         used = [value for one in known if (value := _really(one, what)) is not None]
         yield f"{name}.capacity", capacity * unit
         yield f"{name}.allocated", taken * unit
-        yield f"{name}.idle", max(0, capacity - taken) * unit
+        shared = sum(self._shared(one) for one in of) if what == CORES else 0
+        yield f"{name}.shared", shared * unit
+        yield f"{name}.idle", max(0, capacity - taken - shared) * unit
         yield f"{name}.used", sum(used) if used else None
 
     def _card(self, device: Device) -> Iterator[tuple[str, Value]]:
@@ -136,6 +138,11 @@ class Truth:
             if not pod["spec"].get("nodeName"):
                 ask = self._stage.cluster.asks.read(msgspec.convert(pod, objects.Pod))
                 yield f"{name}.cards", sum(one.count for container in ask.containers for one in container.asks)
+
+    def _shared(self, device: Device) -> int:
+        """What slices without a limit have together: all that is left."""
+        free = any(not share.share.cores for _, _, share in self._slices_of(device))
+        return max(0, 100 - self._used(device).get(CORES, 0)) if free else 0
 
     def _used(self, device: Device) -> Quantities:
         left = self._free[device.uuid]

@@ -83,6 +83,7 @@ def total(parts: list[Amount]) -> Amount:
         allocated=fsum(one.allocated for one in parts),
         used=fsum(used) if used else None,
         known=fsum(one.known for one in parts),
+        shared=fsum(one.shared for one in parts),
     )
 
 
@@ -90,6 +91,7 @@ def same(one: Amount, other: Amount) -> None:
     """Whole numbers exactly; ratios that were summed up in another order nearly."""
     assert (one.capacity, one.known) == (other.capacity, other.known)
     assert one.allocated == pytest.approx(other.allocated, rel=1e-12)
+    assert one.shared == pytest.approx(other.shared, rel=1e-12)
     assert (one.used is None) == (other.used is None)
     assert one.used is None or one.used == pytest.approx(other.used, rel=1e-9)
 
@@ -117,6 +119,9 @@ def test_every_card_is_as_the_ledger_and_its_nodes_report_have_it(
             (capacity[MEMORY] - free[MEMORY]) * MIB,
         )
         assert (card.compute.capacity, card.compute.allocated) == (1, (100 - free[CORES]) / 100)
+        without = any(not one.compute for one in card.slices)
+        assert card.compute.shared == (pytest.approx(free[CORES] / 100) if without else 0)
+        assert card.memory.shared == 0
         assert (card.healthy, card.model, card.vendor) == (device.health.ok, device.model.name, device.model.vendor)
         _used_as_reported(card, reports.get(card.node))
 

@@ -24,7 +24,7 @@ VENDORS = {"fake": fake_vendor()}
 CARD_KEYS = {
     "node", "device", "uuid", "vendor", "model", "mode", "healthy", "health", "cordoned", "slots", "slots_used",
     "memory_capacity_mib", "memory_allocated_mib", "memory_used_mib", "compute_capacity_percent",
-    "compute_allocated_percent", "compute_used_percent", "temperature_celsius", "power_watts",
+    "compute_allocated_percent", "compute_used_percent", "compute_shared_percent", "temperature_celsius", "power_watts",
 }  # fmt: skip
 SLICE_KEYS = {
     "node", "device", "uuid", "vendor", "namespace", "pod", "container", "priority", "memory_limit_mib",
@@ -242,6 +242,18 @@ def test_reasons_are_told_once_each() -> None:
     assert told[0] == "n0, n1, n2 and 2 more: is down"
     assert told[-1] == "and 6 more reasons; --output json has all"
     assert len(told) == 11
+
+
+def test_compute_that_slices_without_a_limit_share_is_not_nobodys(run: Any, populated: Populated) -> None:
+    """What is left of their card is theirs: a number for programs, and no empty bar for people."""
+    populated.held("p", "a", memory=4096)
+    rows = run("--output", "json").json["devices"]
+    shared = {row["node"]: row["compute_shared_percent"] for row in rows if row["slots_used"]}
+    assert set(shared.values()) == {100.0}
+    assert all(row["compute_shared_percent"] == 0 for row in rows if not row["slots_used"])
+    row = next(row for row in rows if row["slots_used"])
+    [column] = [one for one in cluster_top.CARDS if one.text is cluster_top._compute_bar]
+    assert column.text({**row, "compute_used_percent": 50.0}) == "██████▒▒▒▒▒▒"
 
 
 @pytest.mark.parametrize(

@@ -20,18 +20,23 @@ export function AmountBar({ amount, kind, hue }) {
     capacity: show(amount.capacity),
   });
   return html`<span class="bar hue-${hue ?? 0}" role="img" aria-label=${said} data-tip=${said}>
+    ${amount.shared > 0 && html`<span class="bar-shared" style=${wide(share(amount.allocated + amount.shared, amount.capacity))}></span>`}
     <span class="bar-allocated" style=${wide(share(amount.allocated, amount.capacity))}></span>
     <span class="bar-used" style=${wide(share(used ?? 0, amount.capacity))}></span>
   </span>`;
 }
 
-/** A bar with its figures: allocated, used and idle, each with its part of the whole. */
+/**
+ * A bar with its figures: allocated, used and idle, each with its part of the whole, and beside them what slices without
+ * a limit share, where there are any.
+ */
 export function AmountRow({ name, amount, kind, hue }) {
   const { show, label } = KINDS[kind];
   const known = amount.known > 0 ? amount.used : null;
   const rows = [
     ["allocated", amount.allocated, share(amount.allocated, amount.capacity)],
     ["used", known, share(known ?? 0, amount.known)],
+    ...(amount.shared ? [["shared", amount.shared, share(amount.shared, amount.capacity)]] : []),
     ["idle", left(amount), share(left(amount), amount.capacity)],
   ];
   return html`<div class="amount">

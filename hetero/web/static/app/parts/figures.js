@@ -38,9 +38,9 @@ export const KINDS = {
   compute: { show: cards, label: () => t("compute") },
 };
 
-/** What is left of an amount, exactly as it is computed everywhere. */
+/** What is left of an amount for nobody, exactly as it is computed everywhere. */
 export function left(amount) {
-  return Math.max(0, amount.capacity - amount.allocated);
+  return Math.max(0, amount.capacity - amount.allocated - (amount.shared ?? 0));
 }
 
 /** A part of a whole; 0 where there is no whole. */

@@ -1,6 +1,7 @@
 export default {
   "amount.allocated": "allocated",
   "amount.idle": "idle",
+  "amount.shared": "without limit",
   "amount.used": "used",
   "amount.used.short": "used",
   "bar.said": "{what}: {allocated} of {capacity} allocated, {used} used",

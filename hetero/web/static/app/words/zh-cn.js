@@ -1,6 +1,7 @@
 export default {
   "amount.allocated": "已分配",
   "amount.idle": "空闲",
+  "amount.shared": "不设上限",
   "amount.used": "已使用",
   "amount.used.short": "已用",
   "bar.said": "{what}：共 {capacity}，已分配 {allocated}，已使用 {used}",
