@@ -116,6 +116,45 @@ def test_prometheus_reads_it(file: str) -> None:
     assert found["spec"]["ports"][0]["targetPort"] == "health"
 
 
+def test_agents_keep_their_series_when_their_pods_are_replaced() -> None:
+    """What tells two agents of a node apart is which they are, and nothing that a new pod changes."""
+    objects = rendered(CI / "dashboard-values.yaml")
+    [endpoint] = one(objects, "ServiceMonitor", "hetero-agents")["spec"]["endpoints"]
+    assert endpoint["honorLabels"]
+    node = ["__meta_kubernetes_pod_node_name"]
+    made = {rule["targetLabel"]: rule["sourceLabels"] for rule in endpoint["relabelings"] if "targetLabel" in rule}
+    component = ["__meta_kubernetes_pod_label_app_kubernetes_io_component"]
+    assert made == {"node": node, "instance": node, "agent": component}
+    assert [rule["regex"] for rule in endpoint["relabelings"] if rule.get("action") == "labeldrop"] == ["pod"]
+
+
+def test_the_page_for_other_prometheis_finds_what_the_chart_makes() -> None:
+    """Its ports and labels are those of the pods, and agents have the labels that the ServiceMonitor gives them."""
+    objects = rendered(CI / "dashboard-values.yaml")
+    page = (CHART.parents[1] / "docs/how-to/alerts.md").read_text()
+    jobs = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])["scrape_configs"]
+    kept = {job["job_name"]: [rule["regex"] for rule in job["relabel_configs"] if "regex" in rule] for job in jobs}
+    assert kept == {"hetero-agents": ["agent", "metrics"], "hetero-scheduler": ["scheduler", "webhook"]}
+    for kind, key, word, port in (
+        ("DaemonSet", "hetero.io/part", "agent", "metrics"),
+        ("Deployment", "app.kubernetes.io/component", "scheduler", "webhook"),
+    ):
+        templates = [found["spec"]["template"] for found in all_of(objects, kind)]
+        [template] = [found for found in templates if found["metadata"]["labels"].get(key) == word]
+        ports = [one["name"] for part in template["spec"]["containers"] for one in part.get("ports", ())]
+        assert ports.count(port) == 1
+    [endpoint] = one(objects, "ServiceMonitor", "hetero-agents")["spec"]["endpoints"]
+    [agents] = [job for job in jobs if job["job_name"] == "hetero-agents"]
+    wanted = {rule["targetLabel"]: rule["sourceLabels"] for rule in endpoint["relabelings"] if "targetLabel" in rule}
+    given = {
+        rule["target_label"]: rule["source_labels"] for rule in agents["relabel_configs"] if "target_label" in rule
+    }
+    assert given == wanted
+    scheduler = one(objects, "ServiceMonitor", "hetero-scheduler")["spec"]["endpoints"][0]["tlsConfig"]
+    [tls] = [job["tls_config"] for job in jobs if job["job_name"] == "hetero-scheduler"]
+    assert tls["server_name"] == scheduler["serverName"]
+
+
 def test_other_settings_are_another_pod() -> None:
     """And those that it does not read leave it alone."""
 
