@@ -139,8 +139,11 @@ def test_why_a_container_waits_is_shown_to_its_user(plugged: Plugged) -> None:
         [state] = [one["state"] for one in found["status"].get("containerStatuses", [])] or [{}]
         return found, sentence in state.get("waiting", {}).get("message", "")
 
+    def told() -> tuple[dict[str, Any], bool]:
+        return {}, sentence in plugged.cluster.describe("waits").partition("Events:")[2]
+
     plugged.cluster.until(refused, "the sentence is there", 60, lambda: plugged.cluster.describe("waits"))
-    assert sentence in plugged.cluster.describe("waits").partition("Events:")[2]
+    plugged.cluster.until(told, "an event has it too", 60, lambda: plugged.cluster.describe("waits"))
     (plugged.node.root / "run/refuse").unlink()
     plugged.cluster.kubectl("annotate", "pod", "waits", "--namespace", "default", "hetero.io/retry=1")
     plugged.cluster.wait("waits", seconds=60)

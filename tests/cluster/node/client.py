@@ -104,7 +104,10 @@ class Client:
         seen: list[Json] = []
 
         def condition() -> bool:
-            found, good = look()
+            try:
+                found, good = look()
+            except Refused:  # an API server under load; the next look is as good
+                return False
             seen.append(found)
             return good
 
