@@ -13,6 +13,7 @@ import yaml
 from hetero import config, plugins
 from hetero.admission import registration
 from hetero.cli import group
+from hetero.scheduler import server
 from tests.chart.helm import CHART, CI, OLDEST, Object, all_of, containers, helm, one, pod_templates, rendered
 from tests.cluster import users
 
@@ -209,6 +210,14 @@ def test_kube_schedulers_configuration_is_the_documented_one(objects: list[Objec
         rule["resourceNames"] for rule in one(objects, "Role", "hetero-scheduler")["rules"] if "update" in rule["verbs"]
     ]
     assert named == ["hetero-scheduler"]
+
+
+def test_a_scheduler_that_ends_answers_until_nobody_asks_it(objects: list[Object]) -> None:
+    """Longer than whoever leads the API server to it takes to hear of its end, and there is time left to end in."""
+    spec = one(objects, "Deployment", "hetero-scheduler")["spec"]["template"]["spec"]
+    waits = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert waits >= 5
+    assert spec["terminationGracePeriodSeconds"] >= waits + server.GRACE
 
 
 def settings_of(objects: list[Object]) -> list[Object]:

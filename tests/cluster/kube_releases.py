@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import threading
+
+from hetero.errors import ApiError
+from hetero.kube import paths
 from tests.cluster.node.cluster import Cluster
 from tests.cluster.release import COUNTS, NAMESPACE, Release, container, gpu, limits_of, pod, totals
 
@@ -16,6 +21,51 @@ def ours(cluster: Cluster) -> list[str]:
     """Objects that are there because of the chart."""
     found = cluster.kubectl("get", KINDS, "--all-namespaces", "--output", "name", "--ignore-not-found")
     return [line for line in found.splitlines() if "hetero" in line]
+
+
+class Asking:
+    """Creates pods that ask for devices all the time, each as a dry run, and keeps what the API server says against it.
+
+    Args:
+        cluster: The chart is on it.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.refusals: list[str] = []
+        self.taken = 0
+        self._cluster = cluster
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+
+    def __enter__(self) -> Asking:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(30)
+
+    def _ask(self) -> None:
+        body = json.dumps(pod("asked", container(ask=gpu(1000)))).encode()
+        while not self._over.wait(0.02):
+            try:
+                self._cluster.api.post(f"{paths.pods('default')}?dryRun=All", body)
+                self.taken += 1
+            except ApiError as error:
+                self.refusals.append(str(error))
+
+
+def test_a_scheduler_that_is_replaced_answers_until_nobody_asks_it(slices: Release) -> None:
+    """The API server hears of its end no sooner than it does itself: no pod is refused meanwhile."""
+    cluster = slices.cluster
+    name = slices.scheduler()["metadata"]["name"]
+    slices.until_admits()
+    with Asking(cluster) as asking:
+        cluster.kubectl("rollout", "restart", "deployment/hetero-scheduler", "--namespace", NAMESPACE)
+        cluster.until(lambda: ({}, not cluster.pod(name, NAMESPACE)), "the old one is gone", 180, slices.tails)
+    assert asking.taken
+    # One that takes long is an API server's or a webhook's on busy cores; nobody there is something else.
+    assert [one for one in asking.refusals if "deadline exceeded" not in one] == []
 
 
 def test_an_upgrade_leaves_running_pods_in_their_slices(slices: Release) -> None:

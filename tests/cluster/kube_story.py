@@ -16,6 +16,7 @@ from tests.cluster.node.cluster import Cluster
 from tests.cluster.release import COUNTS, NAMESPACE, WORKLOAD, Release, container, gpu, granted, pod, totals
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+SCHEDULER = "app.kubernetes.io/component=scheduler"
 
 
 def example(file: str, image: str = WORKLOAD) -> dict[str, Any]:
@@ -118,7 +119,11 @@ def test_without_the_webhook_only_pods_that_ask_for_devices_wait(slices: Release
     cluster = slices.cluster
     cluster.kubectl("scale", "deployment", "hetero-scheduler", "--replicas=0", "--namespace", NAMESPACE)
     try:
-        cluster.until(lambda: ({}, not _endpoints(cluster)), "the webhook is gone", 60, slices.tails)
+        # One that ends answers for a while longer, on connections that are there.
+        cluster.until(
+            lambda: ({}, not _endpoints(cluster) and not cluster.items("pods", f"--selector={SCHEDULER}")),
+            "the webhook is gone", 60, slices.tails,
+        )  # fmt: skip
         cluster.apply(pod("plain", container()))
         cluster.wait("plain")
         with pytest.raises(Refused, match=r"pods\.hetero\.io"):
@@ -127,6 +132,7 @@ def test_without_the_webhook_only_pods_that_ask_for_devices_wait(slices: Release
         cluster.kubectl("scale", "deployment", "hetero-scheduler", "--replicas=1", "--namespace", NAMESPACE)
         words = ("rollout", "status", "deployment/hetero-scheduler", "--namespace", NAMESPACE, "--timeout=90s")
         cluster.kubectl(*words)
+    slices.until_admits()  # the API server hears of the new pod a moment later than the rollout does
     cluster.apply(pod("device", container(ask=gpu(1024))))
     cluster.wait("device")
 
