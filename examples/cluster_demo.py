@@ -8,13 +8,12 @@ that starts with `$` is a command that is run, as a user would type it.
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import sysconfig
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -29,6 +28,7 @@ from hetero.kube import paths
 from hetero.testing.apiserver import ApiServer
 from hetero.testing.hollow import hollow_node
 from hetero.testing.kubescheduler import Extender, KubeScheduler
+from hetero.testing.places import Port
 from hetero.vendor import Vendor
 
 CLUSTER = "examples/clusters/mixed.yaml"
@@ -89,12 +89,12 @@ def scheduler(server: ApiServer, log: IO[str] | None = None) -> Iterator[str]:
 
     It logs in sight, or to a file.
     """
-    extender, public = free_addresses(2)
+    extender, public = Port(), Port()
     command = f"hetero scheduler --extender {extender} --public {public}"
     print(f"  $ {command} &", flush=True)
     process = subprocess.Popen(command.split(), stderr=log)
     try:
-        server.wait(lambda: ready(extender) or process.poll() is not None, 30)
+        server.wait(lambda: ready(extender) or process.poll() is not None, 120)
         require(process.poll() is None, command, process.returncode)
         server.webhook(f"http://{public}/webhook")
         yield f"http://{extender}"
@@ -103,14 +103,7 @@ def scheduler(server: ApiServer, log: IO[str] | None = None) -> Iterator[str]:
         process.wait()
 
 
-def free_addresses(count: int) -> list[str]:
-    """Addresses on loopback that nobody listens at."""
-    with ExitStack() as stack:
-        opened = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [f"127.0.0.1:{one.getsockname()[1]}" for one in opened]
-
-
-def ready(address: str) -> bool:
+def ready(address: Port) -> bool:
     """Whether a service of ours says that it is ready."""
     try:
         with urllib.request.urlopen(f"http://{address}/readyz", timeout=5) as answer:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
-from cluster_demo import CLUSTER, extender, free_addresses, ready, scheduler, surroundings
+from cluster_demo import CLUSTER, extender, ready, scheduler, surroundings
 from demo import ended, require
 
 from hetero.cli.cluster_file import inventory
@@ -34,6 +34,7 @@ from hetero.testing.apiserver import ApiServer
 from hetero.testing.hollow import hollow_node
 from hetero.testing.kubescheduler import KubeScheduler
 from hetero.testing.loads import moving
+from hetero.testing.places import Port
 from hetero.vendor import Vendor
 
 KUBECONFIG = Path("build/demo/dashboard.kubeconfig")
@@ -108,6 +109,7 @@ def main() -> int:
                 f"\nThe dashboard of a SIMULATED cluster is at {page}  (Ctrl-C ends it; {LOG} is its log)", flush=True
             )
             Moving(server, api).go_on(seconds)
+            server.wait(lambda: _heard(page), 60)  # on a busy machine that takes longer than it was to run
             print(_told(page))
     return 0
 
@@ -139,13 +141,13 @@ def _furnish(server: ApiServer, vendors: Mapping[str, Vendor]) -> None:
 @contextmanager
 def dashboard(server: ApiServer, log: IO[str], *, browse: bool) -> Iterator[str]:
     """`hetero dashboard` on free ports of loopback; gives its address."""
-    pages, health = free_addresses(2)
+    pages, health = Port(), Port()
     command = f"hetero dashboard --listen {pages} --health {health} --auth none --agents proxy"
     print(f"  $ {command} &", flush=True)
     words = [*command.split(), *(["--open"] if browse else [])]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=log)
     try:
-        server.wait(lambda: ready(health) or process.poll() is not None, 60)
+        server.wait(lambda: ready(health) or process.poll() is not None, 120)
         require(process.poll() is None, command, process.returncode)
         yield f"http://{pages}/"
     finally:
@@ -211,10 +213,21 @@ def _pod(name: str, limits: Mapping[str, str]) -> bytes:
     return msgspec.json.encode({"metadata": metadata, "spec": {"containers": [container]}})
 
 
+def _shown(page: str) -> Any:
+    """The dashboard's first page."""
+    with urllib.request.urlopen(f"{page}api/v1/overview", timeout=60) as answer:  # noqa: S310  our own address
+        return msgspec.json.decode(answer.read())
+
+
+def _heard(page: str) -> bool:
+    """Whether all agents were heard of that answer."""
+    shown = _shown(page)
+    return bool(shown["freshness"].get("reporting", 0) >= shown["nodes"] - 1)
+
+
 def _told(page: str) -> str:
     """What the dashboard showed last, in a line."""
-    with urllib.request.urlopen(f"{page}api/v1/overview", timeout=10) as answer:  # noqa: S310  our own address
-        shown: Any = msgspec.json.decode(answer.read())
+    shown = _shown(page)
     vendors = ", ".join(f"{one['cards']} of {one['vendor']}" for one in shown["vendors"])
     known = f"{shown['freshness'].get('reporting', 0)} of {shown['nodes']} nodes say what is used"
     return f"It showed {shown['cards']} cards ({vendors}), {shown['workloads']} pods with devices, {known}."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,23 @@ class FakeRuntime:
             if missing:
                 raise Unresolvable(f"unresolvable CDI devices {', '.join(missing)}")
             return [self._devices[name] for name in names]
+
+    def create(self, *names: str, seconds: float = 120.0) -> list[dict[str, Any]]:
+        """What is injected into a container that the kubelet tries to create again and again, for so long at most.
+
+        On a busy machine this reader may come later to a file than anybody waits for it.
+
+        Raises:
+            Unresolvable: As :meth:`inject`, in the end.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                return self.inject(*names)
+            except Unresolvable:
+                if time.monotonic() >= until:
+                    raise
+            self._over.wait(0.01)
 
     def hold(self) -> contextlib.AbstractContextManager[object]:
         """Neither reads nor injects as long as this is entered: a runtime that has much to do."""

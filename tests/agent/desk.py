@@ -118,7 +118,7 @@ class Desk:
         self.wait(lambda: not agent.waiting() and self.kubelet.allocatable(RESOURCE) > 0)
 
     @staticmethod
-    def wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    def wait(condition: Callable[[], bool], seconds: float = 120.0) -> None:
         """Until a condition holds; looked at every few milliseconds, for so many seconds at most."""
         pause = threading.Event()
         for _ in range(int(seconds / 0.01)):
@@ -145,7 +145,7 @@ class Desk:
     def run(self, held: Held) -> list[str]:
         """Start a container as the kubelet does, and tell which variables the runtime gives it."""
         self.kubelet.start_container(held.pod_uid, held.container, 30)
-        return [env for edits in self.runtime.inject(*held.cdi_names) for env in edits.get("env", ())]
+        return [env for edits in self.runtime.create(*held.cdi_names) for env in edits.get("env", ())]
 
     def slices(self) -> list[str]:
         """Directories of slices."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from hetero.kube import paths
 from hetero.model import device as model
 from hetero.model import wire
 from hetero.model.placement import ContainerPlacement
+from hetero.testing import places
 from hetero.testing.apiserver import ApiServer
 
 NOW = b'{"gracePeriodSeconds": 0}'
@@ -27,8 +26,8 @@ NOW = b'{"gracePeriodSeconds": 0}'
 @pytest.fixture
 def desk() -> Iterator[Desk]:
     """A node whose kubelet and runtime are up, and no agent yet."""
-    with tempfile.TemporaryDirectory(prefix="het") as place, ApiServer() as server:
-        made = Desk(Path(place), server)
+    with places.folder() as place, ApiServer() as server:
+        made = Desk(place, server)
         with made.kubelet, made.runtime:
             yield made
             made.close()

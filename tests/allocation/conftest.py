@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hetero.testing import places
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """An empty directory with a short path."""
-    with tempfile.TemporaryDirectory(prefix="het") as place:
-        yield Path(place)
+    with places.folder() as place:
+        yield place

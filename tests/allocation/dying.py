@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,6 +21,7 @@ from hetero.allocation.cdi_folder import CdiFolder
 from hetero.allocation.held import Held
 from hetero.allocation.latebinding import LateBinding
 from hetero.model.allocation import ContainerEdits
+from hetero.testing import places
 
 RESOURCE = "acme.com/npu"
 HELD = [
@@ -98,8 +98,7 @@ def main() -> None:
     log.configure("error")
     line, wrong = 0, False
     while not wrong:
-        with tempfile.TemporaryDirectory() as directory:
-            place = Path(directory)
+        with places.folder() as place:
             (place / checkpoint.NAME).write_bytes(written(HELD))
             if not killed_at(line + 1, place):
                 break

@@ -167,7 +167,7 @@ def test_a_folder_that_is_new_is_noticed_at_the_first_injection(tmp_path: Path) 
         folder.write({one: spec(one)})  # within LONG, or this test takes a minute
         assert runtime.inject(cdi.qualified(one))
         folder.write({two: spec(two)})
-        assert runtime.inject(cdi.qualified(two))
+        assert runtime.create(cdi.qualified(two))
 
 
 def test_a_folder_may_go_and_come(place: Path, runtime: FakeRuntime) -> None:

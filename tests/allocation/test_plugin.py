@@ -73,7 +73,7 @@ class Node:
         """Start a container as the kubelet does, and tell what the runtime gives it."""
         self.kubelet.start_container(pod, container, 30)
         names = [name for one in self.kubelet.held() for name in one.cdi_names if _of(one, pod, container)]
-        return [env for edits in self.runtime.inject(*names) for env in edits["env"]]
+        return [env for edits in self.runtime.create(*names) for env in edits["env"]]
 
 
 def _of(held: Held, pod: str, container: str) -> bool:
@@ -256,7 +256,7 @@ def test_calls_wait_for_no_other(node: Node, monkeypatch: pytest.MonkeyPatch) ->
     def hanging(held: Held) -> ContainerEdits:
         if held.pod_uid == "slow":
             inside.set()
-            assert go.wait(20)
+            assert go.wait(120)
         return edits(held)
 
     monkeypatch.setattr(node.pods, "edits", hanging)
@@ -264,13 +264,13 @@ def test_calls_wait_for_no_other(node: Node, monkeypatch: pytest.MonkeyPatch) ->
     node.kubelet.admit("slow", "main", RESOURCE)
     with ThreadPoolExecutor(1) as aside:
         slow = aside.submit(node.run, "slow", "main")
-        assert inside.wait(20)
+        assert inside.wait(120)
         node.kubelet.admit("quick", "main", RESOURCE)
         assert node.run("quick", "main") == [f"MINE=quick/main/{RESOURCE}"]
         plugin.offer(numbered(3, 2))
         assert node.kubelet.wait(lambda: node.kubelet.allocatable(RESOURCE) == 2)
         go.set()
-        assert slow.result(20) == [f"MINE=slow/main/{RESOURCE}"]
+        assert slow.result(120) == [f"MINE=slow/main/{RESOURCE}"]
 
 
 def test_threads_are_made_when_they_are_needed() -> None:

@@ -10,7 +10,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -27,12 +26,12 @@ from hetero.model import wire
 from hetero.model.device import CORES, MEMORY, SLOTS
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
 from hetero.model.share import Share
+from hetero.testing import places
 from hetero.testing.apiserver import ApiServer
 from hetero.testing.kubelet import FakeKubelet
 from tests.bench import precedence, prestart_runtime
 from tests.bench.figures import Figure, quantile
 from tests.bench.processes import resident
-from tests.bench.service import free_address
 
 ROOT = Path(__file__).parents[2]
 MACHINE = ROOT / "examples/machines/nvidia-h100-x2.yaml"
@@ -60,7 +59,7 @@ class Node:
         self.place, self.server = place, server
         self.kubelet = FakeKubelet(place / "dp")
         self.pid = 0
-        self.address = free_address()
+        self.address = places.Port()
         self._count = 0
         self._pods: list[str] = []
         runtime = {"nodeInfo": {"containerRuntimeVersion": "containerd://2.2.9"}}
@@ -139,8 +138,8 @@ class Node:
 
 def measure() -> list[Figure]:
     """All of it."""
-    with tempfile.TemporaryDirectory(prefix="het") as directory, ApiServer() as server:
-        node = Node(Path(directory), server)
+    with places.folder() as directory, ApiServer() as server:
+        node = Node(directory, server)
         with node.kubelet, running(node):
             node.learn()
             figures = run(node, BURSTS, QUIET_S)
@@ -182,7 +181,7 @@ def running(node: Node, machine: Path = MACHINE) -> Iterator[None]:
     """The agent and a container runtime."""
     place = node.place
     own = {
-        "listen": node.address,
+        "listen": str(node.address),
         "kubelet_dir": str(place / "dp"),
         "cdi_dir": str(place / "cdi"),
         "run_dir": str(place / "run"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hetero.allocation.cdi_folder import CdiFolder
+from hetero.testing import places
 from hetero.testing.kubelet import FakeKubelet
 from tests.bench import prestart_plugin, prestart_runtime
 from tests.bench.figures import Figure, quantile
@@ -80,7 +80,7 @@ class Node:
 
 def measure() -> list[Figure]:
     """The quantiles of each kind."""
-    with tempfile.TemporaryDirectory(prefix="het") as directory, _node(Path(directory)) as node:
+    with places.folder() as directory, _node(directory) as node:
         return figures(run(node, SINGLES, BURSTS))
 
 

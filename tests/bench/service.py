@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hetero.testing.places import Port
 from tests.bench.processes import end
 from tests.cluster.certificates import Authority, Pair
 
@@ -47,7 +47,7 @@ def started(kubeconfig: Path, directory: Path) -> Iterator[Service]:
     """
     directory.mkdir(parents=True, exist_ok=True)
     pair, log = Authority(directory / "certificates").issue("scheduler"), directory / "scheduler.log"
-    extender, public = free_address(), free_address()
+    extender, public = Port(), Port()
     command = [
         sys.executable, "-c", "from hetero.cli.main import main; main()",
         "scheduler", f"--kubeconfig={kubeconfig}", f"--extender={extender}", f"--public={public}",
@@ -82,9 +82,3 @@ def _ready(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def free_address() -> str:
-    """An address of this machine that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return f"127.0.0.1:{taken.getsockname()[1]}"

@@ -18,10 +18,11 @@ from typing import Any
 
 import msgspec
 
+from hetero.testing.places import Port
 from tests.bench.clusters import Size
 from tests.bench.figures import Figure, quantile
 from tests.bench.processes import end, program, resident
-from tests.bench.service import free_address, wait_until_ready
+from tests.bench.service import wait_until_ready
 
 SIZE = Size(nodes=5000, devices=8, pods=20_000)
 ROUNDS = 20
@@ -83,7 +84,7 @@ def started(kubeconfig: Path, directory: Path) -> Iterator[Running]:
     Raises:
         RuntimeError: It ended, or was not ready in time; with the end of its log.
     """
-    pages, health, log = free_address(), free_address(), directory / "dashboard.log"
+    pages, health, log = Port(), Port(), directory / "dashboard.log"
     command = [
         sys.executable, "-c", "from hetero.cli.main import main; main()",
         "dashboard", f"--kubeconfig={kubeconfig}", f"--listen={pages}", f"--health={health}", "--auth=none",

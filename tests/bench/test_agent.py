@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
+from hetero.testing import places
 from hetero.testing.apiserver import ApiServer
 from tests.bench import agent
 
@@ -16,8 +14,8 @@ def test_containers_are_started_and_the_agent_is_looked_at(monkeypatch: pytest.M
     monkeypatch.setattr(agent, "PODS", 4)
     monkeypatch.setattr(agent, "BURST", 3)
     monkeypatch.setattr(agent, "SCRAPES", 1)
-    with tempfile.TemporaryDirectory(prefix="het") as directory, ApiServer() as server:
-        node = agent.Node(Path(directory), server)
+    with places.folder() as directory, ApiServer() as server:
+        node = agent.Node(directory, server)
         with node.kubelet, agent.running(node):
             node.learn()
             found = {one.figure: one for one in agent.run(node, bursts=1, quiet=0.1)}

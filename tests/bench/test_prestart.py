@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
+from hetero.testing import places
 from tests.bench import prestart
 from tests.bench.prestart import Waited, figures, run
 
@@ -24,7 +22,7 @@ def test_the_node_stays_full(monkeypatch: pytest.MonkeyPatch) -> None:
     """For each pod that comes one goes, with its file; every start is timed, and waits for the runtime."""
     monkeypatch.setattr(prestart, "PODS", 6)
     monkeypatch.setattr(prestart, "BURST", 3)
-    with tempfile.TemporaryDirectory(prefix="het") as directory, prestart._node(Path(directory)) as node:
+    with places.folder() as directory, prestart._node(directory) as node:
         waited = run(node, singles=2, bursts=2)
         assert [len(one) for one in (waited.singles, waited.restarts, waited.bursts)] == [2, 2, 6]
         assert min(waited.singles + waited.bursts) > 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import socket
 import ssl
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +16,7 @@ from hetero.kube import paths
 from hetero.kube.client import Api
 from hetero.testing.apiserver import ApiServer
 from hetero.testing.kubescheduler import Extender, KubeScheduler
+from hetero.testing.places import Port
 from tests.cluster import manifests, users
 from tests.cluster.certificates import Authority
 from tests.cluster.controlplane import ControlPlane
@@ -139,6 +139,7 @@ class MemoryStage(Stage):
         super().__init__(directory)
         self.authority = Authority(directory / "certificates")
         self.server = ApiServer()
+        self._ports: list[Port] = []
         self._loops: list[_Loop] = []
         self._leaders: dict[str, _Loop] = {}
 
@@ -146,7 +147,9 @@ class MemoryStage(Stage):
         """As anybody: this API server knows no rights."""
         url = self.proxy.url if faulty else self.server.url
         kubeconfig = users.kubeconfig(self.directory / f"{name}.kubeconfig", url, users.EXTENDER)
-        made = Scheduler(name, kubeconfig, _free_ports(), self.directory, options)
+        extender, public = Port(), Port()
+        self._ports += extender, public  # kept for it
+        made = Scheduler(name, kubeconfig, (extender.number, public.number), self.directory, options)
         self.schedulers.append(made)
         return made.start()
 
@@ -212,9 +215,3 @@ class _Loop:
                 one.start()
 
     kill = stop
-
-
-def _free_ports() -> tuple[int, int]:
-    """Two ports of the loopback interface that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from hetero.allocation.api import deviceplugin_pb2 as messages
 from hetero.allocation.api import methods
 from hetero.allocation.api.door import Call, Client, Refusal, Server
 from hetero.errors import KubeletError
+from hetero.testing import places
 from hetero.testing.kubelet import FakeKubelet, Rejected
 
 RESOURCE = "acme.com/npu"
@@ -53,7 +53,7 @@ class Plugin:
         call.when_over(self._over.set)
         health = {"a": methods.HEALTHY, "b": methods.UNHEALTHY, "c": methods.HEALTHY}
         yield messages.ListAndWatchResponse(devices=[messages.Device(id=one, health=health[one]) for one in health])
-        self._over.wait(20)
+        self._over.wait(120)
 
     def _allocate(self, request: messages.AllocateRequest) -> messages.AllocateResponse:
         if self.refusal:
@@ -73,10 +73,8 @@ class Plugin:
 @pytest.fixture
 def kubelet() -> Iterator[FakeKubelet]:
     """A kubelet in a directory of its own."""
-    with tempfile.TemporaryDirectory(prefix="het") as place:
-        folder = Path(place)
-        with FakeKubelet(folder / "plugins") as one:
-            yield one
+    with places.folder() as folder, FakeKubelet(folder / "plugins") as one:
+        yield one
 
 
 @pytest.fixture

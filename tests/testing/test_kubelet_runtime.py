@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 
 import pytest
 
@@ -27,23 +27,13 @@ def place(folder: Path, name: str, value: str) -> None:
     (folder / "half").rename(folder / f"{name}.json")
 
 
-def until(runtime: FakeRuntime, *names: str) -> list[dict[str, object]]:
-    """The edits of devices, as soon as it has read them."""
-    for _ in range(2000):
-        try:
-            return runtime.inject(*names)
-        except Unresolvable:
-            Event().wait(0.01)
-    return runtime.inject(*names)
-
-
 def test_files_that_come_by_a_rename_are_read(tmp_path: Path) -> None:
     """And those that were there before."""
     place(tmp_path, "old", "1")
     with FakeRuntime(tmp_path) as runtime:
         assert runtime.inject("acme.com/npu=old") == [{"env": ["A=1"]}]
         place(tmp_path, "new", "2")
-        assert until(runtime, "acme.com/npu=new", "acme.com/npu=old") == [{"env": ["A=2"]}, {"env": ["A=1"]}]
+        assert runtime.create("acme.com/npu=new", "acme.com/npu=old") == [{"env": ["A=2"]}, {"env": ["A=1"]}]
 
 
 def test_a_name_that_is_not_there_is_unresolvable(tmp_path: Path) -> None:
@@ -54,11 +44,11 @@ def test_a_name_that_is_not_there_is_unresolvable(tmp_path: Path) -> None:
         (tmp_path / "twice.json").write_text(spec("a", "1"))
         place(tmp_path, "a", "2")
         place(tmp_path, "b", "3")
-        until(runtime, "acme.com/npu=b")
+        runtime.create("acme.com/npu=b")
         with pytest.raises(Unresolvable):
             runtime.inject("acme.com/npu=a")
         (tmp_path / "twice.json").unlink()
-        assert until(runtime, "acme.com/npu=a") == [{"env": ["A=2"]}]
+        assert runtime.create("acme.com/npu=a") == [{"env": ["A=2"]}]
 
 
 def test_a_file_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
@@ -101,9 +91,20 @@ def test_a_folder_that_goes_while_it_is_read_is_an_empty_one(tmp_path: Path, mon
             for _ in range(2000):
                 if not folder.exists():
                     break
-                Event().wait(0.01)
+                threading.Event().wait(0.01)
             with pytest.raises(Unresolvable):
                 runtime.inject("acme.com/npu=a")
         folder.mkdir(exist_ok=True)
         place(folder, "b", "2")
-        assert until(runtime, "acme.com/npu=b")
+        assert runtime.create("acme.com/npu=b")
+
+
+def test_a_container_is_tried_again(tmp_path: Path) -> None:
+    """Until its devices are known, or as long as somebody wants to wait for them."""
+    with FakeRuntime(tmp_path) as runtime:
+        with pytest.raises(Unresolvable):
+            runtime.create("acme.com/npu=a", seconds=0.02)
+        later = threading.Timer(0.05, place, (tmp_path, "a", "1"))
+        later.start()
+        assert runtime.create("acme.com/npu=a") == [{"env": ["A=1"]}]
+        later.join()

@@ -19,7 +19,8 @@ from hetero.testing.apiserver.resources import target
 from hetero.testing.apiserver.routes import Routes
 from hetero.testing.apiserver.store import Store
 from hetero.testing.apiserver.webhooks import Webhook
-from hetero.testing.apiserver.wire import HOST, Listener
+from hetero.testing.apiserver.wire import Listener
+from hetero.testing.places import Port
 
 NAMESPACES = ("default", "kube-system")
 
@@ -45,7 +46,7 @@ class ApiServer:
         self._routes = Routes(self.store, self._faults, bookmark_every, lambda: self.token)
         self._certificate = certificate
         self._listener: Listener | None = None
-        self._port = 0
+        self._port: Port | None = None
         for name in NAMESPACES:
             self.put("/api/v1/namespaces", {"metadata": {"name": name}})
 
@@ -55,6 +56,8 @@ class ApiServer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
+        if self._port is not None:
+            self._port.release()
 
     # Serving
 
@@ -64,8 +67,8 @@ class ApiServer:
         if self._certificate is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(*self._certificate)
-        self._listener = Listener(self._routes.respond, self._port, context)
-        self._port = self._listener.port
+        self._port = self._port or Port()
+        self._listener = Listener(self._routes.respond, self._port.number, context)
 
     def stop(self) -> None:
         """Cut everybody off and stop listening; the objects stay."""
@@ -78,7 +81,7 @@ class ApiServer:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"{'https' if self._certificate else 'http'}://{HOST}:{self._port}"
+        return f"{'https' if self._certificate else 'http'}://{self._port}"
 
     def kubeconfig(self, path: Path) -> Path:
         """Write a kubeconfig for it."""

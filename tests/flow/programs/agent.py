@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +26,7 @@ from hetero.model import device, wire
 from hetero.model.device import Inventory
 from hetero.model.placement import Placement
 from hetero.placement import Planner
+from hetero.testing import places
 from hetero.testing.apiserver import ApiServer
 from hetero.testing.kubelet import FakeKubelet
 from hetero.testing.kubelet_runtime import FakeRuntime
@@ -88,7 +88,7 @@ class Node:
         except KubeletError as error:
             return error.reason
         held = [one for one in self.kubelet.held() if (one.pod_uid, one.container) == (uid, container)]
-        return self.runtime.inject(*(name for one in held for name in one.cdi_names))
+        return self.runtime.create(*(name for one in held for name in one.cdi_names))
 
     def _counted(self, one: device.Device) -> set[str]:
         families = self.vendors[one.model.vendor].resources
@@ -105,7 +105,7 @@ class Node:
         self.server.put(paths.pods("lab"), pod)
 
 
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait for it."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -118,8 +118,8 @@ def main(file: Path) -> None:
     """Start everything in the file."""
     log.configure("error")
     manifests = list(yaml.safe_load_all(file.read_text()))
-    with tempfile.TemporaryDirectory(prefix="het") as place, ApiServer() as server:
-        node = Node(Path(place), server)
+    with places.folder() as place, ApiServer() as server:
+        node = Node(place, server)
         with node.kubelet, node.runtime:
             node.agent.start()
             planner = node.planner()
