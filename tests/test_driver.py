@@ -40,7 +40,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
         source.write_text(SOURCE)
         linked = ["-Wl,--no-as-needed", str(needs)] if needs else []
         command = [compiler, "-shared", "-fPIC", f"-Wl,-soname,{name}", f"-DNUMBER={number}", source, *linked]
-        subprocess.run([*command, "-o", file], check=True, timeout=120)
+        subprocess.run([*command, "-o", file], check=True, timeout=600)
         return file
 
     return build

@@ -69,7 +69,7 @@ def test_a_taken_address_is_told() -> None:
         port = first.getsockname()[1]
         with pytest.raises(InvalidValue, match=f"--public: '127.0.0.1:{port}' cannot be listened on"):
             listen(Address("127.0.0.1", port), "--public")
-        with socket.create_connection(("127.0.0.1", port), timeout=10):
+        with socket.create_connection(("127.0.0.1", port), timeout=120):
             pass
 
 

@@ -98,14 +98,14 @@ def test_those_who_wait_together_share_a_list(world: World, scene: Any) -> None:
     found: list[bool] = []
 
     def look() -> None:
-        go.wait(20)
+        go.wait(120)
         found.append(world.binding.live(scene.uid))
 
     threads = [threading.Thread(target=look) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
     assert found == [True] * 20
     assert world.lists <= 2
 

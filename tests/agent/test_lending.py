@@ -73,7 +73,7 @@ def test_a_slice_that_may_be_lent_something_is_looked_after(records: Records, le
     _slice(records, "conserve")
     lending.wake("conserve")
     for _ in range(3):
-        assert lender.looks.acquire(timeout=20)
+        assert lender.looks.acquire(timeout=120)
     assert lender.made == [records.path("x").parents[1]]
 
 
@@ -92,7 +92,7 @@ def test_it_ends_with_the_last_slice(records: Records, lending: Lending, lender:
     """And begins again with the next one."""
     record = _slice(records, "conserve")
     lending.wake("conserve")
-    assert lender.looks.acquire(timeout=20)
+    assert lender.looks.acquire(timeout=120)
     records.remove(record.held.id)
     for _ in range(2000):
         if lender.made[-1] == Path("closed"):
@@ -103,7 +103,7 @@ def test_it_ends_with_the_last_slice(records: Records, lending: Lending, lender:
         pass
     _slice(records, "conserve")
     lending.wake("conserve")
-    assert lender.looks.acquire(timeout=20)
+    assert lender.looks.acquire(timeout=120)
 
 
 def test_an_agent_that_starts_lends_to_those_who_run(records: Records, lender: Any, tmp_path: Path) -> None:
@@ -112,6 +112,6 @@ def test_an_agent_that_starts_lends_to_those_who_run(records: Records, lender: A
     made = Lending(records, tmp_path)
     made.start()
     try:
-        assert lender.looks.acquire(timeout=20)
+        assert lender.looks.acquire(timeout=120)
     finally:
         made.stop()

@@ -136,7 +136,7 @@ def test_nobody_sweeps_while_a_copy_is_not_yet_noted(libraries: Libraries, libra
         thread.start()
         noted += libraries.copies([str(library)]).values()
         assert not swept.is_set()
-    thread.join(20)
+    thread.join(120)
     assert swept.is_set()
     assert Path(noted[0]).exists()
 

@@ -34,7 +34,7 @@ class Served:
 
     def get(self, path: str) -> tuple[int, str, str]:
         """Status, type and text."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -90,7 +90,7 @@ def test_other_paths_say_which_there_are(served: Served) -> None:
 def test_clients_that_go_away_are_nobodys_business(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
     """No trace on standard error, and the next one is answered."""
     for text in (b"GET /metrics HTTP/1.1\r\n\r\n", b"GET /metr", b""):
-        with socket.create_connection(("127.0.0.1", served.port), timeout=20) as client:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=120) as client:
             client.sendall(text)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset, not closed
     assert served.get("/healthz")[0] == 200
@@ -102,7 +102,7 @@ def test_whoever_opens_many_connections_keeps_nobody_out(served: Served) -> None
     before = threading.active_count()
     with contextlib.ExitStack() as crowd:
         clients = [
-            crowd.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=20))
+            crowd.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=120))
             for _ in range(3 * MOST)
         ]
         assert served.get("/healthz")[0] == 200

@@ -16,7 +16,9 @@ import pytest
 def left(request: Any, tmp_path: Path, scene: Any) -> tuple[Path, bytes]:
     """What a killed agent has left, and the pod that it was about."""
     pod = json.dumps(scene.manifest(scene.placement()))
-    killed = subprocess.run([sys.executable, perishing.__file__, tmp_path, request.param, pod], timeout=60, check=False)
+    killed = subprocess.run(
+        [sys.executable, perishing.__file__, tmp_path, request.param, pod], timeout=600, check=False
+    )
     assert killed.returncode == -9
     return tmp_path, pod.encode()
 

@@ -14,7 +14,7 @@ from hetero.agent.precedence import Precedence
 from hetero.agent.records import REGION, PodSlice, Records
 from hetero.enforcement import region
 from hetero.enforcement.limits import limits_of
-from hetero.enforcement.pulse import Watched
+from hetero.enforcement.pulse import Pulse, Watched
 from hetero.model.allocation import Grant, Slice
 from hetero.model.share import Share
 from hetero.monitoring.watcher import Watcher
@@ -79,15 +79,22 @@ def run(path: Path) -> None:
     """The slice has launched something an instant ago, and will have for the next minute."""
     with path.open("r+b") as file:
         file.seek(4096 + 352)
-        file.write((Watched(path).pulse(0).read_ns + 900_000_000).to_bytes(8, "little"))
+        file.write((pulse(path).read_ns + 900_000_000).to_bytes(8, "little"))
 
 
 def yields(path: Path) -> bool:
     """It makes way."""
+    seen = pulse(path)
+    return seen.yield_until_ns > seen.read_ns
+
+
+def pulse(path: Path) -> Pulse:
+    """How the slice does."""
     watched = Watched(path)
-    pulse = watched.pulse(0)
-    watched.close()
-    return pulse.yield_until_ns > pulse.read_ns
+    try:
+        return watched.pulse(0)
+    finally:
+        watched.close()
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -95,7 +102,7 @@ def until(condition: Callable[[], bool]) -> None:
     for _ in range(500):
         if condition():
             return
-        assert Counting.seen.acquire(timeout=20)
+        assert Counting.seen.acquire(timeout=120)
     pytest.fail("it never was")
 
 
@@ -116,7 +123,7 @@ def test_a_pod_of_a_higher_priority_goes_first(make: Maker, start: Callable[...,
 def test_a_slice_that_is_made_is_seen_at_once(make: Maker, start: Callable[..., Precedence]) -> None:
     """A node without slices is not looked at: a look comes when one is made, and the next when another is."""
     precedence = start()
-    assert Counting.seen.acquire(timeout=20)
+    assert Counting.seen.acquire(timeout=120)
     assert not Counting.seen.acquire(timeout=0.05)
     first, second = make("fake-a", 0), make("fake-b", 1)
     run(first)
@@ -130,7 +137,7 @@ def test_equals_are_not_looked_at(make: Maker, start: Callable[..., Precedence])
     make("fake-b", 1)
     start()
     for _ in range(3):
-        assert Counting.seen.acquire(timeout=20)
+        assert Counting.seen.acquire(timeout=120)
     assert Counting.last.looks == 0
 
 

@@ -280,19 +280,19 @@ def test_a_slice_is_made_by_one_at_a_time_and_others_do_not_wait(
     def slow(held: Slice) -> ContainerEdits:
         if held.id == _id(scene):
             inside.set()
-            assert go.wait(20)
+            assert go.wait(120)
         return prepare(held)
 
     enforcement.prepare = slow  # type: ignore[method-assign]
     first = threading.Thread(target=slices.edits, args=[wanted])
     first.start()
-    assert inside.wait(20)
+    assert inside.wait(120)
     slices.edits(msgspec.structs.replace(wanted, container="other"))
     removed = threading.Thread(target=slices.sweep, args=[lambda record: record.container == "main"])
     removed.start()
     go.set()
-    first.join(20)
-    removed.join(20)
+    first.join(120)
+    removed.join(120)
     assert len(enforcement.prepared) == 2
     assert slices.records.ids() == [identity("fake", scene.uid, "other")]
 

@@ -120,7 +120,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for_without_end(server: Serv
     over = threading.Event()
 
     def hang(_: Empty) -> Options:
-        over.wait(20)
+        over.wait(120)
         return Options()
 
     server.add(methods.OPTIONS, hang)
@@ -146,14 +146,14 @@ def test_a_stream_ends_with_its_caller(server: Server) -> None:
     def lists(_: Empty, call: Call) -> Iterator[ListAndWatchResponse]:
         assert call.when_over(over.set)
         yield ListAndWatchResponse(devices=[Device(id="s")])
-        over.wait(20)
+        over.wait(120)
 
     server.add_stream(methods.LIST_AND_WATCH, lists)
     server.start()
     with Client(server.socket) as client:
         assert next(client.stream(methods.LIST_AND_WATCH, Empty())).devices[0].id == "s"
         assert not over.is_set()
-    assert over.wait(20)
+    assert over.wait(120)
 
 
 def test_a_socket_that_cannot_be_made_is_a_sentence(folder: Path) -> None:

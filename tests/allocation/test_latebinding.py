@@ -94,6 +94,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latebinding, "PATIENCE", 0.0)
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what comes a little later, which on a busy machine is later than a second."""
+    monkeypatch.setattr(latebinding, "PATIENCE", 60.0)
+
+
 IDS = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4, unique=True)
 
 
@@ -145,6 +151,7 @@ def test_a_second_start_is_the_same(node: Node) -> None:
     assert file.stat().st_ino == before
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_slots_that_the_checkpoint_has_a_little_later_are_found(node: Node) -> None:
     """It is looked at again for a second."""
     mine = entry("p1")
@@ -154,6 +161,7 @@ def test_slots_that_the_checkpoint_has_a_little_later_are_found(node: Node) -> N
     assert node.env(mine)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_checkpoint_that_is_readable_a_little_later_is_read(node: Node) -> None:
     """A kubelet of tomorrow might write it in place."""
     mine = entry("p1")
@@ -273,19 +281,19 @@ def test_a_start_that_hangs_is_not_joined_by_another(node: Node, monkeypatch: py
     def hanging(held: Held) -> ContainerEdits:
         if held == mine:
             inside.set()
-            assert go.wait(20)
+            assert go.wait(120)
         return edits(held)
 
     monkeypatch.setattr(node.pods, "edits", hanging)
     thread = threading.Thread(target=node.late.start, args=(["slot-0001"],))
     thread.start()
-    assert inside.wait(20)
+    assert inside.wait(120)
     with pytest.raises(Unbound, match="has not answered yet"):
         node.late.start(["slot-0001"])
     node.late.start(["slot-0002"])
     assert node.env(others)
     go.set()
-    thread.join(20)
+    thread.join(120)
     node.late.start(["slot-0001"])
     assert node.env(mine)
 

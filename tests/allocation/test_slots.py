@@ -57,11 +57,11 @@ class Follower:
 
     def wait(self) -> None:
         """For the next list."""
-        assert self._seen.acquire(timeout=20)
+        assert self._seen.acquire(timeout=120)
 
     def join(self) -> None:
         """Until it was sent away."""
-        self._thread.join(20)
+        self._thread.join(120)
         assert not self._thread.is_alive()
 
     def _follow(self, offered: Offered) -> None:

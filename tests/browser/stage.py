@@ -183,7 +183,7 @@ class Dashboard:
         """End it."""
         if self._process is not None:
             self._process.terminate()
-            self._process.communicate(timeout=20)
+            self._process.communicate(timeout=120)
             self._process = None
 
 
@@ -215,5 +215,5 @@ def until(condition: Any, what: str, seconds: float = START_S) -> Any:
 
 def asked(url: str, path: str) -> Any:
     """What the interface answers."""
-    with urllib.request.urlopen(f"{url}api/v1/{path}", timeout=20) as answer:
+    with urllib.request.urlopen(f"{url}api/v1/{path}", timeout=120) as answer:
         return msgspec.json.decode(answer.read())

@@ -316,7 +316,7 @@ def test_a_reader_that_has_enough_is_no_failure(write: str, environment: dict[st
         assert program.stderr
         assert program.stdout.read(4)
         program.stdout.close()
-        assert (program.wait(timeout=60), program.stderr.read()) == (0, b"")
+        assert (program.wait(timeout=600), program.stderr.read()) == (0, b"")
 
 
 def _unread(code: str, environment: dict[str, str]) -> tuple[int, bytes]:
@@ -329,7 +329,7 @@ def _unread(code: str, environment: dict[str, str]) -> tuple[int, bytes]:
         assert program.stderr
         program.stdout.close()
         program.stdin.close()
-        return program.wait(timeout=60), program.stderr.read()
+        return program.wait(timeout=600), program.stderr.read()
 
 
 @both_ways
@@ -361,7 +361,7 @@ def test_a_full_disk_is_one_line(size: int) -> None:
     """It is a failure, told once: half a report must not look like a whole one."""
     with Path("/dev/full").open("w") as full:
         words = [sys.executable, "-c", FULL.format(size=size)]
-        found = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, env=BUFFERED, check=False, timeout=60)
+        found = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, env=BUFFERED, check=False, timeout=600)
     assert found.returncode == 1
     assert re.fullmatch(
         rb"hetero: standard output, .* cannot be written: No space left on device; make room, .*\n", found.stderr
@@ -392,7 +392,7 @@ def test_the_exit_code_holds_when_nobody_reads_the_line(environment: dict[str, s
         assert program.stderr
         program.stderr.close()
         program.stdin.close()
-        assert program.wait(timeout=60) == code
+        assert program.wait(timeout=600) == code
 
 
 def test_a_process_without_output_can_work() -> None:
@@ -401,5 +401,5 @@ def test_a_process_without_output_can_work() -> None:
         "import sys; from hetero.cli.failures import guarded; assert sys.stdout is None; sys.exit(guarded(lambda: 5))"
     )
     words = ["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, code]
-    found = subprocess.run(words, stderr=subprocess.PIPE, check=False, timeout=60)
+    found = subprocess.run(words, stderr=subprocess.PIPE, check=False, timeout=600)
     assert (found.returncode, found.stderr) == (5, b"")

@@ -256,7 +256,7 @@ def test_a_terminal_gets_a_line_below_the_heading() -> None:
     control, terminal = pty.openpty()
     try:
         environment = {**os.environ, "TERM": "dumb", "COLUMNS": "80"}
-        subprocess.run([sys.executable, "-c", code], stdout=terminal, env=environment, check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", code], stdout=terminal, env=environment, check=True, timeout=600)
         assert "───" in os.read(control, 4096).decode()
     finally:
         os.close(terminal)

@@ -66,13 +66,13 @@ class Script:
         """Close its input and wait for its end."""
         assert self.process.stdin
         self.process.stdin.close()
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=600)
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         assert self.process.pid > 0
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=600)
 
     def close(self) -> None:
         """Leave nothing behind."""

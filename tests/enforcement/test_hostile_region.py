@@ -80,7 +80,7 @@ def test_a_lock_that_a_program_never_lets_go_keeps_nobody_waiting(made: Path) ->
 
         changing = threading.Thread(target=change, daemon=True)
         changing.start()
-        changing.join(20)
+        changing.join(120)
         waits = changing.is_alive()
         holder.communicate(b"")
     assert not waits

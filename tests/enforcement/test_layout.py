@@ -62,8 +62,8 @@ def header(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     compiler = shutil.which("cc") or shutil.which("gcc")
     assert compiler, "the native runtime needs a C compiler, and so does this test"
     program = directory / "layout"
-    subprocess.run([compiler, "-std=gnu11", f"-I{INCLUDE}", source, "-o", program], check=True, timeout=120)
-    printed = subprocess.run([program], capture_output=True, text=True, check=True, timeout=60).stdout
+    subprocess.run([compiler, "-std=gnu11", f"-I{INCLUDE}", source, "-o", program], check=True, timeout=600)
+    printed = subprocess.run([program], capture_output=True, text=True, check=True, timeout=600).stdout
     return dict(zip(expressions, map(int, printed.split()), strict=True))
 
 

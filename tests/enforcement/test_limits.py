@@ -112,7 +112,7 @@ SAID = st.builds(
 
 def _shown(path: Path) -> list[str]:
     """What the native runtime makes of a limits file of this user."""
-    answer = subprocess.run([SHOWLIMITS, path], capture_output=True, check=True, timeout=60)
+    answer = subprocess.run([SHOWLIMITS, path], capture_output=True, check=True, timeout=600)
     return answer.stdout.decode().split("\n")
 
 

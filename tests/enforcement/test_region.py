@@ -170,7 +170,7 @@ def test_of_many_that_create_at_once_one_wins_whole(path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", code, str(path), str(own)], stdin=subprocess.PIPE, text=True)
         for own in range(1, 5)
     ]
-    assert [(one.communicate("\n", timeout=60), one.returncode)[1] for one in makers] == [0] * 4
+    assert [(one.communicate("\n", timeout=600), one.returncode)[1] for one in makers] == [0] * 4
     state = region.read(path)
     assert {(one.uuid, str(one.memory_limit)) for one in state.devices} == {(state.slice_id, state.slice_id)}
 
@@ -606,7 +606,7 @@ def test_a_process_lives_when_its_id_exists(pid: int, lives: bool) -> None:
 def test_a_process_that_ended_is_not_alive() -> None:
     """Until its slot is taken by another it is still in the region."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        process.wait(timeout=60)
+        process.wait(timeout=600)
     assert not region.alive(ProcessUse(pid=process.pid, name="", memory=(), busy_ns=()))
 
 

@@ -352,7 +352,7 @@ def test_a_looker_does_not_disturb_a_maker(store: SliceStore, record: Record) ->
             maker = threading.Thread(target=lambda: made.append(store.create(record("b"))), daemon=True)
             maker.start()
             maker.join(0.05)  # it has met the lock by now, or does so later: both must work
-        maker.join(60)
+        maker.join(120)
     assert _ids(store) == ["b"]
     made[0].close()
 

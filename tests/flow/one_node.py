@@ -36,7 +36,7 @@ def told(place: Path, program: Path, cards: list[Given], pods: Pods, **variables
         env={"PATH": path, "PYTHONPATH": os.environ.get("PYTHONPATH", ""), **variables},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert answer.returncode == 0, answer.stderr

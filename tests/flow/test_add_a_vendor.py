@@ -77,7 +77,7 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert answer.returncode == 0, f"$ {command}\n{answer.stdout}"

@@ -245,7 +245,7 @@ HETERO = str(Path(sys.executable).with_name("hetero"))
 def on_machine(machine: Path, *command: str) -> str:
     """What a command prints on a simulated machine."""
     words = [HETERO, "sim", "run", "--machine", str(machine), "--", *command]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

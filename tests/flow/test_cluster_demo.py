@@ -30,7 +30,7 @@ ended(main)
 def test_a_signal_ends_a_demonstration_without_a_traceback(name: str, code: int) -> None:
     """Whoever has seen enough is not shown where the program was, and what it has started does not stay."""
     words = [sys.executable, "-c", ENDED.format(name=name)]
-    answer = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    answer = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert (answer.returncode, answer.stdout.strip(), answer.stderr) == (code, "ended its programs", "")
 
 
@@ -38,7 +38,7 @@ def test_a_signal_ends_a_demonstration_without_a_traceback(name: str, code: int)
 def test_the_demonstration_shows_placed_pods_and_a_reason() -> None:
     """Pods have devices of all vendors, and the one that is too large is told why, by a command and by its event."""
     command = [sys.executable, "examples/cluster_demo.py"]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     for line in (
         "A SIMULATED cluster of 15 nodes",

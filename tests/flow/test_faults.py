@@ -109,7 +109,7 @@ def played(name: str, script: str, directory: Path) -> str:
         "CODE": "2",
     }
     command = ["hetero", "sim", "run", "--machine", machine, "--state", state, "--", "bash", "-c", script]
-    answer = subprocess.run(command, env=told, cwd=directory, capture_output=True, text=True, timeout=300, check=False)
+    answer = subprocess.run(command, env=told, cwd=directory, capture_output=True, text=True, timeout=600, check=False)
     assert answer.returncode in (0, 1), (
         answer.stdout + answer.stderr
     )  # `hetero doctor` ends with 1 when all is not well

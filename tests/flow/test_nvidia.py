@@ -209,7 +209,7 @@ def test_two_commands_have_an_instance_each_of_one_gpu() -> None:
     inner = f"{run} 4g -- sh -c \"{tell}; unset HETERO_SLICE; {run} 4g -- sh -c '{tell}'; {run} 18g -- {cardinfo}\""
     machine = ROOT / "examples/machines/nvidia-a100-mig.yaml"
     command = [hetero, "sim", "run", "--machine", machine, "--", "sh", "-c", f"{inner} && {inner}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     identities = [line for line in lines if line.startswith("MIG-")]

@@ -29,7 +29,7 @@ def run(name: str, directory: Path, *words: str) -> str:
     """Run a script of the page in a directory, as a reader would; what it prints."""
     (directory / name).write_text(script(name))
     answer = subprocess.run(
-        [sys.executable, name, *words], cwd=directory, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, name, *words], cwd=directory, capture_output=True, text=True, timeout=600, check=False
     )
     assert answer.returncode == 0, answer.stderr
     return answer.stdout

@@ -54,7 +54,7 @@ def on_machine(tmp_path: Path) -> Callable[..., Sections]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
         assert (answer.returncode, answer.stderr) == (0, ""), answer.stdout + answer.stderr
         parts = re.split(r"^== (.+)\n", answer.stdout, flags=re.MULTILINE)

@@ -102,7 +102,7 @@ def test_a_first_process_ends_when_it_is_asked(tmp_path: Path, name: str, words:
         while not (inner := children(outer.pid)) or not handles(inner[0], signal.SIGTERM):
             assert outer.poll() is None
         os.kill(inner[0], signal.SIGTERM)
-        assert outer.wait(timeout=30) == code
+        assert outer.wait(timeout=600) == code
 
 
 def handles(pid: int, number: int) -> bool:

@@ -78,7 +78,7 @@ def server() -> Iterator[ApiServer]:
 @pytest.fixture
 def api(server: ApiServer) -> Iterator[Api]:
     """A client of it."""
-    client = server.api(timeout=5.0)
+    client = server.api()
     yield client
     client.close()
 
@@ -107,7 +107,7 @@ def follow(api: Api, recorder: Recorder) -> Iterator[Callable[..., Informer[Any]
         informer = Informer(api, path, kind, handler, query, **options)
         running.append(informer)
         informer.start()
-        assert not wait or informer.synced.wait(20)
+        assert not wait or informer.synced.wait(120)
         return informer
 
     yield start

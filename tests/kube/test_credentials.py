@@ -171,7 +171,7 @@ def test_following_works_and_stops_over_tls(secure: ApiServer, recorder: Any) ->
     api = secure.api()
     informer = Informer(api, paths.PODS, Pod, recorder)
     informer.start()
-    assert informer.synced.wait(20)
+    assert informer.synced.wait(120)
     item = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c"}]}}
     api.post(paths.pods("default"), json.dumps(item).encode())
     assert recorder.wait(lambda: recorder.verbs() == ["replace", "put"])
@@ -185,7 +185,7 @@ def test_a_restart_over_tls_loses_nothing(secure: ApiServer, recorder: Any) -> N
     api = secure.api()
     informer = Informer(api, paths.PODS, Pod, recorder)
     informer.start()
-    assert informer.synced.wait(20)
+    assert informer.synced.wait(120)
     secure.stop()
     secure.put(paths.PODS, {"metadata": {"name": "p"}, "spec": {}})
     secure.start()

@@ -99,7 +99,7 @@ def test_bookmarks_move_it_on(recorder: Any) -> None:
         api = server.api()
         informer = Informer(api, paths.PODS, Pod, recorder)
         informer.start()
-        assert informer.synced.wait(20)
+        assert informer.synced.wait(120)
         server.put(paths.NODES, {"metadata": {"name": "n"}})
         assert server.wait(lambda: informer.version == str(server.store.version))
         informer.stop()

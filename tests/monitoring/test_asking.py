@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import pytest
@@ -34,7 +34,14 @@ def pod(node: str = "a", name: str = "", address: str = "127.0.0.1", phase: str 
     return msgspec.convert(shown, AgentPod)
 
 
-Listen = Callable[[Callable[[Request], Answer | None]], Direct]
+PATIENT = 60.0
+"""Seconds for an answer that comes."""
+
+
+class Listen(Protocol):
+    """Starts an agent, and gives who asks it for so many seconds."""
+
+    def __call__(self, respond: Callable[[Request], Answer | None], seconds: float = PATIENT) -> Direct: ...
 
 
 @pytest.fixture
@@ -42,9 +49,9 @@ def listen() -> Iterator[Listen]:
     """An agent on loopback that answers as the test says; gives who asks it."""
     opened: list[Any] = []
 
-    def start(respond: Callable[[Request], Answer | None]) -> Direct:
+    def start(respond: Callable[[Request], Answer | None], seconds: float = PATIENT) -> Direct:
         listener = Listener(respond)
-        way = Direct(seconds=0.5, port=listener.port)
+        way = Direct(seconds=seconds, port=listener.port)
         opened.extend((way, listener))
         return way
 
@@ -102,14 +109,14 @@ def test_a_slow_answer_is_given_up(listen: Listen) -> None:
         while not going.wait(0.05):
             yield b" " * 70_000
 
-    assert "did not answer in time" in _reason(listen(lambda _: Answer(stream=drip())), pod())
+    assert "did not answer in time" in _reason(listen(lambda _: Answer(stream=drip()), 0.5), pod())
     going.set()
 
 
 def test_nobody_listens(listen: Listen) -> None:
     """The address is there, and no agent at it."""
     way = listen(lambda _: None)
-    assert "cannot be reached" in _reason(Direct(0.5, 1), pod())
+    assert "cannot be reached" in _reason(Direct(PATIENT, 1), pod())
     assert "does not run (Pending)" in _reason(way, pod(phase="Pending"))
 
 
@@ -117,7 +124,7 @@ def test_nobody_listens(listen: Listen) -> None:
 def relayed(api_server: ApiServer, api: Api) -> Relayed:
     """By way of an API server that has the agent's pod."""
     api_server.put(paths.PODS, msgspec.to_builtins(pod()))
-    return Relayed(api, 2.0)
+    return Relayed(api, PATIENT)
 
 
 @pytest.fixture
@@ -182,7 +189,7 @@ class Fixed:
     def ask(self, agent: AgentPod) -> NodeReport:
         """By the name of the node."""
         if agent.metadata.name == "stuck":
-            self.over.wait(10)
+            self.over.wait(PATIENT)
         if agent.node == "bad":
             raise AgentError("bad", "is broken")
         return NodeReport(node=agent.node, time=float(len(agent.metadata.name)))

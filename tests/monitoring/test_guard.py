@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,11 +41,18 @@ def gate() -> Iterator[threading.Event]:
     event.set()
 
 
-def hung(gate: threading.Event, seconds: float = AT_ONCE) -> Guard:
+def hung(gate: threading.Event) -> Guard:
     """A guard whose driver hangs until the gate is opened."""
-    watching = Guard(seconds)
+    watching, began = Guard(AT_ONCE), threading.Event()
+
+    def hang() -> None:
+        began.set()
+        gate.wait()
+
+    pending = watching.begin("devices", hang)
+    assert began.wait(PATIENT)  # a busy machine takes its time, and a question that nobody began hangs nowhere
     with pytest.raises(DriverTimeout):
-        watching.ask("devices", gate.wait)
+        pending.answer()
     return watching
 
 
@@ -116,10 +124,15 @@ def test_a_driver_that_comes_back_is_asked_again(gate: threading.Event) -> None:
     assert watching.ask("devices", lambda: "anew") == "anew"
 
 
-def test_a_question_whose_turn_never_came_is_never_asked(gate: threading.Event) -> None:
+def test_a_question_whose_turn_never_came_is_never_asked(
+    gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two ask at the same time, and the first hangs: the second fails in its own time and is forgotten."""
-    watching, asked = Guard(AT_ONCE), list[int]()
+    now = [0.0]
+    monkeypatch.setattr(guard, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    watching, asked = Guard(PATIENT), list[int]()
     first, second = watching.begin("devices", gate.wait), watching.begin("sample", lambda: asked.append(1))
+    now[0] = PATIENT
     for pending, call in ((first, "devices"), (second, "sample")):
         with pytest.raises(DriverTimeout, match=f"'{call}'"):
             pending.answer()

@@ -206,6 +206,6 @@ class Programs:
 
 def ran(program: subprocess.Popen[str]) -> Ran:
     """What it did, when it has ended."""
-    output = program.communicate(timeout=120)[0]
+    output = program.communicate(timeout=600)[0]
     assert program.returncode == 0
     return msgspec.convert(json.loads(output), Ran)

@@ -37,7 +37,7 @@ def together(
         )
         for limit, name in zip(limits, slices or [str(index) for index in range(len(limits))], strict=True)
     ]
-    return [seconds(program.communicate(timeout=120)[0]) for program in running]
+    return [seconds(program.communicate(timeout=600)[0]) for program in running]
 
 
 def alone(machine: Machine, limit: int, *options: str, lasting: int = 5) -> list[float]:

@@ -59,7 +59,7 @@ class Machine:
     def run(self, *command: str, **limits: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; the small programs are on its path."""
         return subprocess.run(
-            list(command), env=self.environment(**limits), capture_output=True, text=True, check=False, timeout=120
+            list(command), env=self.environment(**limits), capture_output=True, text=True, check=False, timeout=600
         )
 
     def start(self, *command: str, stdin: int | None = None, **limits: str) -> subprocess.Popen[str]:

@@ -212,7 +212,7 @@ def test_a_limit_that_is_changed_holds_from_then_on(machine: Machine) -> None:
             shares += seconds(program.stdout.readline())
             if cores is not None:
                 region.change(Path(path), 0, cores=cores)
-        program.communicate(timeout=60)
+        program.communicate(timeout=600)
     first, second, third = shares
     assert first == pytest.approx(80, abs=15)
     assert second == pytest.approx(20, abs=15)

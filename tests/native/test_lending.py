@@ -106,7 +106,7 @@ def pulse(machine: Machine, path: Path, lasting: int) -> subprocess.Popen[str]:
 
 def turns(running: subprocess.Popen[str]) -> int:
     """How often it did its work."""
-    return int(running.communicate(timeout=120)[0])
+    return int(running.communicate(timeout=600)[0])
 
 
 def burn(machine: Machine, path: Path, lasting: int, *options: str, parties: int = 2) -> subprocess.Popen[str]:
@@ -117,7 +117,7 @@ def burn(machine: Machine, path: Path, lasting: int, *options: str, parties: int
 
 def shares(running: Sequence[subprocess.Popen[str]]) -> list[list[float]]:
     """What each got in each of its seconds."""
-    return [seconds(program.communicate(timeout=120)[0]) for program in running]
+    return [seconds(program.communicate(timeout=600)[0]) for program in running]
 
 
 SECOND = 1_000_000_000

@@ -98,7 +98,7 @@ def test_opened_memory_is_the_exporters(machine: Machine, call: str, same: bool)
     assert inside == f"{[0, there, 1, there, 0, there, 1, there, 0, there + 1024, 0, there]}\n"
     codes = run(machine.bare(), OPEN, handle, call)
     assert [int(code) for code in codes.strip("[]\n").split(",")][::2] == [0, 1, 0, 1, 0, 0]
-    exporter.communicate("\n", timeout=60)
+    exporter.communicate("\n", timeout=600)
     assert exporter.returncode == 0
     assert machine.run("fill", **exporting).stdout.startswith("alloc: granted 3072 MiB")
 

@@ -81,8 +81,10 @@ def test_death_at_any_moment_leaves_the_sum_right(machine: Machine, granted: Cal
 
 def test_children_share_their_parents_slice(machine: Machine, granted: Callable[[str], int]) -> None:
     """Through a shell and its children, however deep."""
-    script = "hold --mib 1024 >/dev/null & sleep 0.3; sh -c 'exec fill'; kill $!"
-    assert granted(machine.run("sh", "-c", script, **LIMIT).stdout) == 1024
+    script = 'hold --mib 1024 >"$0" & until grep -q holding "$0"; do sleep 0.01; done; sh -c \'exec fill\'; kill $!'
+    said = machine.directory / "said"
+    said.touch()
+    assert granted(machine.run("sh", "-c", script, str(said), **LIMIT).stdout) == 1024
 
 
 def test_slices_of_their_own_do_not_meet(machine: Machine, granted: Callable[[str], int]) -> None:

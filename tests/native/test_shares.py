@@ -122,7 +122,7 @@ def test_nor_does_a_newcomer_get_more_beside_a_neighbour(timed: Machine, old: in
         *command, CUDA_DEVICE_SM_LIMIT=str(old), CUDA_DEVICE_MEMORY_SHARED_CACHE=region, HETERO_SIM_PARTIES="2"
     )
     first, *later = fresh(timed, new, HETERO_SIM_PARTIES="2")
-    assert error(seconds(neighbour.communicate(timeout=120)[0])[1:], old) <= 3
+    assert error(seconds(neighbour.communicate(timeout=600)[0])[1:], old) <= 3
     assert first <= new * 1.1 + 6
     assert error(later, new) <= 3
 
@@ -136,7 +136,7 @@ def of_one_slice(machine: Machine, processes: int, limit: int, workload: str) ->
         "HETERO_SIM_PARTIES": str(processes),
     }
     running = [machine.start(*command, **variables) for _ in range(processes)]
-    totals = [program.communicate(timeout=120)[0] for program in running]
+    totals = [program.communicate(timeout=600)[0] for program in running]
     return sum(float(total.rsplit("busy ", 1)[1].split()[0]) for total in totals)
 
 

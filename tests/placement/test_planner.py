@@ -541,5 +541,5 @@ def test_placement_does_no_input_or_output() -> None:
 
     In a process of its own, for an audit hook cannot be taken away again.
     """
-    done = subprocess.run([sys.executable, "-c", NO_DOORS], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", NO_DOORS], capture_output=True, text=True, timeout=600, check=False)
     assert (done.stdout, done.returncode) == ("b ['a', 'b'] 2\n", 0), done.stderr

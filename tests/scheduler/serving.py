@@ -37,13 +37,13 @@ class Served:
 
     def wait(self) -> None:
         """Until it has ended."""
-        self._thread.join(20)
+        self._thread.join(120)
         assert not self._thread.is_alive()
         self._loop.close()
 
     def until(self, true: Callable[[], object]) -> None:
         """Wait for a condition."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while not true():
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -57,7 +57,7 @@ class Served:
         return self._request("POST", path, body, port)
 
     def _request(self, method: str, path: str, body: bytes | Iterable[bytes] | None, port: int) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.ports[0], timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.ports[0], timeout=120)
         try:
             chunked = body is not None and not isinstance(body, bytes)
             connection.request(method, path, body, encode_chunked=chunked)

@@ -42,7 +42,7 @@ class Answers:
 
     def bind(self, args: BindingArgs) -> str:
         self.asked.append(args)
-        self.go.wait(10)
+        self.go.wait(120)
         if isinstance(self.answer, Exception):
             raise self.answer
         return "not there"
@@ -116,7 +116,7 @@ def test_a_binding_waits_aside(server: serving.Served, verbs: Answers) -> None:
         assert server.post("/filter", b"{}")[0] == 200
         assert not bound.done()
         verbs.go.set()
-        assert json.loads(bound.result(10)[2]) == {"Error": "not there"}
+        assert json.loads(bound.result(120)[2]) == {"Error": "not there"}
 
 
 def test_a_binding_that_nobody_waits_for_is_not_sent(
@@ -138,7 +138,7 @@ def test_preemption_does_not_wait_for_bindings(verbs: Answers) -> None:
             assert served.post("/preempt", b"{...}")[0] == 200
             assert not bound.done()
             verbs.go.set()
-            assert bound.result(10)[0] == 200
+            assert bound.result(120)[0] == 200
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"PodName":"p"}', b"\xff", b'{"PodName":' + b"[" * 5000])
@@ -185,7 +185,7 @@ def test_metrics_are_exposed(server: serving.Served) -> None:
 
 def test_a_client_that_leaves_is_no_defect(server: serving.Served, capsys) -> None:
     """Its half a request is dropped, and the next is served."""
-    with socket.create_connection(("127.0.0.1", server.ports[0]), timeout=10) as left:
+    with socket.create_connection(("127.0.0.1", server.ports[0]), timeout=120) as left:
         left.sendall(b"POST /filter HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
     assert server.post("/filter", b"{}")[0] == 200
     assert "Traceback" not in capsys.readouterr().err
@@ -193,7 +193,7 @@ def test_a_client_that_leaves_is_no_defect(server: serving.Served, capsys) -> No
 
 def test_a_connection_is_kept(server: serving.Served) -> None:
     """kube-scheduler asks many times a second."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.ports[0], timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.ports[0], timeout=120)
     for _ in range(3):
         connection.request("POST", "/filter", b"{}")
         response = connection.getresponse()
@@ -211,7 +211,7 @@ def test_the_end_waits_for_bindings(verbs: Answers) -> None:
             served.stop()
             served.until(lambda: served.stopping == 1)
             verbs.go.set()
-            assert json.loads(bound.result(10)[2]) == {"Error": "not there"}
+            assert json.loads(bound.result(120)[2]) == {"Error": "not there"}
             served.wait()
     assert signal.getsignal(signal.SIGTERM) is not None
     assert logging.getLogger("uvicorn.error").handlers == []

@@ -172,7 +172,7 @@ def test_a_binding_to_another_node_meanwhile_is_refused(desk: Desk) -> None:
         first = threads.submit(desk.binder.bind, args)
         assert desk.server.wait(lambda: desk.kind(args) is Kind.BINDING)
         assert desk.binder.bind(elsewhere(args)) == verdicts.UNDER_WAY
-        assert first.result(10) == ""
+        assert first.result(120) == ""
     assert desk.posts() == 1
 
 
@@ -255,7 +255,7 @@ def test_a_pod_deleted_during_a_second_try_leaves_nothing(desk: Desk) -> None:
         bound = threads.submit(desk.binder.bind, args)
         assert desk.server.wait(lambda: desk.kind(args) is Kind.BINDING)
         desk.cluster.pods.remove(desk.read())
-        bound.result(10)
+        bound.result(120)
     assert (desk.kind(args), desk.taken()) == (None, 0)
 
 
@@ -320,7 +320,7 @@ def test_a_pod_deleted_while_it_is_bound_leaves_nothing(desk: Desk) -> None:
         assert desk.server.wait(lambda: bool(desk.read().spec.node_name))
         desk.show()
         desk.cluster.pods.remove(desk.read())
-        assert bound.result(10) == ""
+        assert bound.result(120) == ""
     assert (desk.kind(args), desk.taken(), len(desk.cluster.books)) == (None, 0, 0)
 
 
@@ -445,7 +445,7 @@ def test_many_pods_in_many_threads_fill_the_devices_and_no_more(desk: Desk) -> N
     begin = threading.Barrier(12)
 
     def bind(args: BindingArgs) -> str:
-        begin.wait(10)
+        begin.wait(120)
         first = desk.binder.bind(args)
         return first and desk.binder.bind(elsewhere(args))
 

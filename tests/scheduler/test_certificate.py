@@ -58,7 +58,7 @@ def shown(certificate: Certificate) -> bytes | None:
         try:
             return tls.served(listening.getsockname()[1])
         finally:
-            thread.join(10)
+            thread.join(120)
 
 
 def test_a_pair_is_served(files, pairs) -> None:
@@ -130,7 +130,7 @@ def test_a_key_with_a_pass_phrase_is_refused_and_nobody_is_asked(tmp_path: Path,
     """At a terminal the library would ask for it, and every answer would wait for somebody to type."""
     locked = tmp_path / "locked.key"
     words = ["ec", "-in", str(files[1]), "-aes256", "-passout", "pass:secret", "-out", str(locked)]
-    subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=30)
+    subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=120)
     said = f"from hetero.scheduler.certificate import *; Certificate(Path({str(files[0])!r}), Path({str(locked)!r}))"
     terminal, other = os.openpty()
     with os.fdopen(terminal), os.fdopen(other):
@@ -141,6 +141,6 @@ def test_a_key_with_a_pass_phrase_is_refused_and_nobody_is_asked(tmp_path: Path,
             check=False,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            timeout=60,
+            timeout=600,
         )
     assert b"the key unencrypted" in ended.stderr

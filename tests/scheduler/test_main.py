@@ -56,12 +56,12 @@ class Process:
     def kill(self) -> None:
         """End it, whatever it does."""
         self.popen.kill()
-        self.popen.wait(10)
-        self._reader.join(10)
+        self.popen.wait(120)
+        self._reader.join(120)
 
     def until(self, event: str) -> dict[str, Any]:
         """The next line of the log that says this."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             line = self.lines.get(timeout=max(0.1, deadline - time.monotonic()))
             if line.startswith("{"):
@@ -72,7 +72,7 @@ class Process:
     def end(self) -> int:
         """Tell it to stop, as a kubelet does."""
         self.popen.send_signal(signal.SIGTERM)
-        return self.popen.wait(30)
+        return self.popen.wait(120)
 
 
 @contextmanager
@@ -95,9 +95,9 @@ def server() -> Iterator[ApiServer]:
 def get(port: int, path: str, *, context: ssl.SSLContext | None = None) -> tuple[int, bytes]:
     """One GET, by TLS where a context is given."""
     if context is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     else:
-        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=120, context=context)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -108,7 +108,7 @@ def get(port: int, path: str, *, context: ssl.SSLContext | None = None) -> tuple
 
 def ready(port: int) -> None:
     """Wait until it is."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while get(port, "/readyz")[0] != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -144,12 +144,12 @@ def test_a_binding_under_way_is_finished(server: ApiServer, tmp_path: Path) -> N
         port = running.until("listening")["port"]
         ready(port)
         server.stall(1.5, method="POST", path_contains="/binding")
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         connection.request("POST", "/bind", body)
         assert server.wait(lambda: bool(server.calls("POST", "/binding")))
         running.popen.send_signal(signal.SIGTERM)
         assert json.loads(connection.getresponse().read()) == {"Error": ""}
-        assert running.popen.wait(30) == 0
+        assert running.popen.wait(120) == 0
     assert json.loads(server.api().get(paths.pod("default", "x")))["spec"]["nodeName"] == "a"
 
 
@@ -157,8 +157,8 @@ def test_without_a_certificate_it_talks_to_this_machine_alone(server: ApiServer,
     """The default public address is every one, so something must be said."""
     words = ["--kubeconfig", str(server.kubeconfig(tmp_path / "kubeconfig")), "--extender", "127.0.0.1:0"]
     with process(words, tmp_path) as refused:
-        assert refused.popen.wait(60) == 2
-        assert "hetero: --public: '0.0.0.0:9443' is reached from other machines" in refused.lines.get(timeout=10)
+        assert refused.popen.wait(120) == 2
+        assert "hetero: --public: '0.0.0.0:9443' is reached from other machines" in refused.lines.get(timeout=120)
 
 
 def test_an_api_server_that_is_not_there_is_waited_for(server: ApiServer, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_it_is_not_ready_before_it_has_read_everything(server: ApiServer, vendor
             served.until(lambda: served.get("/readyz")[0] == 200)
             assert json.loads(served.post("/filter", args(pod("x"), "ab"))[2])["NodeNames"] == ["a", "b"]
             assert metrics.ready.value() == 1
-            assert told.wait(10)
+            assert told.wait(120)
             service.retire()
             assert served.get("/readyz")[::2] == (503, b"stopping")
     finally:

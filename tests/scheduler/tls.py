@@ -20,7 +20,10 @@ def make(folder: Path, name: str) -> tuple[Path, Path]:
     words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run(
-        [openssl, *words, *subject, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True, timeout=30
+        [openssl, *words, *subject, "-keyout", str(key), "-out", str(cert)],
+        check=True,
+        capture_output=True,
+        timeout=120,
     )
     return cert, key
 
@@ -35,5 +38,5 @@ def served(port: int) -> bytes | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain, context.wrap_socket(plain) as wrapped:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as plain, context.wrap_socket(plain) as wrapped:
         return wrapped.getpeercert(binary_form=True)

@@ -77,14 +77,15 @@ def test_nonsense_is_a_fault() -> None:
 
 def test_nothing_is_asked_while_a_question_is_out() -> None:
     """As the core does: one call at a time, and none behind one that does not come back."""
-    release, asked = threading.Event(), []
+    release, began, asked = threading.Event(), threading.Event(), []
     vendor = fake_vendor()
 
     def hang(name: str) -> Callable[[], Any]:
-        return lambda: (asked.append(name), release.wait(PATIENCE_S))
+        return lambda: (asked.append(name), began.set(), release.wait(PATIENCE_S))
 
     vendor.discovery.driver, vendor.discovery.devices = hang("driver"), hang("devices")  # type: ignore[method-assign]
     told = interview(vendor, seconds=0.05)
+    assert began.wait(PATIENCE_S)
     release.set()
     assert [(one.question, one.silent) for one in told] == [("driver", True), ("devices", True), ("sample", True)]
     assert asked == ["driver"]

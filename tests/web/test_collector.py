@@ -188,7 +188,7 @@ def collected(answers: dict[str, NodeReport | str], pods: list[AgentPod], shown:
     collector = Collector(agents, Way(answers), reports, lambda: shown, 1000.0, clock=lambda: 50.0)
     collector.look()
     collector._executor.submit(told.set)
-    assert told.wait(10)
+    assert told.wait(120)
     collector.stop()
     return reports
 

@@ -27,6 +27,7 @@ from hetero.model.annotations import INVENTORY, PLACEMENT
 from hetero.model.device import CORES, MEMORY, SLOTS, Node
 from hetero.model.placement import ContainerPlacement, DeviceShare, Placement
 from hetero.model.share import Share
+from hetero.monitoring.guard import guarded
 from hetero.plugins import Plugins
 from hetero.testing.apiserver import ApiServer
 from hetero.testing.fake import fake_devices, fake_vendor
@@ -103,7 +104,7 @@ class VendorMaker(Protocol):
 
 
 class StuckMaker(Protocol):
-    def __call__(self, name: str) -> Vendor: ...
+    def __call__(self, name: str, *, as_configured: bool = False) -> Vendor: ...
 
 
 class ShareMaker(Protocol):
@@ -219,9 +220,17 @@ class _Broken(Discovery):
 
 @pytest.fixture
 def stuck() -> Iterator[StuckMaker]:
-    """A vendor whose driver does not come back before the end of the test."""
+    """A vendor whose driver does not come back before the end of the test, and is given up after a moment.
+
+    Other vendors have the time that is configured: on a busy machine they may need it.
+    """
     gate = threading.Event()
-    yield lambda name: replace(fake_vendor(name), discovery=_Stuck(gate))
+
+    def make(name: str, *, as_configured: bool = False) -> Vendor:
+        made = replace(fake_vendor(name), discovery=_Stuck(gate))
+        return made if as_configured else guarded({name: made}, 0.05)[name]
+
+    yield make
     gate.set()
 
 
@@ -234,12 +243,6 @@ class _Stuck(Discovery):
         raise DriverFailed("read", 1, "it came back")
 
     driver = devices = sample = _hang
-
-
-@pytest.fixture
-def impatient(write: Write) -> Path:
-    """A configuration that waits for no driver for long."""
-    return write({"drivers": {"deadline_s": 0.05, "prepare_s": 0.05}}, name="impatient.yaml")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -147,13 +146,12 @@ def test_devices_of_a_driver_that_hangs_are_known_from_slices(
     hold: Holder,
     share: ShareMaker,
     stuck: StuckMaker,
-    impatient: Path,
 ) -> None:
     """What is in use has not gone: it is shown unhealthy with the reason; the other vendor's devices are as ever."""
     hold(two_devices, share(device=1))
     zeta = fake_vendor("zeta", devices=fake_devices(1, vendor="zeta"))
     install(replace(two_devices, discovery=stuck("fake").discovery), zeta)
-    answer = hetero("--config", impatient, "devices", "--output", "json")
+    answer = hetero("devices", "--output", "json")
     reason = "the driver did not come back from 'devices' within 0.05 s"
     assert [(row["uuid"], row["health"], row["slices"]) for row in answer.json["devices"]] == [
         ("fake-1", reason, 1),
@@ -161,5 +159,5 @@ def test_devices_of_a_driver_that_hangs_are_known_from_slices(
     ]
     assert answer.json["failures"] == [{"vendor": "fake", "reason": reason}]
     assert answer.err == ""
-    said = hetero("--config", impatient, "devices").told
+    said = hetero("devices").told
     assert said == f"no fake devices but those of slices: {reason}"

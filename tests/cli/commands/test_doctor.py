@@ -227,11 +227,10 @@ def test_a_driver_that_hangs_is_a_problem_and_hides_nobody(
     hetero: Hetero,
     two_devices: Vendor,
     stuck: StuckMaker,
-    impatient: Path,
 ) -> None:
     """The question that did not come back, and what to do; enforcement of that vendor is not asked either."""
     install(stuck("broken"), two_devices)
-    answer = hetero("--config", impatient, "doctor", "--output", "json")
+    answer = hetero("doctor", "--output", "json")
     rows = _rows(answer)
     assert answer.code == 1
     assert rows["broken driver"]["state"] == "problem"

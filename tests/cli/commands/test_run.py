@@ -511,15 +511,16 @@ print(account.lent)
 
 
 def test_a_driver_that_hangs_is_one_sentence_and_keeps_nobody_waiting(
-    hetero: Hetero, install: Install, two_devices: Vendor, stuck: StuckMaker, impatient: Path
+    hetero: Hetero, install: Install, two_devices: Vendor, stuck: StuckMaker, write: Write
 ) -> None:
     """Nothing is sliced by a vendor that does not answer; the other vendor's devices serve as ever."""
-    install(stuck("broken"))
+    install(stuck("broken", as_configured=True))
+    impatient = write({"drivers": {"deadline_s": 0.05}}, name="impatient.yaml")
     answer = hetero("--config", impatient, "run", "--", "true")
     assert answer.code == 2
     assert "broken: the driver did not come back from 'devices' within 0.05 s" in answer.err
     install(stuck("broken"), two_devices)
-    assert hetero("--config", impatient, "run", *SEEN).out.startswith("fake-0")
+    assert hetero("run", *SEEN).out.startswith("fake-0")
 
 
 def test_a_slice_that_is_not_made_in_time_is_no_slice(
@@ -527,7 +528,7 @@ def test_a_slice_that_is_not_made_in_time_is_no_slice(
     hetero: Hetero,
     install: Install,
     two_devices: Vendor,
-    impatient: Path,
+    write: Write,
     slices: Callable[[], list[str]],
 ) -> None:
     """The command does not start without its limits, and what was begun is undone as soon as the driver is back."""
@@ -539,6 +540,7 @@ def test_a_slice_that_is_not_made_in_time_is_no_slice(
             return super().prepare(held)
 
     install(replace(two_devices, enforcement=Hanging("fake")))
+    impatient = write({"drivers": {"prepare_s": 0.05}}, name="impatient.yaml")
     answer = hetero("--config", impatient, "run", "--", "echo", "started")
     gate.set()
     assert (answer.code, answer.out) == (1, "")

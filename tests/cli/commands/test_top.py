@@ -326,13 +326,13 @@ def test_programs_read_what_whole_devices_do(hetero: Hetero, install: Install) -
 
 
 def test_slices_are_shown_although_their_driver_hangs(
-    *, hetero: Hetero, install: Install, hold: Holder, share: ShareMaker, stuck: StuckMaker, impatient: Path
+    *, hetero: Hetero, install: Install, hold: Holder, share: ShareMaker, stuck: StuckMaker
 ) -> None:
     """What they use is in their regions, which need no driver; their device is known from them, and unhealthy."""
     vendor = fake_vendor(devices=fake_devices(2), region=True)
     _use(hold(vendor, share(device=1, memory=2048)).held.region, 64)
     install(replace(vendor, discovery=stuck("fake").discovery))
-    answer = hetero("--config", impatient, "top", "--output", "json")
+    answer = hetero("top", "--output", "json")
     [row], [device] = answer.json["slices"], answer.json["devices"]
     assert (answer.code, row["memory_used_mib"], row["device"]) == (0, 64, 0)
     assert (device["uuid"], device["healthy"]) == ("fake-1", False)

@@ -106,7 +106,7 @@ def add_nodes(cluster: ApiServer, loop: KubeScheduler, *names: str, chips: int =
     size = {"cpu": "4", "pods": "10", CHIP: str(chips)}
     for name in names:
         cluster.put(paths.NODES, {"metadata": {"name": name}, "status": {"allocatable": size}})
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not loop.knows(len(cluster.objects(paths.NODES))):
         assert time.monotonic() < deadline, "the scheduler does not hear of the nodes"
         time.sleep(0.01)
@@ -168,12 +168,12 @@ def test_what_is_assumed_is_not_free(cluster: ApiServer, extender: Scripted, loo
 
     def slow(asked: dict[str, Any]) -> Any:
         extender.binding.set()
-        return extender.bind(asked) if go.wait(20) else 500
+        return extender.bind(asked) if go.wait(120) else 500
 
     extender.script["bind"] = slow
     add_nodes(cluster, loop, "a", chips=1)
     add_pod(cluster, "first")
-    assert extender.binding.wait(20)
+    assert extender.binding.wait(120)
     add_pod(cluster, "second")
     assert cluster.wait(lambda: f"Insufficient {CHIP}" in reason(cluster, "second"))
     go.set()
