@@ -1,16 +1,17 @@
 """A region that somebody looks at many times a second: whether its slice runs, and whether it makes way for others.
 
-The file is kept open, and no more of it is read than a look needs: a few microseconds for a slice. It is not mapped,
-since its programs may cut it short at any moment; and what stands in it was written by them, so it is believed only as
-far as it harms nobody but themselves.
+The file is kept open, and no more of it is read than a look needs. Its programs may cut it short at any moment, and
+whoever then touched a mapping of it would be killed: so it is mapped for the kernel alone, which copies from and to it
+for many regions by one call, and says where it could not (:mod:`hetero.enforcement.ferry`). What stands in it was
+written by its programs, so it is believed only as far as it harms nobody but themselves.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import stat
 import struct
-import time
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,8 @@ import msgspec
 from hetero.enforcement import layout
 from hetero.errors import RegionError
 
-_PULSE = struct.Struct("<Q8xQ8xQ36xIQ")
+_PULSE = struct.Struct("<Q8xQ8xQ")
+PULSE_SIZE = _PULSE.size
 _WORD = struct.Struct("<I")
 _LONG = struct.Struct("<Q")
 _PULSES = tuple(layout.DEVICE.place("busy_ns", position) for position in range(layout.DEVICES))
@@ -48,20 +50,23 @@ class Pulse(msgspec.Struct, frozen=True):
         busy_ns: Device time used since the region was created.
         launches: Kernels launched, as far as they are counted yet.
         wanted_ns: When a program last launched something or waited to.
-        yield_percent: What the slice is held to...
-        yield_until_ns: ...until then.
     """
 
     read_ns: int
     busy_ns: int
     launches: int
     wanted_ns: int
-    yield_percent: int
-    yield_until_ns: int
+
+
+def pulse(data: bytes, now_ns: int) -> Pulse:
+    """What was read of a device at that moment, by whichever way."""
+    return Pulse(now_ns, *_PULSE.unpack(data))
 
 
 class Watched:
-    """A slice's region, kept open.
+    """A slice's region, kept open and mapped.
+
+    Pieces of it are for the kernel to copy from and to, and for nobody to look into; they end with :meth:`close`.
 
     Args:
         path: The region.
@@ -72,7 +77,8 @@ class Watched:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._last: dict[int, tuple[bytes, Pulse]] = {}
+        self._mapping: mmap.mmap | None = None
+        self._pieces: list[memoryview] = []
         self._living: int | None = None
         self._next = 0
         try:
@@ -82,12 +88,19 @@ class Watched:
         try:
             self._identity = self._checked()
             (self._count,) = _WORD.unpack(self._read(_WORD.size, _CHANGED))
+            self._mapping = self._mapped()
         except RegionError:
             self.close()
             raise
 
     def close(self) -> None:
         """Look no more; every later call fails, and touches no other file that may get the descriptor's number."""
+        for piece in self._pieces:
+            piece.release()
+        self._pieces.clear()
+        if self._mapping is not None:
+            self._mapping.close()
+            self._mapping = None
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -100,17 +113,34 @@ class Watched:
             return False
         return (found.st_dev, found.st_ino) == self._identity
 
-    def pulse(self, position: int, now_ns: int = 0) -> Pulse:
-        """How a device of the slice does, at this moment if none is said: the last pulse where nothing has changed.
+    def pulse(self, position: int) -> memoryview:
+        """The piece that shows whether the slice wants a device; :func:`pulse` says what its bytes mean."""
+        return self._piece(_PULSES[position], _PULSE.size)
+
+    def percent(self, position: int) -> memoryview:
+        """The piece that says what a device of the slice is held to."""
+        return self._piece(_PERCENTS[position], _WORD.size)
+
+    def until(self, position: int) -> memoryview:
+        """The piece that says until when it is."""
+        return self._piece(_UNTILS[position], _LONG.size)
+
+    def changed(self) -> memoryview:
+        """The piece for a :meth:`question`."""
+        return self._piece(_CHANGED, _WORD.size)
+
+    def read(self, position: int) -> bytes:
+        """The same bytes as :meth:`pulse`, by a call for this region alone, which says what is wrong with it.
 
         Raises:
             RegionError: A program of the slice has cut the file short.
         """
-        data = self._read(_PULSE.size, _PULSES[position])
-        last = self._last.get(position)
-        if last is None or last[0] != data:
-            last = self._last[position] = data, Pulse(now_ns or time.monotonic_ns(), *_PULSE.unpack(data))
-        return last[1]
+        return self._read(_PULSE.size, _PULSES[position])
+
+    def question(self) -> bytes:
+        """What :meth:`ask` writes, for who writes it himself."""
+        self._count = (self._count + _STEP) % (1 << 32)
+        return _WORD.pack(self._count)
 
     def ask(self) -> None:
         """Have each thread of the slice tell, at its next launch, that it launches.
@@ -121,22 +151,20 @@ class Watched:
         whoever changes a limit counts only after having written it.
 
         Raises:
-            RegionError: As :meth:`pulse`.
+            RegionError: As :meth:`read`.
         """
-        self._count = (self._count + _STEP) % (1 << 32)
-        self._write(_WORD.pack(self._count), _CHANGED)
+        self._write(self.question(), _CHANGED)
 
-    def hold(self, position: int, percent: int | None, until_ns: int) -> None:
-        """Hold a device of the slice to so many percent until then, None to as many as before; 0 percent ends it.
+    def free(self, position: int) -> None:
+        """Hold a device of the slice to nothing any more.
 
         Each word by a call of its own, since programs read it at the same time: the kernel copies an aligned one whole.
 
         Raises:
-            RegionError: As :meth:`pulse`.
+            RegionError: As :meth:`read`.
         """
-        if percent is not None:
-            self._write(_WORD.pack(percent), _PERCENTS[position])
-        self._write(_LONG.pack(until_ns), _UNTILS[position])
+        self._write(percent_word(0), _PERCENTS[position])
+        self._write(until_word(0), _UNTILS[position])
 
     def lives(self) -> bool:
         """True when a process of the slice lives, whatever it does: the kernel marks the claim of one that ended.
@@ -145,7 +173,7 @@ class Watched:
         that, it lives on until all of them were looked at.
 
         Raises:
-            RegionError: As :meth:`pulse`.
+            RegionError: As :meth:`read`.
         """
         (used,) = _WORD.unpack(self._read(_WORD.size, _USED))
         used = min(used, layout.SLOTS)
@@ -180,6 +208,20 @@ class Watched:
                 raise RegionError(str(self._path), f"is not to be watched: its {name} is not {value}")
         return found.st_dev, found.st_ino
 
+    def _mapped(self) -> mmap.mmap:
+        """All up to the slots."""
+        try:
+            return mmap.mmap(self._descriptor, layout.SLOT.start)
+        except (OSError, ValueError) as error:  # the second: it was cut short a moment ago
+            raise RegionError(str(self._path), f"cannot be mapped: {error}") from error
+
+    def _piece(self, offset: int, size: int) -> memoryview:
+        if self._mapping is None:
+            raise RegionError(str(self._path), "cannot be watched: it is closed")
+        with memoryview(self._mapping) as whole:
+            self._pieces.append(whole[offset : offset + size])
+        return self._pieces[-1]
+
     def _read(self, size: int, offset: int) -> bytes:
         try:
             data = os.pread(self._descriptor, size, offset)
@@ -194,6 +236,16 @@ class Watched:
             os.pwrite(self._descriptor, data, offset)
         except OSError as error:
             raise _refused(self._path, error) from error
+
+
+def percent_word(percent: int) -> bytes:
+    """What stands in :meth:`Watched.percent`."""
+    return _WORD.pack(percent)
+
+
+def until_word(until_ns: int) -> bytes:
+    """What stands in :meth:`Watched.until`."""
+    return _LONG.pack(until_ns)
 
 
 def _refused(path: Path, error: OSError) -> RegionError:

@@ -17,7 +17,7 @@ from hetero.monitoring.arena import Arena, contested_devices
 from hetero.monitoring.contender import PERIOD_NS
 from hetero.monitoring.lending import locked
 from hetero.monitoring.precedence import STRICT
-from hetero.monitoring.ranks import Ranks
+from hetero.monitoring.ranks import Ranked, Ranks
 
 _log = log.logger("precedence")
 
@@ -48,6 +48,7 @@ class Watcher:
         self._arena = Arena(strict=precedence == STRICT)
         self._lock: int | None = None
         self._know_at = 0.0
+        self._known: list[Ranked] | None = None
 
     @property
     def yields(self) -> int:
@@ -84,8 +85,12 @@ class Watcher:
             self._lock = None
 
     def _know(self) -> None:
+        """Find slices that have come or gone; nothing is done where all was well the last time and is as it was."""
         self._know_at = time.monotonic() + REST
         slices = self._ranks.all()
+        if slices == self._known:
+            return
+        self._known = None
         self.slices = len(slices)
         fields = contested_devices(slices)
         if not fields:
@@ -94,3 +99,5 @@ class Watcher:
             self._lock = locked(self._directory / _LOCK)
         if self._lock is not None:
             self._arena.know(fields)
+        if self._ranks.settled and (not fields or (self._lock is not None and self._arena.complete)):
+            self._known = slices

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,9 +13,8 @@ from hetero import metrics
 from hetero.agent import precedence as module
 from hetero.agent.precedence import Precedence
 from hetero.agent.records import REGION, PodSlice, Records
-from hetero.enforcement import region
+from hetero.enforcement import layout, region
 from hetero.enforcement.limits import limits_of
-from hetero.enforcement.pulse import Pulse, Watched
 from hetero.model.allocation import Grant, Slice
 from hetero.model.share import Share
 from hetero.monitoring.watcher import Watcher
@@ -79,22 +79,12 @@ def run(path: Path) -> None:
     """The slice has launched something an instant ago, and will have for the next minute."""
     with path.open("r+b") as file:
         file.seek(4096 + 352)
-        file.write((pulse(path).read_ns + 900_000_000).to_bytes(8, "little"))
+        file.write((time.monotonic_ns() + 900_000_000).to_bytes(8, "little"))
 
 
 def yields(path: Path) -> bool:
     """It makes way."""
-    seen = pulse(path)
-    return seen.yield_until_ns > seen.read_ns
-
-
-def pulse(path: Path) -> Pulse:
-    """How the slice does."""
-    watched = Watched(path)
-    try:
-        return watched.pulse(0)
-    finally:
-        watched.close()
+    return bool(layout.DEVICE.get(path.read_bytes(), "yield_until_ns") > time.monotonic_ns())
 
 
 def until(condition: Callable[[], bool]) -> None:

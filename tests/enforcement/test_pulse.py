@@ -31,27 +31,34 @@ def put(path: Path, record: layout.Record, name: str, value: int, *, index: int 
 
 
 def test_a_pulse_reads_the_fields_of_its_device(path: Path) -> None:
-    """Each field where the layout has it, of the device that is asked for."""
-    names = ("busy_ns", "launches", "wanted_ns", "yield_percent", "yield_until_ns")
+    """Each field where the layout has it, of the device that is asked for; by the piece that the kernel copies too."""
+    names = ("busy_ns", "launches", "wanted_ns")
     for number, name in enumerate(names, 7):
         put(path, layout.DEVICE, name, number, index=1)
     watched = Watched(path)
-    seen = watched.pulse(1)
-    assert [getattr(seen, name) for name in names] == [7, 8, 9, 10, 11]
-    assert watched.pulse(0).busy_ns == 0
+    seen = pulse.pulse(watched.read(1), 6)
+    assert [getattr(seen, name) for name in ("read_ns", *names)] == [6, 7, 8, 9]
+    assert pulse.pulse(watched.read(0), 6).busy_ns == 0
+    assert watched.pulse(1) == watched.read(1)
     watched.close()
 
 
 def test_what_is_held_is_seen_by_programs(path: Path) -> None:
-    """The percent and until when; no percent ends it."""
+    """The pieces are of the device's percent and until when; no percent and no time end it."""
     watched = Watched(path)
-    watched.hold(1, 1, 99)
-    seen = watched.pulse(1)
-    assert (seen.yield_percent, seen.yield_until_ns) == (1, 99)
-    assert watched.pulse(0).yield_until_ns == 0
-    watched.hold(1, 0, 0)
-    assert watched.pulse(1).yield_until_ns == 0
+    watched.percent(1)[:] = pulse.percent_word(1)
+    watched.until(1)[:] = pulse.until_word(99)
+    assert held(path, 1) == (1, 99)
+    assert held(path, 0) == (0, 0)
+    watched.free(1)
+    assert held(path, 1) == (0, 0)
     watched.close()
+
+
+def held(path: Path, index: int) -> tuple[int, ...]:
+    """What a device is held to and until when, as programs see it."""
+    data = path.read_bytes()
+    return tuple(layout.DEVICE.get(data, name, index) for name in ("yield_percent", "yield_until_ns"))
 
 
 def count(path: Path) -> int:
@@ -87,14 +94,14 @@ def test_a_question_is_none_of_the_numbers_that_changes_count_to(path: Path) -> 
     watched.close()
 
 
-def test_a_pulse_without_a_change_is_the_last_one(path: Path) -> None:
-    """The same object, from when it was first so: whoever looks need not compare what is in it."""
+def test_a_question_may_be_written_by_somebody_else(path: Path) -> None:
+    """It is what asking would have written, and the next one is another."""
     watched = Watched(path)
-    first = watched.pulse(0, 5)
-    assert watched.pulse(1, 6) is not first
-    assert watched.pulse(0, 7) is first
-    put(path, layout.DEVICE, "launches", 1)
-    assert (watched.pulse(0, 8).launches, watched.pulse(0, 9).read_ns) == (1, 8)
+    questions = [watched.question() for _ in range(2)]
+    watched.changed()[:] = questions[1]
+    assert count(path) == int.from_bytes(questions[1], "little")
+    watched.ask()
+    assert len({count(path), *(int.from_bytes(word, "little") for word in questions)}) == 3
     watched.close()
 
 
@@ -191,10 +198,26 @@ def test_a_file_that_was_cut_short_is_told(path: Path) -> None:
     watched = Watched(path)
     put(path, layout.REGION, "slots_used", 1)
     os.truncate(path, layout.DEVICE.start)
-    for read in (lambda: watched.pulse(0), watched.lives):
+    for read in (lambda: watched.read(0), watched.lives):
         with pytest.raises(RegionError, match="ends before"):
             read()
     watched.close()
+
+
+def test_a_file_that_is_cut_short_while_it_is_opened_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing to map where its end was; no descriptor is kept of it."""
+    checked = Watched._checked
+
+    def cut(watched: Watched) -> tuple[int, int]:
+        identity = checked(watched)
+        os.truncate(path, layout.DEVICE.start)
+        return identity
+
+    monkeypatch.setattr(Watched, "_checked", cut)
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(RegionError, match="cannot be mapped"):
+        Watched(path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
 
 
 @pytest.mark.parametrize("name", ["magic", "layout_version", "state"])
@@ -229,13 +252,16 @@ def test_a_region_in_another_ones_place_is_noticed(path: Path) -> None:
 
 
 def test_a_closed_one_touches_no_other_file(path: Path, tmp_path: Path) -> None:
-    """Its descriptor's number may be another file's by then."""
+    """Its descriptor's number may be another file's by then, and its pieces' addresses too."""
     watched = Watched(path)
+    piece = watched.pulse(0)
     watched.close()
     watched.close()
+    with pytest.raises(ValueError, match="released"):
+        bytes(piece)
     with (tmp_path / "other").open("w+b"):
-        for call in (lambda: watched.pulse(0), watched.ask, lambda: watched.hold(0, 1, 1)):
+        calls = (lambda: watched.read(0), watched.ask, lambda: watched.free(0), lambda: watched.pulse(0))
+        for call in calls:
             with pytest.raises(RegionError, match="cannot be watched"):
                 call()
     assert (tmp_path / "other").read_bytes() == b""
-    assert pulse._PULSE.size == 88  # one call of the kernel for all fields

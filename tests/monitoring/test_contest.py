@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hetero.enforcement.pulse import PULSE_SIZE
 from hetero.errors import RegionError
 from hetero.monitoring.contender import PERIOD_NS, YIELD_NS
 from hetero.monitoring.contest import Contest
@@ -23,6 +24,11 @@ class Slice:
         priority: As a contender's.
         moment: When it last wanted the device.
         broken: Its region cannot be read.
+        until: When what it yields ends, as far as it was told.
+        told: How often.
+        looks: How often it was looked at, by itself or with others.
+        alone: How often by itself.
+        same_ns: Up to when it was told that nothing had changed.
     """
 
     priority: int
@@ -31,25 +37,35 @@ class Slice:
     until: int = 0
     told: int = 0
     looks: int = 0
+    alone: int = 0
+    same_ns: int = 0
 
-    def wanted(self, _: int) -> int:
-        """As it was told."""
+    @property
+    def piece(self) -> memoryview:
+        """What stands in the region; of one that is broken, whatever."""
+        return memoryview(self.moment.to_bytes(PULSE_SIZE, "little"))
+
+    def wanted(self, _: int, data: bytes | None = None) -> int:
+        """As it was told; whoever has read it for others as well has read the right one's."""
         self.looks += 1
+        self.alone += data is None
+        assert data in (None, bytes(self.piece))
         if self.broken:
             raise RegionError("region", "ends before byte 1")
         return self.moment
 
+    def unchanged(self, until_ns: int) -> None:
+        """It is as it was at the last look."""
+        self.same_ns = until_ns
+
     def hold(self, now_ns: int) -> None:
         """It makes way."""
         self.until = now_ns + YIELD_NS
-        self._tell()
+        self.told += 1
 
     def free(self) -> None:
         """It does not."""
         self.until = 0
-        self._tell()
-
-    def _tell(self) -> None:
         self.told += 1
         if self.broken:
             raise RegionError("region", "cannot be watched: gone")
@@ -64,6 +80,11 @@ def contest(*slices: Slice) -> Contest:
     return Contest(slices)  # type: ignore[arg-type]
 
 
+def look(looked: Contest, now_ns: int, whole: bool = True) -> bool:
+    """Look once, as whoever has read all pieces at once, unless one of them could not be."""
+    return looked.look(now_ns, b"".join(looked.pieces) if whole else None)
+
+
 SLICES = st.lists(
     st.builds(Slice, priority=st.integers(0, 3), broken=st.sampled_from([False] * 5 + [True])), max_size=7
 )
@@ -71,9 +92,9 @@ STEPS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3 * PERIOD_NS)), mi
 
 
 @settings(max_examples=200)
-@given(SLICES, STEPS)
+@given(SLICES, STEPS, st.booleans())
 def test_whoever_makes_way_does_so_for_one_who_wants_and_goes_before(
-    slices: list[Slice], steps: list[tuple[int, int]]
+    slices: list[Slice], steps: list[tuple[int, int]], at_once: bool
 ) -> None:
     """At each look, whoever launched meanwhile; whoever has one such before him makes way, and nobody else."""
     looked = contest(*slices)
@@ -82,7 +103,7 @@ def test_whoever_makes_way_does_so_for_one_who_wants_and_goes_before(
         if launches < len(slices):
             slices[launches].moment = now
         now += passed
-        looked.look(now)
+        look(looked, now, at_once and not any(one.broken for one in slices))
         for one in slices:
             before = [other for other in slices if other.priority < one.priority and other.wants(now)]
             assert (one.until > now) == bool(before)
@@ -136,10 +157,52 @@ def test_who_makes_way_is_told_seldom() -> None:
 
 
 def test_one_that_cannot_be_told_keeps_nobody_else_from_it() -> None:
-    """Its file was cut: the others make way as before."""
-    first, broken, last = Slice(0, START), Slice(1, broken=True), Slice(1)
-    contest(first, broken, last).look(START)
+    """Its file was cut: the others have the device back as before."""
+    first, broken, last = Slice(0, START), Slice(1, broken=True), Slice(1, until=1)
+    looked = contest(first, broken, last)
+    looked.look(START)
     assert last.until == START + YIELD_NS
+    looked.look(START + 2 * HOLD_NS)
+    assert last.until == 0
+
+
+def test_no_more_is_read_at_once_than_it_takes() -> None:
+    """Up to the one that surely wants the device, and all when it may have ended; each change of that is told."""
+    slices = above, ends, runs, behind, _ = Slice(0), Slice(1), Slice(1, START), Slice(2), Slice(3)
+    looked = contest(*slices)
+    assert len(looked.pieces) == 4
+    assert look(looked, START)
+    assert looked.pieces == [above.piece, runs.piece]
+    assert not look(looked, START + 1)
+    above.moment = START + 2
+    assert look(looked, START + 2)
+    assert looked.pieces == [above.piece]
+    later = START + HOLD_NS - PERIOD_NS + 3
+    runs.moment = later
+    assert not look(looked, later)  # the first still counts, so nobody behind it is looked at
+    assert look(looked, later + PERIOD_NS)
+    assert looked.pieces == [above.piece, runs.piece]
+    assert (ends.alone, runs.alone, behind.alone) == (0, 1, 0)
+
+
+def test_where_nobody_wants_the_device_what_is_unchanged_costs_nothing() -> None:
+    """Slices are not looked at one by one then; as soon as one has changed all know how long they had not."""
+    first, second, last = Slice(0), Slice(1), Slice(2)
+    looked = contest(first, second, last)
+    for step in range(4):
+        assert not look(looked, START + step)
+    assert (first.looks, second.looks, first.same_ns) == (1, 1, 0)
+    second.moment = START + 4
+    assert not look(looked, START + 4)  # both are needed as before
+    assert (first.looks, first.same_ns, second.same_ns, last.same_ns) == (2, START + 3, START + 3, 0)
+    assert (second.until, last.until > START) == (0, True)
+
+
+def test_a_contest_that_begins_anew_tells_everybody() -> None:
+    """One who was told to make way before slices came or went may not have to any more."""
+    last = Slice(1, until=START + YIELD_NS)
+    look(contest(Slice(0), last), START)
+    assert last.until == 0
 
 
 def test_a_device_without_slices_is_looked_at() -> None:

@@ -7,8 +7,8 @@ from hetero.monitoring.precedence import HOLD_NS, contested, last_wanted, wants
 
 
 def pulse(read_ns: int = 10**12, launches: int = 0, busy_ns: int = 0, wanted_ns: int = 0) -> Pulse:
-    """A reading of a slice that yields nothing."""
-    return Pulse(read_ns, busy_ns, launches, wanted_ns, 0, 0)
+    """A reading of a slice."""
+    return Pulse(read_ns, busy_ns, launches, wanted_ns)
 
 
 def test_a_device_is_contested_when_its_slices_differ() -> None:

@@ -12,7 +12,6 @@ import pytest
 
 from hetero.enforcement import layout, pulse, region
 from hetero.enforcement.limits import limits_of
-from hetero.enforcement.pulse import Watched
 from hetero.enforcement.slices import LocalSlice
 from hetero.model import wire
 from hetero.model.allocation import Grant, Slice
@@ -88,10 +87,16 @@ def _put(path: Path, name: str, value: int, position: int = 0) -> None:
 
 def held(path: Path, position: int = 0) -> bool:
     """True when the slice makes way at the moment, as its programs see it."""
-    watched = Watched(path)
-    seen = watched.pulse(position, arena.time.monotonic_ns())
-    watched.close()
-    return seen.yield_percent == 1 and seen.read_ns < seen.yield_until_ns <= seen.read_ns + YIELD_NS
+    percent, until_ns = told(path, position)
+    now_ns = arena.time.monotonic_ns()
+    return percent == 1 and now_ns < until_ns <= now_ns + YIELD_NS
+
+
+def told(path: Path, position: int = 0) -> tuple[int, int]:
+    """What the slice is held to, and until when."""
+    data = path.read_bytes()
+    percent, until_ns = (layout.DEVICE.get(data, name, position) for name in ("yield_percent", "yield_until_ns"))
+    return percent, until_ns
 
 
 def asked(path: Path) -> int:
@@ -208,7 +213,7 @@ def test_what_is_yielded_is_renewed_before_it_ends(store: Store, watch: Watch, c
     for _ in range(2 * YIELD_NS // PERIOD_NS):
         _put(first, "wanted_ns", clock[0])
         looker.look()
-        ends.append(Watched(second).pulse(0).yield_until_ns - clock[0])
+        ends.append(told(second)[1] - clock[0])
         clock[0] += PERIOD_NS
     assert len(set(ends)) > 1
     assert min(ends) >= 2 * PERIOD_NS
@@ -285,6 +290,62 @@ def test_a_region_that_is_replaced_is_the_one_looked_at(store: Store, watch: Wat
     looker.look()
     assert held(second)
     assert not held(old)
+
+
+def settle(store: Store) -> None:
+    """All slices were made long ago."""
+    for directory in (store.directory / "slices").iterdir():
+        os.utime(directory, ns=(0, 0))
+
+
+@pytest.mark.usefixtures("clock")  # nothing ends while the test waits for a processor
+@pytest.mark.parametrize("change", ["record", "region", "gone", "new"])
+def test_what_changes_in_a_directory_that_had_settled_is_seen(store: Store, watch: Watch, change: str) -> None:
+    """Though no more than its time is looked at: files in it are replaced, and never written over."""
+    first, second = store.make("first", 0), store.make("second", 1)
+    settle(store)
+    looker = watch()
+    for _ in range(2):
+        run(first)
+        looker.refresh()
+        looker.look()
+    assert held(second)
+    if change == "region":
+        second.rename(second.with_name("old"))
+    elif change == "gone":
+        (first.parent / "slice.json").unlink()
+    store.make(*{"new": ("third", 2), "record": ("first", 1)}.get(change, ("second", 1)))
+    run(first)
+    looker.refresh()
+    looker.look()
+    assert held(second) == (change in ("region", "new"))
+    assert looker.yields == {"region": 1, "new": 2}.get(change, 0)
+
+
+@pytest.mark.usefixtures("clock")
+def test_where_everything_has_settled_nothing_is_read_again(
+    store: Store, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither records nor regions, once all regions are open; before that, they are tried again each time."""
+    first, second = store.make("first", 0), store.make("second", 1)
+    second.rename(second.with_name("away"))
+    settle(store)
+    looker = watch()
+    tries: list[object] = []
+    know = module.Arena.know
+    monkeypatch.setattr(module.Arena, "know", lambda *words: tries.append(words) or know(*words))
+    for times in range(1, 3):
+        looker.refresh()
+        looker.look()
+        assert len(tries) == times
+    second.with_name("away").rename(second)
+    settle(store)
+    for _ in range(3):
+        run(first)
+        looker.refresh()
+        looker.look()
+    assert len(tries) == 3
+    assert held(second)
 
 
 def test_a_slice_that_is_gone_is_closed(store: Store, watch: Watch) -> None:
